@@ -1,0 +1,135 @@
+//! The one event type.
+
+use std::time::Duration;
+
+/// How a client's request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CallOutcome {
+    /// The server answered with a result.
+    Ok,
+    /// The server answered with a JSON-RPC error.
+    Error,
+    /// `request_timeout` ran out.
+    Timeout,
+    /// The client cancelled it.
+    Cancelled,
+    /// The session ended before the answer.
+    ServerGone,
+}
+
+impl CallOutcome {
+    /// The word used in metrics labels and log fields.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+            Self::ServerGone => "server_gone",
+        }
+    }
+}
+
+/// Why something a peer sent reached nobody. Counted, so that nothing is dropped silently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DropCause {
+    /// The client left without a way to come back for the answer.
+    ClientGone,
+    /// An answer to a request that had already been answered (timeout, cancellation).
+    LateAnswer,
+    /// An answer whose id nobody asked with.
+    UnknownAnswer,
+    /// The replay ring was full.
+    RingFull,
+    /// A line of the server's stdout that is not JSON-RPC.
+    NotJsonRpc,
+    /// A message of the server over the `message` limit.
+    TooLarge,
+    /// Server output on stderr beyond what is logged per second.
+    StderrShed,
+}
+
+impl DropCause {
+    /// The word used in metrics labels and log fields.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientGone => "client_gone",
+            Self::LateAnswer => "late_answer",
+            Self::UnknownAnswer => "unknown_answer",
+            Self::RingFull => "ring_full",
+            Self::NotJsonRpc => "not_json_rpc",
+            Self::TooLarge => "too_large",
+            Self::StderrShed => "stderr_shed",
+        }
+    }
+}
+
+/// Something that happened in the runtime.
+///
+/// `session` is always the public name of a session, never the id that a client presents.
+#[derive(Clone, Debug)]
+#[allow(
+    missing_docs,
+    reason = "the variants are documented; their fields are the words of the vocabulary"
+)]
+pub enum Event<'a> {
+    /// A sandbox is about to be started for a new session.
+    SessionStarting {
+        server: &'a str,
+        session: &'a str,
+        principal: &'a str,
+    },
+    /// The server process runs; `took` is the time from the request to the running process.
+    SessionStarted {
+        server: &'a str,
+        session: &'a str,
+        took: Duration,
+    },
+    /// The sandbox could not be started.
+    StartFailed {
+        server: &'a str,
+        session: &'a str,
+        error: &'a str,
+    },
+    /// A session is over; nothing of it is left.
+    SessionEnded {
+        server: &'a str,
+        session: &'a str,
+        reason: &'a str,
+        exit: &'a str,
+        lived: Duration,
+        cpu: Duration,
+        memory_peak: Option<u64>,
+    },
+    /// A client's request was answered.
+    CallEnded {
+        server: &'a str,
+        session: &'a str,
+        request: &'a str,
+        method: &'a str,
+        subject: Option<&'a str>,
+        outcome: CallOutcome,
+        took: Duration,
+    },
+    /// A request was refused before it reached a server. `cause` is one of a fixed set of words.
+    Refused { cause: &'static str },
+    /// Something was dropped, and is counted.
+    Dropped {
+        server: &'a str,
+        session: &'a str,
+        cause: DropCause,
+        count: u64,
+        detail: &'a str,
+    },
+    /// A line the server wrote to stderr (or a stray one on stdout).
+    ServerOutput {
+        server: &'a str,
+        session: &'a str,
+        stream: &'static str,
+        line: &'a str,
+    },
+    /// An HTTP exchange was answered.
+    Http { status: u16 },
+}

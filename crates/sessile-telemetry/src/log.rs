@@ -1,0 +1,148 @@
+//! The log view: three correlated streams, told apart by their target.
+//!
+//! | target | what |
+//! | --- | --- |
+//! | `sessile::runtime` | sessions started, ended, limits hit |
+//! | `sessile::request` | one line per request, at debug level |
+//! | `sessile::server` | what servers write to stderr, line by line |
+
+use crate::Event;
+use std::io::IsTerminal;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::EnvFilter;
+
+/// Lines that may wait for a slow reader of the log before further ones are shed.
+const QUEUE_LINES: usize = 16_384;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people: one line each, coloured on a terminal.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// Keeps the log writer alive; flushes what is queued when dropped.
+#[derive(Debug)]
+pub struct LogGuard {
+    _worker: WorkerGuard,
+    shed: ErrorCounter,
+}
+
+impl LogGuard {
+    /// How many lines were shed because the reader of the log was too slow.
+    #[must_use]
+    pub fn shed_lines(&self) -> usize {
+        self.shed.dropped_lines()
+    }
+}
+
+/// Sends logs to stderr. `filter` is a `tracing` directive list such as `info,sessile::request=debug`.
+///
+/// # Errors
+/// A text that says what is wrong with `filter`, or that logging was set up already.
+pub fn init(filter: &str, format: Format) -> Result<LogGuard, String> {
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| format!("bad log filter {filter:?}: {error}"))?;
+    let (writer, worker): (NonBlocking, WorkerGuard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(QUEUE_LINES)
+        .lossy(true)
+        .thread_name("log")
+        .finish(std::io::stderr());
+    let shed = writer.error_counter();
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer);
+    let set = match format {
+        Format::Text => builder
+            .with_ansi(std::io::stderr().is_terminal())
+            .try_init(),
+        Format::Json => builder.json().flatten_event(true).try_init(),
+    };
+    set.map_err(|error| format!("logging is already set up: {error}"))?;
+    Ok(LogGuard {
+        _worker: worker,
+        shed,
+    })
+}
+
+/// Writes the log line of one event.
+pub(crate) fn write(event: &Event<'_>) {
+    match *event {
+        Event::SessionStarting {
+            server,
+            session,
+            principal,
+        } => {
+            tracing::debug!(target: "sessile::runtime", server, session, principal, "session starting");
+        }
+        Event::SessionStarted {
+            server,
+            session,
+            took,
+        } => {
+            tracing::info!(target: "sessile::runtime", server, session, took_ms = millis(took), "session started");
+        }
+        Event::StartFailed {
+            server,
+            session,
+            error,
+        } => {
+            tracing::warn!(target: "sessile::runtime", server, session, error, "session did not start");
+        }
+        Event::SessionEnded {
+            server,
+            session,
+            reason,
+            exit,
+            lived,
+            cpu,
+            memory_peak,
+        } => {
+            tracing::info!(
+                target: "sessile::runtime", server, session, reason, exit,
+                lived_ms = millis(lived), cpu_ms = millis(cpu), memory_peak, "session ended"
+            );
+        }
+        Event::CallEnded {
+            server,
+            session,
+            request,
+            method,
+            subject,
+            outcome,
+            took,
+        } => {
+            tracing::debug!(
+                target: "sessile::request", server, session, request, method, subject,
+                outcome = outcome.as_str(), took_ms = millis(took), "call"
+            );
+        }
+        Event::Refused { cause } => tracing::debug!(target: "sessile::request", cause, "refused"),
+        Event::Dropped {
+            server,
+            session,
+            cause,
+            count,
+            detail,
+        } => {
+            tracing::debug!(
+                target: "sessile::runtime", server, session, cause = cause.as_str(), count, detail, "dropped"
+            );
+        }
+        Event::ServerOutput {
+            server,
+            session,
+            stream,
+            line,
+        } => {
+            tracing::info!(target: "sessile::server", server, session, stream, "{line}");
+        }
+        Event::Http { .. } => {}
+    }
+}
+
+fn millis(duration: std::time::Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

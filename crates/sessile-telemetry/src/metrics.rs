@@ -1,0 +1,245 @@
+//! The metrics view: what an operator needs first, in the OpenMetrics text format.
+//!
+//! Labels are bounded: server names come from the manifest, methods from the specification (anything else
+//! is `other`), and session ids are never labels.
+
+use crate::Event;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+type Labels<const N: usize> = [(&'static str, String); N];
+
+/// Every metric of the runtime.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    sessions: Family<Labels<1>, Gauge>,
+    started: Family<Labels<1>, Counter>,
+    start_failures: Family<Labels<1>, Counter>,
+    start_seconds: Family<Labels<1>, Histogram>,
+    ended: Family<Labels<2>, Counter>,
+    cpu_milliseconds: Family<Labels<1>, Counter>,
+    calls: Family<Labels<3>, Counter>,
+    call_seconds: Family<Labels<2>, Histogram>,
+    refused: Family<Labels<1>, Counter>,
+    dropped: Family<Labels<2>, Counter>,
+    output_lines: Family<Labels<2>, Counter>,
+    http: Family<Labels<1>, Counter>,
+}
+
+fn start_buckets() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 2.0, 16))
+}
+
+fn call_buckets() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_1, 2.5, 16))
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("sessile");
+        let sessions = Family::default();
+        registry.register("sessions", "Sessions that are alive now", sessions.clone());
+        let started = Family::default();
+        registry.register(
+            "sessions_started",
+            "Sessions whose server process was started",
+            started.clone(),
+        );
+        let start_failures = Family::default();
+        registry.register(
+            "start_failures",
+            "Sessions that could not be started",
+            start_failures.clone(),
+        );
+        let start_seconds = Family::new_with_constructor(start_buckets as fn() -> Histogram);
+        registry.register_with_unit(
+            "session_start",
+            "Time from the request to the running server process",
+            Unit::Seconds,
+            start_seconds.clone(),
+        );
+        let ended = Family::default();
+        registry.register(
+            "sessions_ended",
+            "Sessions that ended, by reason",
+            ended.clone(),
+        );
+        let cpu_milliseconds = Family::default();
+        registry.register(
+            "session_cpu_milliseconds",
+            "CPU time of ended sessions, in milliseconds",
+            cpu_milliseconds.clone(),
+        );
+        let calls = Family::default();
+        registry.register(
+            "calls",
+            "Requests of clients, by method and outcome",
+            calls.clone(),
+        );
+        let call_seconds = Family::new_with_constructor(call_buckets as fn() -> Histogram);
+        registry.register_with_unit(
+            "call",
+            "Time from a request to its answer",
+            Unit::Seconds,
+            call_seconds.clone(),
+        );
+        let refused = Family::default();
+        registry.register(
+            "refused",
+            "Requests refused before they reached a server",
+            refused.clone(),
+        );
+        let dropped = Family::default();
+        registry.register(
+            "dropped",
+            "Messages and events that reached nobody, by cause",
+            dropped.clone(),
+        );
+        let output_lines = Family::default();
+        registry.register(
+            "server_output_lines",
+            "Log lines that servers wrote",
+            output_lines.clone(),
+        );
+        let http = Family::default();
+        registry.register("http_responses", "HTTP responses, by status", http.clone());
+        Self {
+            registry,
+            sessions,
+            started,
+            start_failures,
+            start_seconds,
+            ended,
+            cpu_milliseconds,
+            calls,
+            call_seconds,
+            refused,
+            dropped,
+            output_lines,
+            http,
+        }
+    }
+}
+
+impl Metrics {
+    pub(crate) fn observe(&self, event: &Event<'_>) {
+        match *event {
+            Event::SessionStarting { .. } => {}
+            Event::SessionStarted { server, took, .. } => {
+                self.sessions.get_or_create(&server_label(server)).inc();
+                self.started.get_or_create(&server_label(server)).inc();
+                self.start_seconds
+                    .get_or_create(&server_label(server))
+                    .observe(took.as_secs_f64());
+            }
+            Event::StartFailed { server, .. } => {
+                self.start_failures
+                    .get_or_create(&server_label(server))
+                    .inc();
+            }
+            Event::SessionEnded {
+                server,
+                reason,
+                cpu,
+                ..
+            } => {
+                self.sessions.get_or_create(&server_label(server)).dec();
+                self.ended
+                    .get_or_create(&[("server", server.to_owned()), ("reason", reason.to_owned())])
+                    .inc();
+                let millis = u64::try_from(cpu.as_millis()).unwrap_or(u64::MAX);
+                self.cpu_milliseconds
+                    .get_or_create(&server_label(server))
+                    .inc_by(millis);
+            }
+            Event::CallEnded {
+                server,
+                method,
+                outcome,
+                took,
+                ..
+            } => {
+                let method = bounded_method(method);
+                self.calls
+                    .get_or_create(&[
+                        ("server", server.to_owned()),
+                        ("method", method.to_owned()),
+                        ("outcome", outcome.as_str().to_owned()),
+                    ])
+                    .inc();
+                self.call_seconds
+                    .get_or_create(&[("server", server.to_owned()), ("method", method.to_owned())])
+                    .observe(took.as_secs_f64());
+            }
+            Event::Refused { cause } => {
+                self.refused
+                    .get_or_create(&[("cause", cause.to_owned())])
+                    .inc();
+            }
+            Event::Dropped {
+                server,
+                cause,
+                count,
+                ..
+            } => {
+                self.dropped
+                    .get_or_create(&[
+                        ("server", server.to_owned()),
+                        ("cause", cause.as_str().to_owned()),
+                    ])
+                    .inc_by(count);
+            }
+            Event::ServerOutput { server, stream, .. } => {
+                self.output_lines
+                    .get_or_create(&[("server", server.to_owned()), ("stream", stream.to_owned())])
+                    .inc();
+            }
+            Event::Http { status } => {
+                self.http
+                    .get_or_create(&[("status", status.to_string())])
+                    .inc();
+            }
+        }
+    }
+
+    pub(crate) fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail; a metric that refuses to encode is simply left out.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+fn server_label(server: &str) -> Labels<1> {
+    [("server", server.to_owned())]
+}
+
+/// The methods a client may send, so that a hostile client cannot mint label values.
+fn bounded_method(method: &str) -> &str {
+    const KNOWN: [&str; 14] = [
+        "initialize",
+        "ping",
+        "tools/list",
+        "tools/call",
+        "prompts/list",
+        "prompts/get",
+        "resources/list",
+        "resources/templates/list",
+        "resources/read",
+        "resources/subscribe",
+        "resources/unsubscribe",
+        "completion/complete",
+        "logging/setLevel",
+        "server/discover",
+    ];
+    if KNOWN.contains(&method) {
+        method
+    } else {
+        "other"
+    }
+}

@@ -1,0 +1,70 @@
+use super::*;
+use std::time::Duration;
+
+#[test]
+fn a_session_and_its_calls_show_up_in_the_metrics() {
+    let telemetry = Telemetry::new();
+    telemetry.emit(&Event::SessionStarted {
+        server: "files",
+        session: "s",
+        took: Duration::from_millis(3),
+    });
+    telemetry.emit(&Event::CallEnded {
+        server: "files",
+        session: "s",
+        request: "1",
+        method: "tools/call",
+        subject: Some("read"),
+        outcome: CallOutcome::Ok,
+        took: Duration::from_micros(90),
+    });
+    let text = telemetry.render_metrics();
+    assert!(
+        text.contains("sessile_sessions{server=\"files\"} 1"),
+        "{text}"
+    );
+    assert!(
+        text.contains(
+            "sessile_calls_total{server=\"files\",method=\"tools/call\",outcome=\"ok\"} 1"
+        ),
+        "{text}"
+    );
+    telemetry.emit(&Event::SessionEnded {
+        server: "files",
+        session: "s",
+        reason: "client_delete",
+        exit: "0",
+        lived: Duration::from_secs(1),
+        cpu: Duration::from_millis(40),
+        memory_peak: None,
+    });
+    let text = telemetry.render_metrics();
+    assert!(
+        text.contains("sessile_sessions{server=\"files\"} 0"),
+        "{text}"
+    );
+    assert!(text.contains("reason=\"client_delete\"} 1"), "{text}");
+}
+
+#[test]
+fn a_client_cannot_mint_label_values() {
+    let telemetry = Telemetry::new();
+    for n in 0..1_000 {
+        let method = format!("evil/{n}");
+        telemetry.emit(&Event::CallEnded {
+            server: "files",
+            session: "s",
+            request: "1",
+            method: &method,
+            subject: None,
+            outcome: CallOutcome::Error,
+            took: Duration::ZERO,
+        });
+    }
+    let text = telemetry.render_metrics();
+    assert!(!text.contains("evil/"));
+    assert!(
+        text.contains("method=\"other\",outcome=\"error\"} 1000"),
+        "{text}"
+    );
+}

@@ -1,1 +1,21 @@
-//! sessile-protocol
+//! The words of MCP on the wire: the JSON-RPC envelope, protocol versions, error codes, header names and
+//! server-sent events.
+//!
+//! This crate is pure. It knows nothing of sockets, tokio, processes or clocks: bytes come in, values or bytes
+//! go out. It is *not* a model of MCP: a body is read as far as routing needs (id, method, a few names inside
+//! `params`) and travels on as the raw JSON it came as, so that members nobody here knows survive untouched.
+//!
+//! Start with [`envelope::Message`], the one thing that every request and every answer becomes; then
+//! [`sse`] and [`error`], which are what answers look like on the way out.
+
+pub mod envelope;
+pub mod error;
+pub mod headers;
+pub mod line;
+pub mod sse;
+pub mod version;
+
+pub use envelope::{Body, EnvelopeError, Message, Method, Payload, ProgressToken, RequestId};
+pub use error::ErrorObject;
+pub use line::to_line;
+pub use version::{Era, LegacyVersion, ModernVersion};

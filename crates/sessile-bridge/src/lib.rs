@@ -1,1 +1,30 @@
-//! sessile-bridge
+//! The era bridge: what a session does with each message, as state machines without I/O.
+//!
+//! A machine is told what happened ([`Event`]) and when ([`Time`]); it says what to do ([`Action`]) and what each
+//! HTTP exchange may send next ([`Pull`]). It has no clock, no socket, no task and no randomness, so that tests
+//! drive hours in microseconds and any order of events can be tried. It does not read JSON beyond the envelope:
+//! bodies go through as they came.
+//!
+//! There is one machine per pair of eras. [`Relay`] joins a client and a server that are both of the legacy era:
+//! Streamable HTTP (2025-03-26 to 2025-11-25) or HTTP+SSE (2024-11-05) on one side, stdio on the other. Start
+//! reading there; `calls`, `server_requests` and `streams` are the three tables it keeps.
+
+mod calls;
+mod config;
+mod event;
+mod event_id;
+mod forgotten;
+mod record;
+mod refusal;
+mod relay;
+mod ring;
+mod server_requests;
+mod streams;
+mod time;
+
+pub use config::{Config, Transport};
+pub use event::{Action, ConnectionId, Cut, Event, Pull, SseEvent};
+pub use record::{Kind, Outcome, Record, Side, Why};
+pub use refusal::Refusal;
+pub use relay::Relay;
+pub use time::Time;

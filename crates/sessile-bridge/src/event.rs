@@ -1,0 +1,102 @@
+//! What a bridge is told, and what it says.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sessile_protocol::{ErrorObject, Message};
+
+use crate::record::Record;
+
+/// One HTTP exchange that can carry messages to the client: a POST that holds requests, or a GET. Minted by the
+/// caller, and never used twice in a session.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ConnectionId(pub u64);
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A POST body: one message, or the messages of a batch.
+    ClientMessages {
+        /// The exchange that waits for the answer. There when the body holds a request and the transport is
+        /// [`Transport::Streamable`](crate::Transport::Streamable).
+        connection: Option<ConnectionId>,
+        /// The messages in their order.
+        messages: Vec<Message>,
+    },
+    /// A GET: the client listens.
+    Listen {
+        /// The exchange. It is a stream of events from the start, so [`Pull::OpenSse`] never comes on it.
+        connection: ConnectionId,
+        /// The `Last-Event-ID` header: the client resumes the stream this event was on.
+        last_event_id: Option<String>,
+    },
+    /// The HTTP side will wait no longer for a single JSON answer. [`Pull::OpenSse`] follows, unless the answer is
+    /// there already.
+    Stream {
+        /// The exchange, a POST.
+        connection: ConnectionId,
+    },
+    /// The exchange ended before the bridge ended it.
+    ConnectionClosed {
+        /// The exchange.
+        connection: ConnectionId,
+    },
+    /// A line of the server. The message is kept until it is sent, and longer for replay: its bytes should not
+    /// hold on to a buffer much larger than themselves.
+    ServerMessage(Message),
+    /// The server has ended, or is about to be ended. Every open request is answered with this error.
+    ServerGone(ErrorObject),
+    /// Time has passed; see [`Relay::deadline`](crate::Relay::deadline).
+    Tick,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Write this line to the server and a newline after it.
+    ToServer(Bytes),
+    /// Something can be pulled on this connection.
+    Wake(ConnectionId),
+    /// Log and count this.
+    Record(Record),
+}
+
+/// What a connection may send next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pull {
+    /// Nothing yet. A [`Action::Wake`] follows.
+    Pending,
+    /// The one thing ever said on this POST: answer with this body as `application/json`. The connection is
+    /// over.
+    Json(Bytes),
+    /// Something other than the one final answer comes first: answer as `text/event-stream`, then pull again.
+    OpenSse,
+    /// An event.
+    Event(SseEvent),
+    /// All is said; end the response. The connection is over. Also the answer for a connection nobody knows.
+    End,
+    /// End the response, although not all is said. The connection is over.
+    Cut(Cut),
+}
+
+/// An event for the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SseEvent {
+    /// Unique in the session; names the stream and the place in it.
+    pub id: Option<String>,
+    /// How long the client should wait before it connects again.
+    pub retry: Option<Duration>,
+    /// One message, as it came from the server. Empty in an event whose only use is its id.
+    pub data: Bytes,
+}
+
+/// Why a connection ends early.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cut {
+    /// The client resumed the stream on another connection.
+    Displaced,
+    /// The connection did not take its events for the stall timeout while the session was backlogged.
+    Stalled,
+    /// The server said more than the session may hold before the connection took it.
+    Overrun,
+}

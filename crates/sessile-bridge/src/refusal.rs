@@ -1,0 +1,81 @@
+//! Why an event was not taken.
+
+use sessile_protocol::error::{BUSY, INVALID_REQUEST};
+use sessile_protocol::{ErrorObject, RequestId};
+
+/// Why an event was not taken. Nothing of it happened: of a refused batch no message reached the server.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// A request with this id is open, or its late answer may still come.
+    #[error("request id {0} is in use, choose another")]
+    DuplicateId(RequestId),
+    /// The session has as many open requests as it may have.
+    #[error("session is busy: {limit} requests in flight, wait for one to end")]
+    TooManyInFlight {
+        /// The most there may be.
+        limit: usize,
+    },
+    /// The session has as many GET streams as it may have.
+    #[error("session has {limit} streams open, close one first")]
+    TooManyConnections {
+        /// The most there may be.
+        limit: usize,
+    },
+    /// `Last-Event-ID` names no event that was sent in this session.
+    #[error("last-event-id \"{id}\" names no event of this session, connect without it")]
+    UnknownEventId {
+        /// What the client sent.
+        id: String,
+    },
+    /// Events after the one that `Last-Event-ID` names are no longer kept.
+    #[error("events after \"{id}\" are no longer kept, connect without last-event-id")]
+    EventIdGone {
+        /// What the client sent.
+        id: String,
+    },
+    /// `initialize` was sent before in this session.
+    #[error("session is initialized already, start a new one to initialize again")]
+    AlreadyInitialized,
+    /// Several messages in one body, in a session whose version has no batches.
+    #[error("batches exist in version 2025-03-26 only, send one message in each request")]
+    BatchNotAllowed,
+    /// `initialize` inside a batch.
+    #[error("initialize must not be part of a batch, send it alone")]
+    InitializeInBatch,
+    /// A request came without a connection to be answered on: a mistake of the caller.
+    #[error("request has no connection to be answered on")]
+    NoConnection,
+    /// The connection's number is in use: a mistake of the caller.
+    #[error("connection is open already")]
+    ConnectionInUse,
+    /// The server has ended.
+    #[error("{}", .0.message)]
+    ServerGone(ErrorObject),
+}
+
+impl Refusal {
+    /// The JSON-RPC code.
+    pub fn code(&self) -> i64 {
+        match self {
+            Self::TooManyInFlight { .. } | Self::TooManyConnections { .. } => BUSY,
+            Self::ServerGone(error) => error.code,
+            _ => INVALID_REQUEST,
+        }
+    }
+
+    /// Whether the same event may be taken later.
+    pub fn is_temporary(&self) -> bool {
+        matches!(
+            self,
+            Self::TooManyInFlight { .. } | Self::TooManyConnections { .. }
+        )
+    }
+
+    /// The error as the client is told.
+    pub fn to_object(&self) -> ErrorObject {
+        match self {
+            Self::ServerGone(error) => error.clone(),
+            _ => ErrorObject::new(self.code(), self.to_string()),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! The streams of one session, the connections that read them, and the ring their events lie in.
+//!
+//! A stream outlives its connection: a client that has seen one event id may come back and resume. Connections
+//! own no queue; each is a place in its stream, and takes events when it is ready to send them.
+
+mod attach;
+mod pull;
+mod room;
+mod stream;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use bytes::Bytes;
+use sessile_protocol::RequestId;
+
+use crate::config::{Config, Transport};
+use crate::event::{ConnectionId, Cut};
+use crate::event_id::StreamId;
+use crate::record::Why;
+use crate::ring::{Content, Entry, Position, Ring};
+use crate::time::Time;
+use stream::{Connection, Stream, StreamKind};
+
+/// What follows from a change, for the relay to carry out.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// The connection has something to pull.
+    Wake(ConnectionId),
+    /// The connection was cut.
+    Cut(ConnectionId, Cut),
+    /// Nobody will ever take this message.
+    Lost(Content, usize, Why),
+    /// The stream this message was on has ended before anybody took it. It may go out on another one.
+    Homeless(Content, Bytes),
+}
+
+/// Whether messages put on a stream reach the client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reach {
+    /// A connection is there.
+    Connected,
+    /// None is, but the client can come back.
+    Resumable,
+    /// Never.
+    None,
+}
+
+/// All streams of one session.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    transport: Transport,
+    max_listening: usize,
+    streams: BTreeMap<StreamId, Stream>,
+    connections: HashMap<ConnectionId, Connection>,
+    /// GET streams that have a connection.
+    listeners: BTreeSet<StreamId>,
+    ring: Ring,
+    /// Events that wait for the next GET stream.
+    waiting: VecDeque<Position>,
+    next: u64,
+    /// JSON answers that nobody has pulled.
+    answers: usize,
+    /// Whether nothing more can come, so that GET streams end when all is sent.
+    closing: bool,
+    backlogged_since: Option<Time>,
+    effects: VecDeque<Effect>,
+}
+
+impl Streams {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            transport: config.transport,
+            max_listening: config.connections,
+            streams: BTreeMap::new(),
+            connections: HashMap::new(),
+            listeners: BTreeSet::new(),
+            ring: Ring::new(config.ring_bytes, config.ring_events),
+            waiting: VecDeque::new(),
+            next: 0,
+            answers: 0,
+            closing: false,
+            backlogged_since: None,
+            effects: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn next_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// JSON answers that nobody has pulled.
+    pub(crate) fn answers(&self) -> usize {
+        self.answers
+    }
+
+    pub(crate) fn is_open(&self, connection: ConnectionId) -> bool {
+        self.connections.contains_key(&connection)
+    }
+
+    pub(crate) fn reach(&self, stream: StreamId) -> Reach {
+        self.streams.get(&stream).map_or(Reach::None, Stream::reach)
+    }
+
+    /// The oldest GET stream that has a connection.
+    pub(crate) fn listener(&self) -> Option<StreamId> {
+        self.listeners.first().copied()
+    }
+
+    /// Puts a message on a stream, or keeps it for the next GET stream.
+    pub(crate) fn send(
+        &mut self,
+        now: Time,
+        stream: Option<StreamId>,
+        content: Content,
+        data: Bytes,
+    ) {
+        let position = self.ring.push(Entry {
+            stream: None,
+            sequence: 0,
+            content,
+            data,
+            sent: false,
+        });
+        match stream {
+            Some(stream) => self.assign(position, stream),
+            None => {
+                self.ring.loosen(position);
+                self.waiting.push_back(position);
+            }
+        }
+        self.make_room(position);
+        self.note_backlog(now);
+    }
+
+    /// Gives a request of a POST its answer.
+    pub(crate) fn answer(&mut self, now: Time, stream: StreamId, id: RequestId, data: Bytes) {
+        let Some(state) = self.streams.get_mut(&stream) else {
+            self.effects.push_back(Effect::Lost(
+                Content::Answer(id),
+                data.len(),
+                Why::ClientLeft,
+            ));
+            return;
+        };
+        state.open_calls = state.open_calls.saturating_sub(1);
+        match state.reach() {
+            Reach::None => {
+                self.effects.push_back(Effect::Lost(
+                    Content::Answer(id),
+                    data.len(),
+                    Why::ClientLeft,
+                ));
+                self.forget_if_over(stream);
+            }
+            Reach::Connected if !state.is_sse && state.open_calls == 0 => {
+                state.answer = Some((id, data));
+                self.answers += 1;
+                self.wake(stream);
+            }
+            _ => self.send(now, Some(stream), Content::Answer(id), data),
+        }
+    }
+
+    /// Takes back a server request that nobody has seen. Tells whether there was one.
+    pub(crate) fn withdraw(&mut self, id: &RequestId) -> bool {
+        self.ring
+            .unsent_request(id)
+            .and_then(|position| self.take_out(position))
+            .is_some()
+    }
+
+    /// Nothing more will come from the server: GET streams end when all is sent.
+    pub(crate) fn close_down(&mut self) {
+        self.closing = true;
+        for stream in self.listeners.clone() {
+            self.wake(stream);
+        }
+    }
+
+    /// Gives an event its place on a stream.
+    fn assign(&mut self, position: Position, id: StreamId) {
+        let (Some(stream), Some(entry)) = (self.streams.get_mut(&id), self.ring.get_mut(position))
+        else {
+            return;
+        };
+        entry.stream = Some(id);
+        entry.sequence = stream.append(position);
+        stream.is_sse = true;
+        if stream.connection.is_some() {
+            self.ring.hold(position);
+            self.wake(id);
+        } else {
+            self.ring.loosen(position);
+        }
+    }
+
+    /// Takes an event out of the ring and out of its stream.
+    fn take_out(&mut self, position: Position) -> Option<Entry> {
+        let entry = self.ring.remove(position)?;
+        match entry.stream {
+            Some(id) => {
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    stream.events.remove(&entry.sequence);
+                }
+            }
+            None => self.waiting.retain(|waiting| *waiting != position),
+        }
+        Some(entry)
+    }
+
+    fn wake(&mut self, stream: StreamId) {
+        let Some(connection) = self
+            .streams
+            .get(&stream)
+            .and_then(|stream| stream.connection)
+        else {
+            return;
+        };
+        if let Some(state) = self.connections.get_mut(&connection)
+            && !std::mem::replace(&mut state.woken, true)
+        {
+            self.effects.push_back(Effect::Wake(connection));
+        }
+    }
+
+    /// Drops what is known of a stream that has nothing more to say and nobody to say it to.
+    fn forget_if_over(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get(&id) else {
+            return;
+        };
+        let is_over = match stream.kind {
+            StreamKind::Call => stream.open_calls == 0 && stream.answer.is_none(),
+            StreamKind::Listen => !stream.is_resumable,
+        };
+        if is_over && stream.connection.is_none() && stream.events.is_empty() {
+            self.streams.remove(&id);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Bounds: who makes room, and who is too slow.
+
+use std::time::Duration;
+
+use crate::event::{ConnectionId, Cut};
+use crate::event_id::StreamId;
+use crate::record::Why;
+use crate::ring::Position;
+use crate::time::Time;
+
+use super::{Effect, Streams};
+
+impl Streams {
+    /// Whether connections leave so much lying that the server should be read no further.
+    pub(crate) fn is_backlogged(&self) -> bool {
+        self.ring.is_backlogged()
+    }
+
+    /// When the next connection will have stalled.
+    pub(crate) fn stall_deadline(&self, timeout: Duration) -> Option<Time> {
+        let since = self.backlogged_since?;
+        self.behind()
+            .map(|(_, last_pull)| last_pull.max(since) + timeout)
+            .min()
+    }
+
+    /// Cuts the connections that have not taken their events for `timeout`.
+    pub(crate) fn cut_stalled(&mut self, now: Time, timeout: Duration) {
+        let Some(since) = self.backlogged_since else {
+            return;
+        };
+        let is_stalled = |last_pull: Time| last_pull.max(since) + timeout <= now;
+        let stalled: Vec<_> = self
+            .behind()
+            .filter(|(_, last_pull)| is_stalled(*last_pull))
+            .map(|(stream, _)| stream)
+            .collect();
+        for stream in stalled {
+            self.cut(stream, Cut::Stalled);
+        }
+        self.note_backlog(now);
+    }
+
+    /// Keeps the ring within its bounds after `newest` was added.
+    pub(super) fn make_room(&mut self, newest: Position) {
+        while self.ring.is_over() {
+            if let Some(position) = self.ring.oldest_loose(newest) {
+                self.evict(position);
+                continue;
+            }
+            // The caller went on although told of the backlog. Whoever is furthest behind loses the connection.
+            let behind = self.ring.oldest().and_then(|(_, entry)| entry.stream);
+            match behind {
+                Some(stream) if self.is_connected(stream) => self.cut(stream, Cut::Overrun),
+                _ => return,
+            }
+        }
+    }
+
+    pub(super) fn note_backlog(&mut self, now: Time) {
+        self.backlogged_since = match self.backlogged_since {
+            since if !self.ring.is_backlogged() => since.and(None),
+            None => Some(now),
+            since => since,
+        };
+    }
+
+    fn evict(&mut self, position: Position) {
+        let Some(entry) = self.take_out(position) else {
+            return;
+        };
+        if !entry.sent {
+            self.effects
+                .push_back(Effect::Lost(entry.content, entry.data.len(), Why::Evicted));
+        }
+        if let Some(id) = entry.stream {
+            if let Some(stream) = self.streams.get_mut(&id) {
+                stream.evicted = stream.evicted.max(entry.sequence);
+            }
+            self.forget_if_over(id);
+        }
+    }
+
+    fn is_connected(&self, stream: StreamId) -> bool {
+        self.streams
+            .get(&stream)
+            .is_some_and(|stream| stream.connection.is_some())
+    }
+
+    /// Streams whose connection has events to take, and when it last took any.
+    fn behind(&self) -> impl Iterator<Item = (StreamId, Time)> {
+        let open = self
+            .connections
+            .iter()
+            .filter(|(_, state)| state.cut.is_none());
+        open.filter(|(id, state)| self.has_upcoming(**id, state.stream))
+            .map(|(_, state)| (state.stream, state.last_pull))
+    }
+
+    fn has_upcoming(&self, connection: ConnectionId, stream: StreamId) -> bool {
+        let stream = self
+            .streams
+            .get(&stream)
+            .filter(|stream| stream.connection == Some(connection));
+        stream.is_some_and(|stream| stream.upcoming().is_some())
+    }
+}

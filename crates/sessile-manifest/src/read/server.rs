@@ -1,0 +1,201 @@
+//! One `[servers.NAME]` table.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::fitting::{KINDS, own_kind, tell_idle_keys};
+use crate::keys::ServerKeys;
+use crate::path::KeyPath;
+use crate::report::Report;
+use crate::tree::{Tree, Value};
+use crate::{
+    Command, Files, Kind, Limits, PackageProgram, Remote, Server, ServerName, Surroundings,
+    Workspace,
+};
+
+/// Where a server stands in the file.
+pub(super) struct Place<'a> {
+    pub(super) name: &'a str,
+    pub(super) span: &'a Range<usize>,
+}
+
+impl Place<'_> {
+    /// Calls `act` with the path to the server.
+    pub(super) fn with_path<T>(&self, act: impl FnOnce(&KeyPath<'_>) -> T) -> T {
+        let top = KeyPath::Top;
+        let servers = top.key("servers");
+        act(&servers.key(self.name))
+    }
+
+    fn error(&self, span: &Range<usize>, keys: &[&str], report: &mut Report, message: &str) {
+        self.with_path(|path| match keys {
+            [] => report.error(span, path, message),
+            [key] => report.error(span, &path.key(key), message),
+            [table, key, ..] => report.error(span, &path.key(table).key(key), message),
+        });
+    }
+}
+
+/// Reads the checked table `own` over `defaults`; `None` only with the reason in `report`.
+pub(super) fn read_server(
+    place: &Place<'_>,
+    own: &Tree,
+    defaults: &Tree,
+    surroundings: &Surroundings,
+    report: &mut Report,
+) -> Option<Server> {
+    let before = report.errors();
+    let own_kind = own_kind(place, own, report);
+    let merged = own.clone().over(&inheritable(defaults, own_kind.is_some()));
+    let said = own_kind.or_else(|| KINDS.into_iter().find(|kind| merged.get(kind).is_some()));
+    if let Some(kind) = said {
+        tell_idle_keys(place, own, kind, report);
+    }
+    let keys = match serde_json::from_value::<ServerKeys>(merged.to_json()) {
+        Ok(keys) => keys,
+        // The check leaves nothing that this could find, unless schema and types disagree.
+        Err(error) => {
+            place.error(place.span, &[], report, &error.to_string());
+            return None;
+        }
+    };
+    let mut reader = Reader {
+        place,
+        merged: &merged,
+        surroundings,
+        report,
+    };
+    let files = reader.files(&keys);
+    let limits = reader.limits(keys.limits.clone());
+    let isolation = keys.isolation;
+    let kind = reader.kind(keys);
+    let name = place.name.parse::<ServerName>().ok()?;
+    match kind {
+        Some(kind) if report.errors() == before => Some(Server {
+            name,
+            kind,
+            isolation,
+            limits,
+            files,
+        }),
+        _ => None,
+    }
+}
+
+/// What a server takes over from `[defaults]`: not how it comes to be, if it says that itself.
+fn inheritable(defaults: &Tree, has_kind: bool) -> Tree {
+    let entries = defaults.entries().iter();
+    let taken = entries.filter(|entry| !(has_kind && KINDS.contains(&entry.key.as_str())));
+    Tree {
+        span: defaults.span.clone(),
+        value: Value::Table(taken.cloned().collect()),
+    }
+}
+
+struct Reader<'r> {
+    place: &'r Place<'r>,
+    merged: &'r Tree,
+    surroundings: &'r Surroundings,
+    report: &'r mut Report,
+}
+
+impl Reader<'_> {
+    fn kind(&mut self, keys: ServerKeys) -> Option<Kind> {
+        if let Some(command) = keys.command {
+            if command.first().is_none_or(String::is_empty) {
+                let span = self.span(&["command"]);
+                self.place.error(
+                    &span,
+                    &["command"],
+                    self.report,
+                    "the program's name is empty",
+                );
+                return None;
+            }
+            let cwd = keys.cwd.map(|cwd| self.path(&["cwd"], &cwd));
+            return Some(Kind::Command(Command {
+                command,
+                env: keys.env.into_iter().collect(),
+                cwd,
+            }));
+        }
+        if let Some(package) = keys.package {
+            let package = package.parse().ok()?;
+            let env = keys.env.into_iter().collect();
+            return Some(Kind::Package(PackageProgram {
+                package,
+                args: keys.args,
+                env,
+            }));
+        }
+        if let Some(url) = keys.url {
+            let headers = keys.headers.into_iter().collect();
+            return Some(Kind::Url(Remote {
+                url: url.parse().ok()?,
+                headers,
+            }));
+        }
+        // With another mistake in this table, the kind may be what was taken out for it.
+        if self.report.is_clean() {
+            let message = "nothing to start; write `command`, `package` or `url`";
+            self.place.error(self.place.span, &[], self.report, message);
+        }
+        None
+    }
+
+    fn files(&mut self, keys: &ServerKeys) -> Files {
+        let mut all = |key: &str, paths: &[PathBuf]| {
+            paths
+                .iter()
+                .map(|path| self.path(&["files", key], path))
+                .collect()
+        };
+        let read_only = all("read_only", &keys.files.read_only);
+        let read_write = all("read_write", &keys.files.read_write);
+        let workspace = match &keys.files.workspace {
+            Some(path) if path != Path::new("private") => {
+                Workspace::Host(self.path(&["files", "workspace"], path))
+            }
+            _ => Workspace::Private,
+        };
+        Files {
+            read_only,
+            read_write,
+            workspace,
+        }
+    }
+
+    fn limits(&mut self, limits: Limits) -> Limits {
+        if limits.sessions_per_principal <= limits.sessions {
+            return limits;
+        }
+        let key = ["limits", "sessions_per_principal"];
+        if self.at(&key).is_some() {
+            let span = self.span(&key);
+            let message = format!("more than `sessions`, which is {}", limits.sessions);
+            self.place.error(&span, &key, self.report, &message);
+        }
+        Limits {
+            sessions_per_principal: limits.sessions,
+            ..limits
+        }
+    }
+
+    /// The absolute path; itself, with the reason told, where that cannot be had.
+    fn path(&mut self, keys: &[&str], path: &Path) -> PathBuf {
+        self.surroundings.resolve(path).unwrap_or_else(|message| {
+            let span = self.span(keys);
+            self.place.error(&span, keys, self.report, &message);
+            path.to_owned()
+        })
+    }
+
+    fn at(&self, keys: &[&str]) -> Option<&Tree> {
+        keys.iter().try_fold(self.merged, |tree, key| tree.get(key))
+    }
+
+    fn span(&self, keys: &[&str]) -> Range<usize> {
+        self.at(keys)
+            .map_or_else(|| self.place.span.clone(), |tree| tree.span.clone())
+    }
+}

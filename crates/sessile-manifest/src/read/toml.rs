@@ -1,0 +1,85 @@
+//! `sessile.toml` as a whole.
+
+use super::node::read_node;
+use super::server::{Place, read_server};
+use crate::check::check;
+use crate::path::KeyPath;
+use crate::report::Report;
+use crate::schema::schema;
+use crate::tree::{Tree, Value};
+use crate::{Manifest, Node, Surroundings};
+
+/// Keys below which every text may be a secret.
+const SECRET_KEYS: [&str; 5] = ["args", "command", "env", "headers", "url"];
+
+/// Reads a whole `sessile.toml`; `None` only with the reason in `report`.
+pub(crate) fn read_toml(
+    mut tree: Tree,
+    surroundings: &Surroundings,
+    report: &mut Report,
+) -> Option<Manifest> {
+    hide_secrets(&tree, report);
+    check(&mut tree, schema(), &KeyPath::Top, report);
+    let nothing = Tree {
+        span: 0..0,
+        value: Value::Table(Vec::new()),
+    };
+    let node = read_node(tree.get("node").unwrap_or(&nothing), surroundings, report);
+    let defaults = tree.get("defaults").unwrap_or(&nothing);
+    let entries = tree.get("servers").map(Tree::entries).unwrap_or_default();
+    if entries.is_empty() && report.is_clean() {
+        let message = "no server; add a table [servers.NAME] with `command`, `package` or `url`";
+        report.error(&(0..0), &KeyPath::Top.key("servers"), message);
+    }
+    let mut servers = Vec::new();
+    for entry in entries {
+        let place = Place {
+            name: &entry.key,
+            span: &entry.key_span,
+        };
+        servers.extend(read_server(
+            &place,
+            &entry.tree,
+            defaults,
+            surroundings,
+            report,
+        ));
+    }
+    let node = node?;
+    default_server_exists(&node, &tree, report);
+    report.is_clean().then(|| Manifest {
+        node,
+        servers,
+        warnings: Vec::new(),
+    })
+}
+
+fn hide_secrets(tree: &Tree, report: &mut Report) {
+    for entry in tree.entries() {
+        if SECRET_KEYS.contains(&entry.key.as_str()) {
+            entry
+                .tree
+                .texts(&mut |text| report.hide(crate::check::inside_quotes(&text.span)));
+        } else {
+            hide_secrets(&entry.tree, report);
+        }
+    }
+}
+
+fn default_server_exists(node: &Node, tree: &Tree, report: &mut Report) {
+    let named = tree
+        .get("node")
+        .and_then(|node| node.entry("default_server"));
+    let (Some(named), Some(name)) = (named, &node.default_server) else {
+        return;
+    };
+    if tree
+        .get("servers")
+        .is_none_or(|servers| servers.get(name.as_str()).is_none())
+    {
+        let path = KeyPath::Top;
+        let path = path.key("node");
+        let message = "names no server of this file; add it, or name one that is there";
+        report.error(&named.tree.span, &path.key("default_server"), message);
+    }
+}

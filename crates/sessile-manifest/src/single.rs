@@ -1,0 +1,99 @@
+//! The manifest of `sessile run`: one command, no file.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::server::Workspace;
+use crate::{
+    Command, Files, Isolation, Kind, Limits, Manifest, ManifestErrors, Node, Server, ServerName,
+    Surroundings, Values,
+};
+
+/// What `sessile run` may say besides the command. The default is a node on the default addresses with
+/// every limit at its default.
+#[derive(Debug, Clone, Default)]
+pub struct Single {
+    /// Address for MCP.
+    pub listen: Option<SocketAddr>,
+    /// Address for the admin API.
+    pub admin: Option<SocketAddr>,
+    /// Directory for what outlives the node.
+    pub state_dir: Option<PathBuf>,
+    /// File of API-key digests.
+    pub api_keys: Option<PathBuf>,
+    /// Let callers in that do not authenticate.
+    pub allow_anonymous: bool,
+    /// Serve the HTTP+SSE transport of 2024-11-05 as well.
+    pub sse_2024: bool,
+    /// What keeps the sessions apart.
+    pub isolation: Isolation,
+    /// Environment variables for the command.
+    pub env: Values,
+    /// Working directory of the command on the host.
+    pub cwd: Option<PathBuf>,
+    /// Host paths that can be read inside.
+    pub read_only: Vec<PathBuf>,
+    /// Host paths that can also be written inside.
+    pub read_write: Vec<PathBuf>,
+    /// What the server may use.
+    pub limits: Limits,
+}
+
+impl Manifest {
+    /// The manifest that hosts `command` (program and arguments) as `name`. Relative paths start from
+    /// the directory of `surroundings`.
+    ///
+    /// # Errors
+    /// When the command is empty, or a path cannot be made absolute.
+    pub fn single(
+        name: ServerName,
+        command: Vec<String>,
+        options: Single,
+        surroundings: &Surroundings,
+    ) -> Result<Self, ManifestErrors> {
+        let whole = |message: String| ManifestErrors::whole("sessile run", message);
+        if command.first().is_none_or(String::is_empty) {
+            return Err(whole("no command; write it behind `--`".to_owned()));
+        }
+        let resolve = |path: &PathBuf| surroundings.resolve(path).map_err(whole);
+        let all = |paths: &[PathBuf]| paths.iter().map(resolve).collect::<Result<Vec<_>, _>>();
+        let standard = Node::default();
+        let node = Node {
+            listen: options.listen.unwrap_or(standard.listen),
+            admin: options.admin.unwrap_or(standard.admin),
+            state_dir: match &options.state_dir {
+                Some(path) => resolve(path)?,
+                None => surroundings.default_state_dir().map_err(whole)?,
+            },
+            api_keys: options.api_keys.as_ref().map(resolve).transpose()?,
+            allow_anonymous: options.allow_anonymous,
+            sse_2024: options.sse_2024,
+            ..standard
+        };
+        let files = Files {
+            read_only: all(&options.read_only)?,
+            read_write: all(&options.read_write)?,
+            workspace: Workspace::Private,
+        };
+        let cwd = options.cwd.as_ref().map(resolve).transpose()?;
+        let server = Server {
+            name,
+            kind: Kind::Command(Command {
+                command,
+                env: options.env,
+                cwd,
+            }),
+            isolation: options.isolation,
+            limits: options.limits,
+            files,
+        };
+        Ok(Self {
+            node,
+            servers: vec![server],
+            warnings: Vec::new(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

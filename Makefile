@@ -1,0 +1,58 @@
+# Two commands do everything: `make run` and `make test`. Each installs what it needs into target/tools and
+# says what it installs. `.ci/run` runs `make test` and nothing else.
+
+CARGO ?= cargo
+TOOLS := target/tools
+export CARGO_TERM_COLOR ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint unit behaviour conformance clients bench fuzz clean-tools
+
+help:
+	@echo 'make run          build, start the runtime with a demo server, say what to try'
+	@echo 'make test         everything that CI checks'
+	@echo '  make lint         format, clippy, cargo deny'
+	@echo '  make unit         unit and property tests, sandbox tests'
+	@echo '  make behaviour    end to end: the real binary, real servers'
+	@echo '  make conformance  the official conformance suite, directly and through Sessile'
+	@echo '  make clients      official TypeScript and Python clients against npm and PyPI servers'
+	@echo 'make bench        the load generator against Sessile, floors and peers; writes docs/benchmarks.md'
+	@echo 'make fuzz         fuzz targets, a minute each (needs a nightly toolchain)'
+
+run:
+	@echo 'building (release; the first time takes a few minutes)'
+	@$(CARGO) build --release --locked -p sessile -p sessile-fixtures --bin sessile --bin sessile-demo
+	@exec scripts/demo
+
+test: lint build unit behaviour conformance clients
+	@echo 'make test: all passed; nothing was skipped'
+
+build:
+	$(CARGO) build --locked --workspace --all-targets
+
+lint:
+	scripts/install-lint-tools
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(TOOLS)/lint/bin/cargo-deny --locked check bans licenses sources --hide-inclusion-graph
+
+unit:
+	$(CARGO) test --locked --workspace --exclude sessile-tests
+
+behaviour:
+	$(CARGO) test --locked -p sessile-tests
+
+conformance:
+	tests/conformance/test target/debug
+
+clients:
+	tests/clients/test target/debug
+
+bench:
+	bench/run
+
+fuzz:
+	scripts/fuzz
+
+clean-tools:
+	rm -rf $(TOOLS)

@@ -1,1 +1,39 @@
-//! sessile-runtime
+//! Sessions: who may open one, how it lives, and why it ends.
+//!
+//! A [`Node`] hosts servers ([`Hosted`]). A caller's `initialize` opens a [`Session`] in a sandbox of its own;
+//! every later message finds it by its [`SessionId`] and goes through its bridge to the server's pipes. What
+//! comes back is pulled through an [`Exchange`]. One task per session, the pump, reads the server and keeps
+//! the session's clocks.
+//!
+//! It does not speak HTTP (that is `sessile-front`), does not know how a sandbox is made
+//! (`sessile-sandbox`), and does not decide what a message means (`sessile-bridge`).
+//!
+//! Start reading at [`Node::open`], then `session.rs`, then `pump.rs`.
+
+mod admission;
+mod breaker;
+mod error;
+mod exchange;
+mod hosted;
+mod input;
+mod lines;
+mod lists;
+mod node;
+mod oversized;
+mod pump;
+mod records;
+mod registry;
+mod session;
+mod session_id;
+mod stderr;
+mod stop;
+
+pub use error::{OpenError, SessionError, Side};
+pub use exchange::Exchange;
+pub use hosted::Hosted;
+pub use lists::{ServerView, SessionView};
+pub use node::{Node, NodeLimits};
+pub use registry::EndedSession;
+pub use session::{Session, State};
+pub use session_id::{SessionId, SessionName};
+pub use stop::{PostMortem, StopReason};

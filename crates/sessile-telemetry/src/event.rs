@@ -15,6 +15,8 @@ pub enum CallOutcome {
     Cancelled,
     /// The session ended before the answer.
     ServerGone,
+    /// It never reached the side that was to answer.
+    Undeliverable,
 }
 
 impl CallOutcome {
@@ -27,6 +29,7 @@ impl CallOutcome {
             Self::Timeout => "timeout",
             Self::Cancelled => "cancelled",
             Self::ServerGone => "server_gone",
+            Self::Undeliverable => "undeliverable",
         }
     }
 }
@@ -40,6 +43,10 @@ pub enum DropCause {
     LateAnswer,
     /// An answer whose id nobody asked with.
     UnknownAnswer,
+    /// A server asked more than it may, or twice with one id.
+    Refused,
+    /// It came after the session had ended.
+    ServerGone,
     /// The replay ring was full.
     RingFull,
     /// A line of the server's stdout that is not JSON-RPC.
@@ -58,6 +65,8 @@ impl DropCause {
             Self::ClientGone => "client_gone",
             Self::LateAnswer => "late_answer",
             Self::UnknownAnswer => "unknown_answer",
+            Self::Refused => "refused",
+            Self::ServerGone => "server_gone",
             Self::RingFull => "ring_full",
             Self::NotJsonRpc => "not_json_rpc",
             Self::TooLarge => "too_large",

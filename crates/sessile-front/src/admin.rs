@@ -1,0 +1,58 @@
+//! The admin listener: what an operator sees and can do.
+//!
+//! | path | what |
+//! | --- | --- |
+//! | `GET /admin/v1/sessions` | live and ended sessions |
+//! | `GET /admin/v1/sessions/NAME` | one of them |
+//! | `DELETE /admin/v1/sessions/NAME` | stop one |
+//! | `GET /admin/v1/servers` | what is hosted |
+//! | `GET /metrics` | Prometheus metrics |
+
+use crate::answer::{Reply, Wrong, json_reply};
+use crate::body::Answer;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Response, StatusCode};
+use serde_json::json;
+use sessile_runtime::{Node, StopReason};
+use sessile_telemetry::Telemetry;
+
+const SESSIONS: &str = "/admin/v1/sessions";
+
+pub(crate) fn answer(node: &Node, telemetry: &Telemetry, method: &Method, path: &str) -> Result<Reply, Wrong> {
+    let unknown = || Wrong::Path(path.to_owned());
+    match (method, path) {
+        (&Method::GET, "/metrics") => Ok(metrics(telemetry)),
+        (&Method::GET, "/healthz") => Ok(ok(&json!({ "status": "ok" }))),
+        (&Method::GET, "/admin/v1/servers") => Ok(ok(&json!({ "servers": node.server_views() }))),
+        (&Method::GET, SESSIONS) => Ok(ok(&json!({ "sessions": node.session_views() }))),
+        (method, path) => {
+            let name = path.strip_prefix(SESSIONS).and_then(|rest| rest.strip_prefix('/')).ok_or_else(unknown)?;
+            match *method {
+                Method::GET => node.session_view(name).map(|view| ok(&view)).ok_or_else(unknown),
+                Method::DELETE if node.stop_session(name, StopReason::AdminStop) => {
+                    Ok(ok(&json!({ "stopping": name })))
+                }
+                Method::DELETE => Err(unknown()),
+                _ => Err(Wrong::Method(method.to_string(), "GET, DELETE")),
+            }
+        }
+    }
+}
+
+fn metrics(telemetry: &Telemetry) -> Reply {
+    let mut reply = Response::new(Answer::whole(telemetry.render_metrics()));
+    reply.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8"),
+    );
+    reply
+}
+
+fn ok(value: &impl serde::Serialize) -> Reply {
+    // Views are plain data with string keys, which always serialise.
+    match serde_json::to_vec(value) {
+        Ok(bytes) => json_reply(StatusCode::OK, Bytes::from(bytes)),
+        Err(_) => json_reply(StatusCode::INTERNAL_SERVER_ERROR, Bytes::from_static(b"{}")),
+    }
+}

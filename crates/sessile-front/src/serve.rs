@@ -1,0 +1,103 @@
+//! Listeners: accept, one task per connection, HTTP/1.1, and a graceful end.
+
+use crate::answer::Reply;
+use crate::route::{Admin, Public};
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// How long a client may take to send a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Headers a request may have.
+const MAX_HEADERS: usize = 64;
+/// Bytes a connection buffers while it reads a head.
+const READ_BUFFER: usize = 64 * 1024;
+/// How long accepting pauses when the process is out of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long open connections get to finish once the node ends.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Which side of the node a listener serves.
+#[derive(Clone, Debug)]
+pub enum Side {
+    /// Clients.
+    Public(Arc<Public>),
+    /// Operators.
+    Admin(Arc<Admin>),
+}
+
+impl Side {
+    async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Reply {
+        match self {
+            Self::Public(public) => public.answer(peer, request).await,
+            Self::Admin(admin) => admin.answer(&request),
+        }
+    }
+}
+
+/// Accepts connections until `stop`, then lets the open ones finish their answers for a short while.
+///
+/// At most `connections` are open at a time; further clients wait in the kernel's queue.
+pub async fn serve(listener: TcpListener, side: Side, connections: usize, stop: CancellationToken) {
+    let graceful = GracefulShutdown::new();
+    let room = Arc::new(Semaphore::new(connections));
+    loop {
+        let place = tokio::select! {
+            () = stop.cancelled() => break,
+            place = Arc::clone(&room).acquire_owned() => place,
+        };
+        let Ok(place) = place else { break };
+        let (socket, peer) = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(target: "sessile::runtime", %error, "cannot accept connections");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        let watcher = graceful.watcher();
+        let side = side.clone();
+        tokio::spawn(async move {
+            let connection = watcher.watch(connection(socket, peer, side));
+            if let Err(error) = connection.await {
+                tracing::debug!(target: "sessile::runtime", %peer, %error, "connection ended");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    // What does not finish in time is cut; its session has been told already.
+    let _ = tokio::time::timeout(LINGER, graceful.shutdown()).await;
+}
+
+fn connection(
+    socket: TcpStream,
+    peer: SocketAddr,
+    side: Side,
+) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
+    // Without it an SSE answer waits 44 ms for the client's delayed acknowledgement.
+    let _ = socket.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let side = side.clone();
+        async move { Ok::<_, Infallible>(side.answer(peer, request).await) }
+    });
+    hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(READ_BUFFER)
+        .pipeline_flush(true)
+        .serve_connection(TokioIo::new(socket), service)
+}

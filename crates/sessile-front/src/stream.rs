@@ -1,0 +1,68 @@
+//! A session's stream as server-sent events.
+
+use bytes::{Bytes, BytesMut};
+use sessile_bridge::Pull;
+use sessile_protocol::sse;
+use sessile_runtime::Exchange;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep};
+
+/// How often an idle stream says that it is alive, so that no proxy gives up.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A comment line: ignored by every client, seen by every proxy.
+const KEEP_ALIVE_COMMENT: &[u8] = b": keep-alive\n\n";
+/// Events are joined into one write up to this many bytes.
+const JOIN: usize = 16 * 1024;
+
+/// The body of an SSE response. Dropping it tells the session that the connection is gone.
+#[derive(Debug)]
+pub(crate) struct EventStream {
+    exchange: Exchange,
+    pending: BytesMut,
+    quiet: Pin<Box<Sleep>>,
+    over: bool,
+}
+
+impl EventStream {
+    /// Events from `exchange`, after `first` (a keep-alive comment, or nothing).
+    pub(crate) fn new(exchange: Exchange, first: BytesMut) -> Self {
+        let quiet = Box::pin(tokio::time::sleep(KEEP_ALIVE));
+        Self { exchange, pending: first, quiet, over: false }
+    }
+
+    /// The next bytes; `None` at the end of the stream.
+    pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        while !self.over && self.pending.len() < JOIN {
+            match self.exchange.poll_pull(cx) {
+                Poll::Ready(Pull::Event(event)) => {
+                    let retry = event.retry.map(|retry| u64::try_from(retry.as_millis()).unwrap_or(u64::MAX));
+                    sse::encode(&mut self.pending, event.id.as_deref(), retry, None, &event.data);
+                }
+                Poll::Ready(Pull::Json(data)) => {
+                    sse::encode(&mut self.pending, None, None, None, &data);
+                    self.over = true;
+                }
+                Poll::Ready(Pull::OpenSse) => {}
+                Poll::Ready(Pull::End | Pull::Cut(_)) => self.over = true,
+                Poll::Ready(Pull::Pending) | Poll::Pending => break,
+            }
+        }
+        if !self.pending.is_empty() {
+            self.quiet.as_mut().reset(Instant::now() + KEEP_ALIVE);
+            return Poll::Ready(Some(self.pending.split().freeze()));
+        }
+        if self.over {
+            return Poll::Ready(None);
+        }
+        if self.quiet.as_mut().poll(cx).is_ready() {
+            self.quiet.as_mut().reset(Instant::now() + KEEP_ALIVE);
+            // Registers the timer; it cannot have run out again already.
+            let _ = self.quiet.as_mut().poll(cx);
+            return Poll::Ready(Some(Bytes::from_static(KEEP_ALIVE_COMMENT)));
+        }
+        Poll::Pending
+    }
+}

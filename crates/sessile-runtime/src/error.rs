@@ -1,0 +1,190 @@
+//! What can go wrong between a request and its session, and whose fault it is.
+
+use crate::stop::StopReason;
+use serde_json::json;
+use sessile_protocol::ErrorObject;
+use sessile_protocol::error as code;
+use std::time::Duration;
+
+/// Whose fault a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The request could never have worked.
+    Client,
+    /// The hosted server failed.
+    Server,
+    /// Sessile or its limits.
+    Node,
+}
+
+/// Why a session could not be opened.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum OpenError {
+    /// `sessions_per_principal` live sessions already belong to this caller.
+    #[error("you already have {limit} sessions of this server, which is its limit per caller; end one or wait")]
+    PrincipalFull {
+        /// The limit.
+        limit: u32,
+    },
+    /// `sessions` live sessions of this server exist already.
+    #[error("this server already runs {limit} sessions, which is its limit; try again later")]
+    ServerFull {
+        /// The limit.
+        limit: u32,
+    },
+    /// The node runs as many sessions as it may.
+    #[error("this node already runs {limit} sessions, which is its limit; try again later")]
+    NodeFull {
+        /// The limit.
+        limit: u32,
+    },
+    /// The node is shutting down.
+    #[error("this node is shutting down; try again on another one, or later")]
+    Draining,
+    /// Five starts in a row failed; the circuit breaker is open.
+    #[error("this server failed to start {reason}; not tried again for {} s", retry_after.as_secs())]
+    BreakerOpen {
+        /// How long until the next try.
+        retry_after: Duration,
+        /// What the last try failed with.
+        reason: String,
+    },
+    /// The sandbox or the server process could not be started.
+    #[error("the server did not start: {reason}")]
+    StartFailed {
+        /// What failed, and what the operator can do.
+        reason: String,
+        /// The last lines of stderr, if the process got that far.
+        stderr_tail: String,
+    },
+    /// The operating system gave no randomness for a session id.
+    #[error("no randomness for a session id: {0}")]
+    NoRandomness(String),
+}
+
+impl OpenError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn side(&self) -> Side {
+        match self {
+            Self::StartFailed { .. } | Self::BreakerOpen { .. } => Side::Server,
+            Self::PrincipalFull { .. } => Side::Client,
+            _ => Side::Node,
+        }
+    }
+
+    /// When trying again makes sense, if at all.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::PrincipalFull { .. } | Self::ServerFull { .. } | Self::NodeFull { .. } | Self::Draining => {
+                Some(Duration::from_secs(5))
+            }
+            Self::BreakerOpen { retry_after, .. } => Some(*retry_after),
+            Self::StartFailed { .. } | Self::NoRandomness(_) => None,
+        }
+    }
+
+    /// What the client is told.
+    #[must_use]
+    pub fn to_error(&self) -> ErrorObject {
+        let (code, data) = match self {
+            Self::PrincipalFull { limit } | Self::ServerFull { limit } | Self::NodeFull { limit } => {
+                (code::BUSY, json!({ "limit": limit }))
+            }
+            Self::Draining => (code::BUSY, json!({ "reason": "node_shutdown" })),
+            Self::BreakerOpen { retry_after, .. } => {
+                (code::START_FAILED, json!({ "reason": "start_failed", "retryAfter": retry_after.as_secs() }))
+            }
+            Self::StartFailed { stderr_tail, .. } => {
+                (code::START_FAILED, json!({ "reason": "start_failed", "stderrTail": stderr_tail }))
+            }
+            Self::NoRandomness(_) => (code::INTERNAL_ERROR, json!({})),
+        };
+        ErrorObject::new(code, self.to_string()).with_data(data)
+    }
+}
+
+/// Why a session could not take a message.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SessionError {
+    /// There is no such session for this caller: unknown, ended, or somebody else's.
+    #[error("no such session: initialize again{}", ended.as_ref().map_or(String::new(), |reason| format!(" (it ended: {})", reason.as_str())))]
+    NotFound {
+        /// Why it ended, when it was the caller's own.
+        ended: Option<StopReason>,
+    },
+    /// `in_flight` requests are already running and the queue wait ran out.
+    #[error("this session already has {limit} requests in flight; try again later")]
+    Busy {
+        /// The limit.
+        limit: u32,
+    },
+    /// The bridge refused the message.
+    #[error("{0}")]
+    Refused(#[from] sessile_bridge::Refusal),
+    /// More waits for the server's stdin than may be held.
+    #[error("the server does not read its input; {queued} bytes already wait for it")]
+    InputFull {
+        /// Bytes waiting.
+        queued: usize,
+    },
+}
+
+impl SessionError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn side(&self) -> Side {
+        match self {
+            Self::NotFound { .. } | Self::Busy { .. } | Self::Refused(_) => Side::Client,
+            Self::InputFull { .. } => Side::Server,
+        }
+    }
+
+    /// Whether the message certainly had no effect, so that a client may send it again. Always: a message
+    /// that was handed to the server is never reported with this type.
+    #[must_use]
+    pub fn is_safe_to_retry(&self) -> bool {
+        true
+    }
+
+    /// What the client is told.
+    #[must_use]
+    pub fn to_error(&self) -> ErrorObject {
+        let (code, data) = match self {
+            Self::NotFound { ended } => {
+                (code::SESSION_NOT_FOUND, ended.map(|reason| json!({ "reason": reason })))
+            }
+            Self::Busy { limit } => (code::BUSY, Some(json!({ "limit": limit }))),
+            Self::Refused(refusal) => (refusal.code(), None),
+            Self::InputFull { queued } => (code::BUSY, Some(json!({ "queuedBytes": queued }))),
+        };
+        ErrorObject { data, ..ErrorObject::new(code, self.to_string()) }
+    }
+}
+
+/// What requests in flight are answered when their session ends.
+pub(crate) fn gone(
+    reason: StopReason,
+    exit: &str,
+    stderr_tail: &str,
+    hint: Option<&str>,
+    session_id: &str,
+) -> ErrorObject {
+    let code = match reason {
+        StopReason::StartTimeout | StopReason::StartFailed => code::START_FAILED,
+        _ => code::SERVER_GONE,
+    };
+    let mut message = format!("the session ended before the answer: {} ({exit})", reason.as_str());
+    let mut data = json!({
+        "reason": reason,
+        "exit": exit,
+        "stderrTail": stderr_tail,
+        "sessionId": session_id,
+    });
+    if let (Some(hint), Some(members)) = (hint, data.as_object_mut()) {
+        message = format!("{message}; {hint}");
+        members.insert("hint".to_owned(), hint.into());
+    }
+    ErrorObject::new(code, message).with_data(data)
+}

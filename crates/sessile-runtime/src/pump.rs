@@ -1,0 +1,279 @@
+//! The one task of a session: reads the server's stdout, flushes its stdin, keeps its clocks, and sees it
+//! to its end.
+
+use crate::error::gone;
+use crate::lines::{Endless, Line, Lines};
+use crate::oversized::answer_for;
+use crate::session::Session;
+use crate::stderr;
+use crate::stop::{PostMortem, StopReason, describe_exit, unix_seconds, whole_millis};
+use bytes::Bytes;
+use sessile_bridge::Event;
+use sessile_protocol::{Message, Payload};
+use sessile_sandbox::{Ended, Exit, Sandbox};
+use sessile_telemetry::{DropCause, Event as Told};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::net::unix::pipe;
+use tokio::task::JoinHandle;
+
+/// Lines in a row that are not JSON-RPC before the server is given up.
+const GARBAGE_LINES: u32 = 32;
+/// Messages a server may send as one JSON array (2025-03-26).
+const MAX_BATCH: usize = 1_000;
+/// Bytes read from stdout at a time.
+const READ_CHUNK: usize = 16 * 1024;
+/// How long a server that is asked to end gets, before its whole tree is killed.
+const STOP_GRACE: Duration = Duration::from_secs(1);
+/// How long a server that closed its stdout gets to end by itself.
+const CLOSED_STDOUT_GRACE: Duration = Duration::from_millis(500);
+/// How long the last lines of stderr are waited for.
+const STDERR_GRACE: Duration = Duration::from_millis(200);
+
+/// The server's ends that the pump reads.
+#[derive(Debug)]
+pub(crate) struct Outputs {
+    pub(crate) stdout: pipe::Receiver,
+    pub(crate) stderr: pipe::Receiver,
+}
+
+/// The server speaks no protocol, and is given up.
+struct GivenUp;
+
+struct Pump {
+    session: Arc<Session>,
+    stdout: pipe::Receiver,
+    lines: Lines,
+    garbage: u32,
+    /// When the server closed its stdout.
+    closed: Option<Instant>,
+    lifetime_over: bool,
+}
+
+/// Runs a session to its end and returns what is to be kept of it. Everything of the sandbox is gone then.
+pub(crate) async fn run(session: Arc<Session>, sandbox: Sandbox, outputs: Outputs) -> PostMortem {
+    let sandbox = Arc::new(sandbox);
+    *session.sandbox.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&sandbox);
+    let stderr = tokio::spawn(stderr::read(
+        outputs.stderr,
+        Arc::clone(&session.stderr),
+        stderr::Source {
+            server: Arc::clone(&session.server),
+            session: session.name.as_str().into(),
+            telemetry: session.telemetry.clone(),
+        },
+    ));
+    let lines = Lines::new(session.limits.message);
+    let mut pump =
+        Pump { session, stdout: outputs.stdout, lines, garbage: 0, closed: None, lifetime_over: false };
+    let (reason, ended) = pump.live(&sandbox).await;
+    pump.finish(reason, ended, sandbox, stderr).await
+}
+
+impl Pump {
+    /// The life of the session, up to the reason of its end.
+    async fn live(&mut self, sandbox: &Sandbox) -> (StopReason, Option<Ended>) {
+        let mut ended = pin!(sandbox.ended());
+        let mut clock = pin!(tokio::time::sleep(Duration::ZERO));
+        loop {
+            if let Some(reason) = self.due() {
+                return (reason, None);
+            }
+            let (flush, read, next) = self.look_ahead();
+            if clock.deadline().into_std() != next {
+                clock.as_mut().reset(next.into());
+            }
+            let session = &self.session;
+            tokio::select! {
+                readable = self.stdout.readable(), if read => {
+                    if readable.is_err() || self.read().is_err() {
+                        return (StopReason::ProtocolViolation, None);
+                    }
+                }
+                () = poll_fn(|cx| session.lock().input.poll_writable(cx)), if flush => {
+                    session.lock().input.flush();
+                }
+                () = session.pump.notified() => {}
+                () = &mut clock => {
+                    // The bridge answers what is overdue.
+                    let _ = session.step(|core| core.relay.on(session.now(), Event::Tick));
+                }
+                end = &mut ended => {
+                    while self.closed.is_none() && matches!(self.read(), Ok(true)) {}
+                    let reason = match end.exit {
+                        Exit::OutOfMemory { .. } => StopReason::OutOfMemory,
+                        _ => StopReason::ServerExit,
+                    };
+                    return (reason, Some(end));
+                }
+            }
+        }
+    }
+
+    /// Whether the session is to end now, and why.
+    fn due(&mut self) -> Option<StopReason> {
+        let now = Instant::now();
+        let limits = self.session.limits;
+        let end_of_life = self.session.opened + limits.max_lifetime;
+        let core = self.session.lock();
+        if let Some(reason) = core.stop {
+            return Some(reason);
+        }
+        if self.closed.is_some_and(|at| now >= at + CLOSED_STDOUT_GRACE) {
+            return Some(StopReason::ProtocolViolation);
+        }
+        if now >= end_of_life {
+            if core.relay.in_flight() == 0 || now >= end_of_life + limits.drain {
+                return Some(StopReason::MaxLifetime);
+            }
+            self.lifetime_over = true;
+        }
+        if core.relay.negotiated().is_none() && now >= self.session.opened + limits.start_timeout {
+            return Some(StopReason::StartTimeout);
+        }
+        self.session.idle_until(&core).is_some_and(|until| now >= until).then_some(StopReason::IdleTimeout)
+    }
+
+    /// What to wait for: room in stdin, something on stdout, and the next moment a clock rings.
+    fn look_ahead(&self) -> (bool, bool, Instant) {
+        let limits = self.session.limits;
+        let mut core = self.session.lock();
+        let mut next = self.session.opened + limits.max_lifetime;
+        if self.lifetime_over {
+            next += limits.drain;
+        }
+        let deadline = core.relay.deadline().map(|at| self.session.instant(at));
+        let closed = self.closed.map(|at| at + CLOSED_STDOUT_GRACE);
+        let start = core.relay.negotiated().is_none().then(|| self.session.opened + limits.start_timeout);
+        for moment in [deadline, closed, start, self.session.idle_until(&core)].into_iter().flatten() {
+            next = next.min(moment);
+        }
+        core.armed = Some(next);
+        let read = self.closed.is_none() && !core.relay.is_backlogged();
+        (core.input.queued() > 0, read, next)
+    }
+
+    /// Reads once and hands every whole line on. `Ok(false)` when nothing was there.
+    fn read(&mut self) -> Result<bool, GivenUp> {
+        let buffer = self.lines.buffer();
+        buffer.reserve(READ_CHUNK);
+        match self.stdout.try_read_buf(buffer) {
+            Ok(0) => {
+                self.closed = Some(Instant::now());
+                return Ok(false);
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(false),
+            Err(_) => {
+                self.closed = Some(Instant::now());
+                return Ok(false);
+            }
+        }
+        while let Some(line) = self.lines.next_line().map_err(|Endless| GivenUp)? {
+            match line {
+                Line::Whole(line) => self.take_line(line)?,
+                Line::TooLong { size, head, tail } => self.take_oversized(size, &head, &tail),
+            }
+        }
+        Ok(true)
+    }
+
+    fn take_line(&mut self, line: Bytes) -> Result<(), GivenUp> {
+        match Payload::parse(line.clone(), MAX_BATCH) {
+            Ok(Payload::Single(message)) => {
+                self.garbage = 0;
+                self.deliver(message);
+            }
+            Ok(Payload::Batch(messages)) => {
+                self.garbage = 0;
+                messages.into_iter().for_each(|message| self.deliver(message));
+            }
+            Err(error) => {
+                self.garbage += 1;
+                let shown = String::from_utf8_lossy(line.get(..200).unwrap_or(&line)).into_owned();
+                self.dropped(DropCause::NotJsonRpc, &format!("{error}: {shown:?}"));
+                if self.garbage >= GARBAGE_LINES {
+                    return Err(GivenUp);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(&self, message: Message) {
+        let session = &self.session;
+        let refused = session.step(|core| core.relay.on(session.now(), Event::ServerMessage(message)));
+        if let Err(refusal) = refused {
+            self.dropped(DropCause::UnknownAnswer, &refusal.to_string());
+        }
+    }
+
+    /// The message is lost; the call it answers is told so.
+    fn take_oversized(&self, size: usize, head: &[u8], tail: &[u8]) {
+        let limit = self.session.limits.message;
+        self.dropped(DropCause::TooLarge, &format!("{size} bytes, the limit is {limit}"));
+        if let Some(answer) = answer_for(head, tail, size, limit) {
+            self.deliver(answer);
+        }
+    }
+
+    fn dropped(&self, cause: DropCause, detail: &str) {
+        self.session.telemetry.emit(&Told::Dropped {
+            server: &self.session.server,
+            session: self.session.name.as_str(),
+            cause,
+            count: 1,
+            detail,
+        });
+    }
+
+    /// Answers what is in flight, ends the sandbox, and writes the post-mortem.
+    async fn finish(
+        self,
+        reason: StopReason,
+        ended: Option<Ended>,
+        sandbox: Arc<Sandbox>,
+        stderr: JoinHandle<()>,
+    ) -> PostMortem {
+        let session = self.session;
+        session.lock().stop.get_or_insert(reason);
+        let ended_by_itself = ended.is_some();
+        let mut stderr = stderr;
+        if ended_by_itself {
+            // The process is gone; what it said last is still in the pipe.
+            let _ = tokio::time::timeout(STDERR_GRACE, &mut stderr).await;
+        }
+        let exit = ended.as_ref().map_or_else(|| "stopped".to_owned(), |end| describe_exit(&end.exit));
+        let tail = session.stderr.text();
+        let hint = if session.version().is_none() { session.hosted.missing_paths(&tail) } else { None };
+        let error = gone(reason, &exit, &tail, hint.as_deref(), session.id.expose());
+        // Nothing is refused at the end.
+        let _ = session.step(|core| {
+            core.input.close();
+            core.relay.on(session.now(), Event::ServerGone(error))
+        });
+        let ended = match ended {
+            Some(ended) => {
+                drop(sandbox);
+                ended
+            }
+            None => sandbox.stop(STOP_GRACE).await,
+        };
+        drop(self.stdout);
+        if tokio::time::timeout(STDERR_GRACE, &mut stderr).await.is_err() {
+            stderr.abort();
+        }
+        PostMortem {
+            reason,
+            exit: describe_exit(&ended.exit),
+            stderr_tail: session.stderr.text(),
+            hint,
+            cpu_ms: whole_millis(ended.usage.cpu),
+            memory_peak: ended.usage.memory_peak,
+            lived_ms: whole_millis(session.opened.elapsed()),
+            ended_at: unix_seconds(SystemTime::now()),
+        }
+    }
+}

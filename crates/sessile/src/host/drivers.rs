@@ -1,0 +1,68 @@
+//! The drivers a manifest needs, and what they cannot enforce here.
+
+use super::Failure;
+use crate::out;
+use sessile_manifest::{Isolation, Kind, Manifest};
+use sessile_sandbox::{Driver, ProcessConfig};
+use std::sync::Arc;
+
+/// The drivers in use.
+#[derive(Clone)]
+pub(crate) struct Drivers {
+    process: Option<Arc<dyn Driver>>,
+    none: Option<Arc<dyn Driver>>,
+}
+
+impl Drivers {
+    /// Makes what `manifest` needs.
+    pub(crate) fn of(manifest: &Manifest, allow_unsandboxed: bool) -> Result<Self, Failure> {
+        let mut drivers = Self { process: None, none: None };
+        for server in manifest.servers.iter().filter(|server| !matches!(server.kind, Kind::Url(_))) {
+            match server.isolation {
+                Isolation::Process if drivers.process.is_none() => {
+                    drivers.process = Some(process_driver()?);
+                }
+                Isolation::None if !allow_unsandboxed => {
+                    return Err(Failure::Usage(format!(
+                        "server {} has isolation \"none\": it would run as a plain process of this user; pass --allow-unsandboxed if that is meant",
+                        server.name
+                    )));
+                }
+                Isolation::None if drivers.none.is_none() => {
+                    out::note(&format!(
+                        "server {} runs WITHOUT a sandbox: it can read and change whatever this user can",
+                        server.name
+                    ));
+                    drivers.none = Some(Arc::new(sessile_sandbox::unsandboxed_driver()));
+                }
+                Isolation::Process | Isolation::None => {}
+            }
+        }
+        Ok(drivers)
+    }
+
+    /// The driver for one way of isolation.
+    pub(crate) fn get(&self, isolation: Isolation) -> Result<Arc<dyn Driver>, Failure> {
+        let driver = match isolation {
+            Isolation::Process => &self.process,
+            Isolation::None => &self.none,
+        };
+        driver.clone().ok_or_else(|| Failure::Host("the sandbox driver was not started".to_owned()))
+    }
+
+    /// Says what cannot be enforced, once.
+    pub(crate) fn report_shortfalls(&self) {
+        for driver in self.process.iter() {
+            for row in driver.capabilities().shortfalls() {
+                out::note(&format!("{}: {}", row.feature, row.strength));
+            }
+        }
+    }
+}
+
+/// The process driver of this host.
+pub(crate) fn process_driver() -> Result<Arc<dyn Driver>, Failure> {
+    let driver = sessile_sandbox::process_driver(ProcessConfig::default())
+        .map_err(|error| Failure::Host(error.to_string()))?;
+    Ok(Arc::new(driver))
+}

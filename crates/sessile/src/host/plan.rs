@@ -1,0 +1,139 @@
+//! What is to be hosted, from the command line or a manifest.
+
+use super::Failure;
+use crate::cli::{Isolation, NodeArgs, RunArgs, ServeArgs};
+use sessile_manifest::{Manifest, ServerName, Single, Surroundings, Values};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// A manifest, and what the command line says beyond it.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) manifest: Manifest,
+    /// Directory that relative paths in commands start from.
+    pub(crate) base: Option<PathBuf>,
+    /// `run`: one server, at `/mcp`.
+    pub(crate) single: bool,
+    pub(crate) allow_unsandboxed: bool,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// The plan of `sessile run`.
+pub(crate) fn of_run(args: RunArgs) -> Result<Plan, Failure> {
+    let here = std::env::current_dir()
+        .map_err(|error| Failure::Failed(format!("the working directory cannot be read: {error}")))?;
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let options = Single {
+        isolation: match args.isolation {
+            Isolation::Process => sessile_manifest::Isolation::Process,
+            Isolation::None => sessile_manifest::Isolation::None,
+        },
+        listen: args.listen,
+        // Whoever chooses a port for clients runs several nodes: they must not fight over the other one.
+        admin: args.admin.or(args.listen.map(|_| any_port)),
+        read_only: args.read,
+        read_write: args.write,
+        env: args.env.into_iter().collect::<Values>(),
+        cwd: Some(here.clone()),
+        limits: limits_of_run(),
+        ..Single::default()
+    };
+    let name = args.name.unwrap_or_else(|| name_of(&args.command));
+    let name = name.parse::<ServerName>().map_err(|error| Failure::Usage(format!("--name {name:?}: {error}")))?;
+    let mut manifest = Manifest::single(name, args.command, options, &Surroundings::of_process(&here))
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    overrule(&mut manifest, &args.node)?;
+    Ok(Plan {
+        manifest,
+        base: Some(here),
+        single: true,
+        allow_unsandboxed: args.node.allow_unsandboxed,
+        warnings: Vec::new(),
+    })
+}
+
+/// The plan of `sessile serve`.
+pub(crate) fn of_serve(args: ServeArgs) -> Result<Plan, Failure> {
+    let file = match args.config {
+        Some(file) => file,
+        None => found().ok_or_else(|| {
+            Failure::Usage("there is no sessile.toml and no .mcp.json here; name a manifest with -c FILE".to_owned())
+        })?,
+    };
+    let mut manifest = load(&file)?;
+    if let Some(listen) = args.listen {
+        manifest.node.listen = listen;
+    }
+    if let Some(admin) = args.admin {
+        manifest.node.admin = admin;
+    }
+    overrule(&mut manifest, &args.node)?;
+    let warnings = manifest.warnings.iter().map(ToString::to_string).collect();
+    Ok(Plan { manifest, base: None, single: false, allow_unsandboxed: args.node.allow_unsandboxed, warnings })
+}
+
+/// Reads a manifest; every mistake in it is in the message.
+pub(crate) fn load(file: &Path) -> Result<Manifest, Failure> {
+    sessile_manifest::load(file).map_err(|errors| Failure::Usage(errors.to_string()))
+}
+
+/// The manifest of this directory, if there is one.
+pub(crate) fn found() -> Option<PathBuf> {
+    ["sessile.toml", ".mcp.json"].into_iter().map(PathBuf::from).find(|file| file.is_file())
+}
+
+fn overrule(manifest: &mut Manifest, args: &NodeArgs) -> Result<(), Failure> {
+    if let Some(keys) = &args.api_keys {
+        manifest.node.api_keys = Some(keys.clone());
+    }
+    if let Some(dir) = &args.state_dir {
+        manifest.node.state_dir = std::path::absolute(dir)
+            .map_err(|error| Failure::Usage(format!("--state-dir {}: {error}", dir.display())))?;
+    }
+    Ok(())
+}
+
+/// One server for one user: the user may have all of its sessions.
+fn limits_of_run() -> sessile_manifest::Limits {
+    let limits = sessile_manifest::Limits::default();
+    sessile_manifest::Limits { sessions_per_principal: limits.sessions, ..limits }
+}
+
+/// A name for a command line: its program's, or its package's.
+fn name_of(command: &[String]) -> String {
+    let launchers = ["npx", "uvx", "pipx", "node", "python", "python3", "bash", "sh", "uv", "deno", "bun"];
+    let program = |word: &String| Path::new(word).file_name().map(|name| name.to_string_lossy().into_owned());
+    let mut words = command.iter().filter(|word| !word.starts_with('-')).filter_map(program);
+    let first = words.next().unwrap_or_default();
+    let name = if launchers.contains(&first.as_str()) {
+        words.find(|word| !matches!(word.as_str(), "run" | "tool" | "exec")).unwrap_or(first)
+    } else {
+        first
+    };
+    let stem = name.split(['@', '=']).find(|part| !part.is_empty()).unwrap_or("server");
+    let stem = stem.rsplit_once('.').map_or(stem, |(before, _)| before);
+    let plain: String = stem
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' })
+        .take(40)
+        .collect();
+    let plain = plain.trim_matches(['-', '_']);
+    if plain.is_empty() { "server".to_owned() } else { plain.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_gets_a_name_people_recognise() {
+        let name = |line: &str| name_of(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(name("/opt/bin/counter --fast"), "counter");
+        assert_eq!(name("npx -y @modelcontextprotocol/server-everything"), "server-everything");
+        assert_eq!(name("npx -y server-files@1.2.3 /data"), "server-files");
+        assert_eq!(name("python3 my_server.py"), "my_server");
+        assert_eq!(name("uvx fastmcp==4.1 run x"), "fastmcp");
+        assert_eq!(name("./Ünïcode"), "n-code");
+    }
+}

@@ -105,15 +105,11 @@ fn show_at(gathering: &mut Gathering<'_>, on_host: &Path, inside: &Path, why: &s
     let Ok(source) = on_host.canonicalize() else {
         return;
     };
-    gathering.say(format!(
-        "read-only: {}, which is {} of the host, {why}",
-        inside.display(),
-        on_host.display()
-    ));
-    gathering.imply(FileView::ReadOnly {
+    let view = FileView::ReadOnly {
         source,
         target: inside.to_path_buf(),
-    });
+    };
+    gathering.imply_because(view, why);
 }
 
 fn is_for_node(file: &Path) -> bool {

@@ -25,10 +25,12 @@ pub(super) enum Wish {
 pub(super) struct Entry {
     pub(super) view: FileView,
     pub(super) wish: Wish,
+    /// What is said about it if it is kept.
+    pub(super) why: Option<String>,
 }
 
 /// The list to follow, without duplicates and without what a parent shows anyway.
-pub(super) fn arrange(entries: Vec<Entry>) -> Vec<FileView> {
+pub(super) fn arrange(entries: Vec<Entry>) -> Vec<Entry> {
     // The order of paths by components puts every parent before its children.
     let mut by_target: BTreeMap<PathBuf, Vec<Entry>> = BTreeMap::new();
     for entry in entries {
@@ -47,7 +49,7 @@ pub(super) fn arrange(entries: Vec<Entry>) -> Vec<FileView> {
             kept.push(winner);
         }
     }
-    kept.into_iter().map(|entry| entry.view).collect()
+    kept
 }
 
 /// The path on the host that shows at `target` and below.

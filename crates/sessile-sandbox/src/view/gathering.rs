@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::arrange::{Entry, Wish};
+use super::arrange::{Entry, Wish, arrange, source};
 use super::guard::{self, Guard};
 use super::{HostEnv, ViewError, ViewRequest, WORKSPACE};
 use crate::FileView;
@@ -25,11 +25,21 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Adds a view that follows from the rules.
+    /// Adds a view that follows from the rules and goes without saying.
     pub(super) fn imply(&mut self, view: FileView) {
         self.entries.push(Entry {
             view,
             wish: Wish::Implied,
+            why: None,
+        });
+    }
+
+    /// Adds a view that follows from the rules, and why.
+    pub(super) fn imply_because(&mut self, view: FileView, why: &str) {
+        self.entries.push(Entry {
+            view,
+            wish: Wish::Implied,
+            why: Some(why.to_owned()),
         });
     }
 
@@ -45,10 +55,8 @@ impl<'a> Gathering<'a> {
         if guard::is_system(path) {
             return;
         }
-        let path = guard::store_of(path).unwrap_or(path);
-        self.say(format!("read-only: {}, {why}", path.display()));
-        for (source, target) in at_both_names(path) {
-            self.imply(FileView::ReadOnly { source, target });
+        for (source, target) in at_both_names(guard::store_of(path).unwrap_or(path)) {
+            self.imply_because(FileView::ReadOnly { source, target }, why);
         }
     }
 
@@ -56,57 +64,83 @@ impl<'a> Gathering<'a> {
     pub(super) fn ask_for(&mut self, request: &ViewRequest) -> Result<(), ViewError> {
         let base = request.cwd.as_deref().unwrap_or(Path::new("/"));
         for path in &request.read {
-            let path = asked(base, path, "--read")?;
-            self.say(format!("read-only: {}, asked for", path.display()));
-            for (source, target) in at_both_names(&path) {
-                self.ask(FileView::ReadOnly { source, target });
+            for (source, target) in at_both_names(&asked(base, path, "--read")?) {
+                self.ask(FileView::ReadOnly { source, target }, Some("asked for"));
             }
         }
         for path in &request.write {
-            let path = asked(base, path, "--write")?;
-            self.say(format!(
-                "writable: {}, asked for; what is written there stays on the host",
-                path.display()
-            ));
-            for (source, target) in at_both_names(&path) {
-                self.ask(FileView::Writable { source, target });
+            for (source, target) in at_both_names(&asked(base, path, "--write")?) {
+                let why = "asked for; what is written there stays on the host";
+                self.ask(FileView::Writable { source, target }, Some(why));
             }
         }
         if let Some(path) = &request.workspace {
             let path = asked(base, path, "workspace")?;
-            self.say(format!(
-                "writable: {WORKSPACE}, which is {} of the host",
-                path.display()
-            ));
             let source = path.canonicalize().unwrap_or(path);
-            self.ask(FileView::Writable {
-                source,
-                target: WORKSPACE.into(),
-            });
+            self.ask(
+                FileView::Writable {
+                    source,
+                    target: WORKSPACE.into(),
+                },
+                Some("its workspace"),
+            );
         }
         for view in &request.also {
-            self.ask(view.clone());
+            self.ask(view.clone(), None);
         }
         for path in &request.conceal {
-            let target = guard::absolute(base, path);
+            let view = FileView::Private {
+                target: guard::absolute(base, path),
+            };
+            let why = Some("the runtime's own files stay out of sight".to_owned());
             self.entries.push(Entry {
-                view: FileView::Private { target },
+                view,
                 wish: Wish::Concealed,
+                why,
             });
         }
         Ok(())
     }
 
-    fn ask(&mut self, view: FileView) {
+    fn ask(&mut self, view: FileView, why: Option<&str>) {
         self.entries.push(Entry {
             view,
             wish: Wish::Asked,
+            why: why.map(str::to_owned),
         });
     }
 
-    pub(super) fn into_parts(self) -> (Vec<Entry>, Vec<String>) {
-        (self.entries, self.explanation)
+    /// The views to follow and what there is to say about them.
+    pub(super) fn settle(self) -> (Vec<FileView>, Vec<String>) {
+        let mut explanation = self.explanation;
+        let kept = arrange(self.entries);
+        explanation.extend(kept.iter().filter_map(describe));
+        (
+            kept.into_iter().map(|entry| entry.view).collect(),
+            explanation,
+        )
     }
+}
+
+fn describe(entry: &Entry) -> Option<String> {
+    let how = match entry.view {
+        FileView::ReadOnly { .. } => "read-only",
+        FileView::Writable { .. } => "writable",
+        FileView::CopyOnWrite { .. } => "private copy",
+        FileView::Private { .. } => "empty",
+        FileView::Text { .. } | FileView::Symlink { .. } => "made for it",
+    };
+    let target = entry.view.target().display();
+    let why = entry.why.as_ref()?;
+    Some(
+        match source(&entry.view).filter(|source| *source != entry.view.target()) {
+            Some(source) => format!(
+                "{how}: {target}, which is {} of the host, {why}",
+                source.display()
+            ),
+            None => format!("{how}: {target}, {why}"),
+        },
+    )
 }
 
 /// Where on the host a path really lies, and the places inside where it is to be seen: the one that was named and, for

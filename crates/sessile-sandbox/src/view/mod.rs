@@ -63,8 +63,7 @@ pub fn resolve(request: &ViewRequest) -> Result<View, ViewError> {
     arguments::bring(&mut gathering, request, &place);
     gathering.ask_for(request)?;
     let certificates = certificates::bring(&mut gathering);
-    let (entries, mut explanation) = gathering.into_parts();
-    let files = arrange::arrange(entries);
+    let (files, mut explanation) = gathering.settle();
 
     let mut env = environment::of(&request.host, &program, &files);
     env.extend(certificates);

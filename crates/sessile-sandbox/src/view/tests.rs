@@ -209,3 +209,33 @@ fn an_empty_command_and_a_missing_one_say_so() {
         "command not found: no-such-program (searched /usr/bin, /bin)"
     );
 }
+
+#[test]
+fn what_is_explained_is_what_is_done() {
+    let host = Host::new();
+    let project = host
+        .file("project/server.sh", "")
+        .parent()
+        .unwrap()
+        .to_path_buf();
+    let data = host.directory("data");
+    let view = host
+        .resolve_in(&project, &["sh", "server.sh", data.to_str().unwrap()])
+        .unwrap();
+    let own: Vec<_> = view
+        .explanation
+        .iter()
+        .filter(|line| line.contains(host.path("").to_str().unwrap()))
+        .collect();
+    assert_eq!(
+        own.len(),
+        3,
+        "the project once, though an argument lies in it: {own:?}"
+    );
+    assert_eq!(
+        *own[0],
+        format!("read-only: {0}, named by the argument {0}", data.display())
+    );
+    assert!(own[1].starts_with(&format!("private copy: {}, ", project.display())));
+    assert_eq!(*own[2], format!("working directory: {}", project.display()));
+}

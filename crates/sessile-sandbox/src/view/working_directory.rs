@@ -44,14 +44,14 @@ pub(super) fn decide(
             shown: false,
         });
     }
-    gathering.say(format!(
-        "private copy: {}, the working directory; what the server writes there ends with its session",
-        cwd.display()
-    ));
-    gathering.imply(FileView::CopyOnWrite {
+    let view = FileView::CopyOnWrite {
         source,
         target: cwd.clone(),
-    });
+    };
+    gathering.imply_because(
+        view,
+        "the working directory; what the server writes there ends with its session",
+    );
     Ok(Place {
         inside: cwd.clone(),
         on_host: Some(cwd),

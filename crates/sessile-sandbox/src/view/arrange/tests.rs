@@ -1,11 +1,19 @@
-use super::{Entry, Wish, arrange};
+use super::{Entry, Wish};
 use crate::FileView;
 use crate::view::tests::fixture::{copy, read_only};
+
+fn arrange(entries: Vec<Entry>) -> Vec<FileView> {
+    super::arrange(entries)
+        .into_iter()
+        .map(|entry| entry.view)
+        .collect()
+}
 
 fn implied(view: FileView) -> Entry {
     Entry {
         view,
         wish: Wish::Implied,
+        why: None,
     }
 }
 
@@ -13,6 +21,7 @@ fn asked(view: FileView) -> Entry {
     Entry {
         view,
         wish: Wish::Asked,
+        why: None,
     }
 }
 
@@ -121,6 +130,7 @@ fn the_stronger_of_two_wishes_for_one_place_wins() {
     let concealed = Entry {
         view: private("/p"),
         wish: Wish::Concealed,
+        why: None,
     };
     assert_eq!(
         arrange(vec![concealed, implied(copy("/p"))]),

@@ -10,12 +10,7 @@ fn views(host: &Host) -> Vec<FileView> {
     let request = ViewRequest::default();
     let mut gathering = Gathering::new(&request);
     bring(&mut gathering, &host.path(""));
-    gathering
-        .into_parts()
-        .0
-        .into_iter()
-        .map(|entry| entry.view)
-        .collect()
+    gathering.settle().0
 }
 
 fn at<'v>(views: &'v [FileView], target: &str) -> Option<&'v FileView> {

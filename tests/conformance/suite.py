@@ -13,18 +13,15 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import hosted  # noqa: E402
+from hosted import Unusable, say  # noqa: E402
+
 TOOLS = HERE.parents[1] / "target" / "tools" / "conformance"
 PACKAGE = TOOLS / "node_modules" / "@modelcontextprotocol" / "conformance"
 # The newest revisions take 10 s; one that hangs is ended long after that.
 LONGEST_RUN = 600
-
-
-class Unusable(Exception):
-    """The suite could not be installed or gave no results; the text says what to do."""
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 def install():

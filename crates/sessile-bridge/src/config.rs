@@ -38,7 +38,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            request_timeout: Duration::from_mins(15),
+            request_timeout: Duration::from_secs(15 * 60),
             stall_timeout: Duration::from_secs(5),
             ring_bytes: 1 << 20,
             ring_events: 1000,

@@ -17,19 +17,13 @@ pub(crate) struct EventId {
 impl EventId {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (stream, sequence) = text.split_once('-')?;
-        Some(Self {
-            stream: StreamId(number(stream)?),
-            sequence: number(sequence)?,
-        })
+        Some(Self { stream: StreamId(number(stream)?), sequence: number(sequence)? })
     }
 }
 
 /// Digits only: `str::parse` would also take a sign.
 fn number(digits: &str) -> Option<u64> {
-    digits
-        .bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| digits.parse().ok())?
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 impl fmt::Display for EventId {

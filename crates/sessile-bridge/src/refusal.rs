@@ -65,10 +65,7 @@ impl Refusal {
 
     /// Whether the same event may be taken later.
     pub fn is_temporary(&self) -> bool {
-        matches!(
-            self,
-            Self::TooManyInFlight { .. } | Self::TooManyConnections { .. }
-        )
+        matches!(self, Self::TooManyInFlight { .. } | Self::TooManyConnections { .. })
     }
 
     /// The error as the client is told.

@@ -81,14 +81,8 @@ impl Relay {
         self.now = self.now.max(now);
         self.expire();
         let outcome = match event {
-            Event::ClientMessages {
-                connection,
-                messages,
-            } => self.client_messages(connection, messages),
-            Event::Listen {
-                connection,
-                last_event_id,
-            } => self.listen(connection, last_event_id.as_deref()),
+            Event::ClientMessages { connection, messages } => self.client_messages(connection, messages),
+            Event::Listen { connection, last_event_id } => self.listen(connection, last_event_id.as_deref()),
             Event::Stream { connection } => {
                 self.streams.demand_sse(connection);
                 Ok(())
@@ -127,14 +121,8 @@ impl Relay {
 
     /// When to send [`Event::Tick`], if nothing happens before.
     pub fn deadline(&self) -> Option<Time> {
-        let call = self
-            .calls
-            .oldest()
-            .map(|call| call.started + self.config.request_timeout);
-        let request = self
-            .server_requests
-            .oldest()
-            .map(|request| request.asked + self.config.request_timeout);
+        let call = self.calls.oldest().map(|call| call.started + self.config.request_timeout);
+        let request = self.server_requests.oldest().map(|request| request.asked + self.config.request_timeout);
         let stall = self.streams.stall_deadline(self.config.stall_timeout);
         [call, request, stall].into_iter().flatten().min()
     }
@@ -156,11 +144,7 @@ impl Relay {
         self.streams.is_backlogged()
     }
 
-    fn listen(
-        &mut self,
-        connection: ConnectionId,
-        last_event_id: Option<&str>,
-    ) -> Result<(), Refusal> {
+    fn listen(&mut self, connection: ConnectionId, last_event_id: Option<&str>) -> Result<(), Refusal> {
         match (last_event_id, &self.gone) {
             (Some(last), _) => self.streams.resume(self.now, connection, last),
             (None, Some(error)) => Err(Refusal::ServerGone(error.clone())),
@@ -168,14 +152,14 @@ impl Relay {
         }
     }
 
-    fn to_server(&mut self, raw: Bytes) {
+    fn write(&mut self, raw: Bytes) {
         if self.gone.is_none() {
             self.actions.push_back(Action::ToServer(to_line(raw)));
         }
     }
 
     fn give_up_at_server(&mut self, id: &RequestId, reason: &str) {
-        self.to_server(cancelled(id, reason));
+        self.write(cancelled(id, reason));
     }
 
     fn record(&mut self, record: Record) {

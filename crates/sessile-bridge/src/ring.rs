@@ -100,46 +100,32 @@ impl Ring {
 
     /// Whether there is more than may be. One event alone is never too much.
     pub(crate) fn is_over(&self) -> bool {
-        self.entries.len() > 1
-            && (self.bytes > self.max_bytes || self.entries.len() > self.max_events)
+        self.entries.len() > 1 && (self.bytes > self.max_bytes || self.entries.len() > self.max_events)
     }
 
     /// Whether half the ring is held: time to stop adding to it.
     pub(crate) fn is_backlogged(&self) -> bool {
         let held = self.entries.len() - self.loose.len();
-        held > 0
-            && (held > self.max_events / 2 || self.bytes - self.loose_bytes > self.max_bytes / 2)
+        held > 0 && (held > self.max_events / 2 || self.bytes - self.loose_bytes > self.max_bytes / 2)
     }
 
     /// The oldest event that may make room, unless it is `newest`.
     pub(crate) fn oldest_loose(&self, newest: Position) -> Option<Position> {
-        self.loose
-            .first()
-            .copied()
-            .filter(|position| *position != newest)
+        self.loose.first().copied().filter(|position| *position != newest)
     }
 
     /// The oldest event of all.
     pub(crate) fn oldest(&self) -> Option<(Position, &Entry)> {
-        self.entries
-            .first_key_value()
-            .map(|(position, entry)| (*position, entry))
+        self.entries.first_key_value().map(|(position, entry)| (*position, entry))
     }
 
     /// Where the server's request `id` lies, if no connection has taken it.
     pub(crate) fn unsent_request(&self, id: &RequestId) -> Option<Position> {
-        let is_it = |entry: &Entry| {
-            !entry.sent && matches!(&entry.content, Content::Request(other, _) if other == id)
-        };
-        self.entries
-            .iter()
-            .find(|(_, entry)| is_it(entry))
-            .map(|(position, _)| *position)
+        let is_it = |entry: &Entry| !entry.sent && matches!(&entry.content, Content::Request(other, _) if other == id);
+        self.entries.iter().find(|(_, entry)| is_it(entry)).map(|(position, _)| *position)
     }
 
     fn size(&self, position: Position) -> usize {
-        self.entries
-            .get(&position)
-            .map_or(0, |entry| entry.data.len())
+        self.entries.get(&position).map_or(0, |entry| entry.data.len())
     }
 }

@@ -44,11 +44,7 @@ impl ServerRequests {
 
     /// Notes where a request went.
     pub(crate) fn moved(&mut self, id: &RequestId, stream: Option<StreamId>) {
-        if let Some(request) = self
-            .by_id
-            .get(id)
-            .and_then(|order| self.open.get_mut(order))
-        {
+        if let Some(request) = self.by_id.get(id).and_then(|order| self.open.get_mut(order)) {
             request.stream = stream;
         }
     }

@@ -30,6 +30,8 @@ pub(crate) enum Effect {
     Cut(ConnectionId, Cut),
     /// Nobody will ever take this message.
     Lost(Content, usize, Why),
+    /// The server request that waited went to this stream.
+    Moved(RequestId, StreamId),
     /// The stream this message was on has ended before anybody took it. It may go out on another one.
     Homeless(Content, Bytes),
 }
@@ -107,20 +109,8 @@ impl Streams {
     }
 
     /// Puts a message on a stream, or keeps it for the next GET stream.
-    pub(crate) fn send(
-        &mut self,
-        now: Time,
-        stream: Option<StreamId>,
-        content: Content,
-        data: Bytes,
-    ) {
-        let position = self.ring.push(Entry {
-            stream: None,
-            sequence: 0,
-            content,
-            data,
-            sent: false,
-        });
+    pub(crate) fn send(&mut self, stream: Option<StreamId>, content: Content, data: Bytes) {
+        let position = self.ring.push(Entry { stream: None, sequence: 0, content, data, sent: false });
         match stream {
             Some(stream) => self.assign(position, stream),
             None => {
@@ -129,27 +119,18 @@ impl Streams {
             }
         }
         self.make_room(position);
-        self.note_backlog(now);
     }
 
     /// Gives a request of a POST its answer.
-    pub(crate) fn answer(&mut self, now: Time, stream: StreamId, id: RequestId, data: Bytes) {
+    pub(crate) fn answer(&mut self, stream: StreamId, id: RequestId, data: Bytes) {
         let Some(state) = self.streams.get_mut(&stream) else {
-            self.effects.push_back(Effect::Lost(
-                Content::Answer(id),
-                data.len(),
-                Why::ClientLeft,
-            ));
+            self.effects.push_back(Effect::Lost(Content::Answer(id), data.len(), Why::ClientLeft));
             return;
         };
         state.open_calls = state.open_calls.saturating_sub(1);
         match state.reach() {
             Reach::None => {
-                self.effects.push_back(Effect::Lost(
-                    Content::Answer(id),
-                    data.len(),
-                    Why::ClientLeft,
-                ));
+                self.effects.push_back(Effect::Lost(Content::Answer(id), data.len(), Why::ClientLeft));
                 self.forget_if_over(stream);
             }
             Reach::Connected if !state.is_sse && state.open_calls == 0 => {
@@ -157,16 +138,19 @@ impl Streams {
                 self.answers += 1;
                 self.wake(stream);
             }
-            _ => self.send(now, Some(stream), Content::Answer(id), data),
+            _ => self.send(Some(stream), Content::Answer(id), data),
         }
     }
 
     /// Takes back a server request that nobody has seen. Tells whether there was one.
     pub(crate) fn withdraw(&mut self, id: &RequestId) -> bool {
-        self.ring
-            .unsent_request(id)
-            .and_then(|position| self.take_out(position))
-            .is_some()
+        let Some(entry) = self.ring.unsent_request(id).and_then(|position| self.take_out(position)) else {
+            return false;
+        };
+        if let Some(stream) = entry.stream {
+            self.forget_if_over(stream);
+        }
+        true
     }
 
     /// Nothing more will come from the server: GET streams end when all is sent.
@@ -179,8 +163,7 @@ impl Streams {
 
     /// Gives an event its place on a stream.
     fn assign(&mut self, position: Position, id: StreamId) {
-        let (Some(stream), Some(entry)) = (self.streams.get_mut(&id), self.ring.get_mut(position))
-        else {
+        let (Some(stream), Some(entry)) = (self.streams.get_mut(&id), self.ring.get_mut(position)) else {
             return;
         };
         entry.stream = Some(id);
@@ -203,17 +186,25 @@ impl Streams {
                     stream.events.remove(&entry.sequence);
                 }
             }
+            // The oldest goes first almost always; a chatty server without a listener comes here for each line.
+            None if self.waiting.front() == Some(&position) => {
+                self.waiting.pop_front();
+            }
             None => self.waiting.retain(|waiting| *waiting != position),
         }
         Some(entry)
     }
 
+    /// Gives a stream an event that waited for one.
+    fn assign_waiting(&mut self, position: Position, id: StreamId) {
+        if let Some(Content::Request(request, _)) = self.ring.get(position).map(|entry| &entry.content) {
+            self.effects.push_back(Effect::Moved(request.clone(), id));
+        }
+        self.assign(position, id);
+    }
+
     fn wake(&mut self, stream: StreamId) {
-        let Some(connection) = self
-            .streams
-            .get(&stream)
-            .and_then(|stream| stream.connection)
-        else {
+        let Some(connection) = self.streams.get(&stream).and_then(|stream| stream.connection) else {
             return;
         };
         if let Some(state) = self.connections.get_mut(&connection)

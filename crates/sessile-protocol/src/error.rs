@@ -59,11 +59,7 @@ pub struct ErrorObject {
 impl ErrorObject {
     /// An error without details.
     pub fn new(code: i64, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            data: None,
-        }
+        Self { code, message: message.into(), data: None }
     }
 
     /// The same error with details.
@@ -77,10 +73,7 @@ impl ErrorObject {
 /// A response that says `error`. Without an id it has `"id": null`: nobody could tell which request was meant.
 pub fn error_response(id: Option<&RequestId>, error: &ErrorObject) -> Bytes {
     let id = id.map_or("null", RequestId::as_json);
-    let mut text = format!(
-        r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{},"message":"#,
-        error.code
-    );
+    let mut text = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{},"message":"#, error.code);
     text.push_str(&Value::from(error.message.as_ref()).to_string());
     if let Some(data) = &error.data {
         text.push_str(r#","data":"#);
@@ -92,27 +85,19 @@ pub fn error_response(id: Option<&RequestId>, error: &ErrorObject) -> Bytes {
 
 /// A response that says `result`.
 pub fn result_response(id: &RequestId, result: &Value) -> Bytes {
-    Bytes::from(format!(
-        r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#
-    ))
+    Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#))
 }
 
 /// A request. Without params it has no such member.
 pub fn request(id: &RequestId, method: &str, params: Option<&Value>) -> Bytes {
     let params = params_member(params);
-    Bytes::from(format!(
-        r#"{{"jsonrpc":"2.0","id":{id},"method":{}{params}}}"#,
-        Value::from(method)
-    ))
+    Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{}{params}}}"#, Value::from(method)))
 }
 
 /// A notification. Without params it has no such member.
 pub fn notification(method: &str, params: Option<&Value>) -> Bytes {
     let params = params_member(params);
-    Bytes::from(format!(
-        r#"{{"jsonrpc":"2.0","method":{}{params}}}"#,
-        Value::from(method)
-    ))
+    Bytes::from(format!(r#"{{"jsonrpc":"2.0","method":{}{params}}}"#, Value::from(method)))
 }
 
 /// The notification that gives up request `id`, with a reason for people.
@@ -125,7 +110,5 @@ pub fn cancelled(id: &RequestId, reason: &str) -> Bytes {
 }
 
 fn params_member(params: Option<&Value>) -> String {
-    params
-        .map(|params| format!(r#","params":{params}"#))
-        .unwrap_or_default()
+    params.map(|params| format!(r#","params":{params}"#)).unwrap_or_default()
 }

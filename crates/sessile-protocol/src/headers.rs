@@ -5,7 +5,7 @@ mod accept;
 #[cfg(test)]
 mod tests;
 
-pub use accept::accepts;
+pub use accept::{accepts, prefers};
 
 /// The session a legacy request belongs to (2025-03-26 to 2025-11-25).
 pub const MCP_SESSION_ID: &str = "mcp-session-id";

@@ -11,13 +11,5 @@ pub fn to_line(raw: Bytes) -> Bytes {
     if memchr2(b'\r', b'\n', &raw).is_none() {
         return raw;
     }
-    raw.iter()
-        .map(|byte| {
-            if matches!(byte, b'\r' | b'\n') {
-                b' '
-            } else {
-                *byte
-            }
-        })
-        .collect()
+    raw.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }).collect()
 }

@@ -7,10 +7,7 @@ use std::fmt;
 
 /// A version with `initialize` and sessions of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(
-    non_camel_case_types,
-    reason = "versions are dates, and read best as such"
-)]
+#[allow(non_camel_case_types, reason = "versions are dates, and read best as such")]
 pub enum LegacyVersion {
     /// 2024-11-05: stdio, and HTTP with an SSE stream beside it.
     V2024_11_05,
@@ -24,12 +21,7 @@ pub enum LegacyVersion {
 
 impl LegacyVersion {
     /// Every version, oldest first.
-    pub const ALL: [Self; 4] = [
-        Self::V2024_11_05,
-        Self::V2025_03_26,
-        Self::V2025_06_18,
-        Self::V2025_11_25,
-    ];
+    pub const ALL: [Self; 4] = [Self::V2024_11_05, Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25];
 
     /// The newest of them.
     pub const LATEST: Self = Self::V2025_11_25;
@@ -49,9 +41,7 @@ impl LegacyVersion {
 
     /// Reads a version as it is written on the wire.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|version| version.as_str() == text)
+        Self::ALL.into_iter().find(|version| version.as_str() == text)
     }
 
     /// Whether several messages may come as one JSON array.
@@ -79,10 +69,7 @@ impl fmt::Display for LegacyVersion {
 
 /// A version whose requests carry all there is to know about their client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(
-    non_camel_case_types,
-    reason = "versions are dates, and read best as such"
-)]
+#[allow(non_camel_case_types, reason = "versions are dates, and read best as such")]
 pub enum ModernVersion {
     /// 2026-07-28: no `initialize`, no sessions, no requests from the server.
     V2026_07_28,
@@ -101,9 +88,7 @@ impl ModernVersion {
 
     /// Reads a version as it is written on the wire.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|version| version.as_str() == text)
+        Self::ALL.into_iter().find(|version| version.as_str() == text)
     }
 }
 
@@ -125,9 +110,7 @@ pub enum Era {
 impl Era {
     /// Reads a version of either era.
     pub fn parse(text: &str) -> Option<Self> {
-        LegacyVersion::parse(text)
-            .map(Self::Legacy)
-            .or_else(|| ModernVersion::parse(text).map(Self::Modern))
+        LegacyVersion::parse(text).map(Self::Legacy).or_else(|| ModernVersion::parse(text).map(Self::Modern))
     }
 
     /// The version as it is written on the wire.

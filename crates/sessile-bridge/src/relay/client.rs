@@ -23,10 +23,10 @@ impl Relay {
         let requests = self.admit(connection, &messages)?;
         let stream = connection
             .filter(|_| requests > 0 && self.config.transport == Transport::Streamable)
-            .map(|connection| {
-                self.streams
-                    .open_call(self.now, connection, requests, messages.len() > 1)
-            });
+            .map(|connection| self.streams.open_call(self.now, connection, requests, messages.len() > 1));
+        if let Some(stream) = stream.filter(|_| self.streams.listener().is_none()) {
+            self.streams.adopt_requests(stream);
+        }
         for message in messages {
             match message.body() {
                 Body::Request { id, method } => {
@@ -44,11 +44,7 @@ impl Relay {
     }
 
     /// Checks everything that could refuse a body before any of it takes effect. Gives the number of requests.
-    fn admit(
-        &self,
-        connection: Option<ConnectionId>,
-        messages: &[Message],
-    ) -> Result<usize, Refusal> {
+    fn admit(&self, connection: Option<ConnectionId>, messages: &[Message]) -> Result<usize, Refusal> {
         if let Some(error) = &self.gone {
             return Err(Refusal::ServerGone(error.clone()));
         }
@@ -74,7 +70,7 @@ impl Relay {
             _ => {}
         }
         let limit = self.config.in_flight;
-        if self.in_flight() + requests.len() > limit {
+        if self.in_flight() + requests.len() > limit || self.streams.has_too_many_connections(limit) {
             return Err(Refusal::TooManyInFlight { limit });
         }
         let mut seen = HashSet::new();
@@ -89,13 +85,7 @@ impl Relay {
         Ok(requests.len())
     }
 
-    fn client_request(
-        &mut self,
-        id: RequestId,
-        method: Method,
-        stream: Option<StreamId>,
-        message: Message,
-    ) {
+    fn client_request(&mut self, id: RequestId, method: Method, stream: Option<StreamId>, message: Message) {
         if method == "initialize" {
             self.handshake.start(&message);
         }
@@ -107,12 +97,12 @@ impl Relay {
             stream,
             started: self.now,
         });
-        self.to_server(message.into_raw());
+        self.write(message.into_raw());
     }
 
     fn client_notification(&mut self, message: Message) {
         let cancelled = message.cancelled_request();
-        self.to_server(message.into_raw());
+        self.write(message.into_raw());
         if let Some(call) = cancelled.and_then(|id| self.calls.give_up(&id)) {
             let error = ErrorObject::new(CANCELLED, "the client cancelled the request");
             self.fail_call(call, &error, Outcome::Cancelled);
@@ -125,13 +115,9 @@ impl Relay {
             return self.record(Record::UnknownAnswer { from, id: None });
         };
         if let Some(request) = self.server_requests.answered(&id) {
-            let outcome = if is_error {
-                Outcome::Error
-            } else {
-                Outcome::Ok
-            };
+            let outcome = if is_error { Outcome::Error } else { Outcome::Ok };
             self.end_server_request(request, outcome);
-            self.to_server(message.into_raw());
+            self.write(message.into_raw());
         } else if self.server_requests.is_late(&id) {
             self.record(Record::LateAnswer { from, id });
         } else {

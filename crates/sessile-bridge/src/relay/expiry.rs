@@ -21,27 +21,16 @@ impl Relay {
         while let Some(request) = self.next_due_server_request() {
             self.expire_server_request(request);
         }
-        self.streams
-            .cut_stalled(self.now, self.config.stall_timeout);
+        self.streams.cut_stalled(self.now, self.config.stall_timeout);
     }
 
     fn next_due_call(&mut self) -> Option<Call> {
-        let id = self
-            .calls
-            .oldest()
-            .filter(|call| self.is_due(call.started))?
-            .id
-            .clone();
+        let id = self.calls.oldest().filter(|call| self.is_due(call.started))?.id.clone();
         self.calls.give_up(&id)
     }
 
     fn next_due_server_request(&mut self) -> Option<ServerRequest> {
-        let id = self
-            .server_requests
-            .oldest()
-            .filter(|request| self.is_due(request.asked))?
-            .id
-            .clone();
+        let id = self.server_requests.oldest().filter(|request| self.is_due(request.asked))?.id.clone();
         self.server_requests.give_up(&id)
     }
 
@@ -59,24 +48,15 @@ impl Relay {
     fn expire_server_request(&mut self, request: ServerRequest) {
         let limit = self.config.request_timeout;
         let error = ErrorObject::new(TIMEOUT, format!("client did not answer within {limit:?}"));
-        self.to_server(error_response(Some(&request.id), &error));
+        self.write(error_response(Some(&request.id), &error));
         if self.streams.withdraw(&request.id) {
             let (id, method) = (Some(request.id.clone()), Some(request.method.clone()));
-            self.record(Record::Undeliverable {
-                kind: Kind::Request,
-                id,
-                method,
-                why: Why::Timeout,
-            });
+            self.record(Record::Undeliverable { kind: Kind::Request, id, method, why: Why::Timeout });
         } else {
             // The client has seen it, and may still be asking its user.
             let notice = cancelled(&request.id, "request timed out");
             let affinity = request.stream.map_or(Affinity::Listeners, Affinity::Stream);
-            self.route(
-                affinity,
-                Content::Notification(Method::new("notifications/cancelled")),
-                notice,
-            );
+            self.route(affinity, Content::Notification(Method::new("notifications/cancelled")), notice);
         }
         self.end_server_request(request, Outcome::Timeout);
     }

@@ -22,9 +22,7 @@ impl Handshake {
     /// Whether the client understands events without data. While `initialize` itself is being answered, the
     /// version the client asked for tells.
     pub(super) fn primes_streams(&self) -> bool {
-        self.negotiated
-            .or(self.requested)
-            .is_some_and(LegacyVersion::primes_streams)
+        self.negotiated.or(self.requested).is_some_and(LegacyVersion::primes_streams)
     }
 
     pub(super) fn allows_batches(&self) -> bool {

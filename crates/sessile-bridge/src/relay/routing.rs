@@ -46,7 +46,7 @@ impl Relay {
         if let Content::Request(id, _) = &content {
             self.server_requests.moved(id, stream);
         }
-        self.streams.send(self.now, stream, content, data);
+        self.streams.send(stream, content, data);
     }
 
     /// Gives a call that was taken out of the table its answer.
@@ -55,29 +55,12 @@ impl Relay {
             self.handshake.fail();
         }
         match call.stream {
-            Some(stream) => self
-                .streams
-                .answer(self.now, stream, call.id.clone(), answer),
-            None => self.route(
-                Affinity::Listeners,
-                Content::Answer(call.id.clone()),
-                answer,
-            ),
+            Some(stream) => self.streams.answer(stream, call.id.clone(), answer),
+            None => self.route(Affinity::Listeners, Content::Answer(call.id.clone()), answer),
         }
         let took = self.now.since(call.started);
-        let Call {
-            id,
-            method,
-            subject,
-            ..
-        } = call;
-        self.record(Record::CallEnded {
-            id,
-            method,
-            subject,
-            outcome,
-            took,
-        });
+        let Call { id, method, subject, .. } = call;
+        self.record(Record::CallEnded { id, method, subject, outcome, took });
     }
 
     /// Answers a call that was taken out of the table with an error of Sessile's own.
@@ -92,9 +75,8 @@ impl Relay {
         while let Some(effect) = self.streams.next_effect() {
             match effect {
                 Effect::Wake(connection) => self.actions.push_back(Action::Wake(connection)),
-                Effect::Cut(connection, cut) => {
-                    self.record(Record::ConnectionCut { connection, cut })
-                }
+                Effect::Cut(connection, cut) => self.record(Record::ConnectionCut { connection, cut }),
+                Effect::Moved(id, stream) => self.server_requests.moved(&id, Some(stream)),
                 Effect::Homeless(content, data) => self.rehome(content, data),
                 Effect::Lost(Content::Notification(_), size, Why::Evicted) => {
                     events += 1;
@@ -106,6 +88,7 @@ impl Relay {
         if events > 0 {
             self.record(Record::Evicted { events, bytes });
         }
+        self.streams.note_backlog(self.now);
     }
 
     /// Finds another stream for a message that was on one that has ended.
@@ -120,33 +103,17 @@ impl Relay {
     /// Nobody will ever take this message.
     fn lose(&mut self, content: Content, why: Why) {
         let record = match content {
-            Content::Answer(id) => Record::Undeliverable {
-                kind: Kind::Answer,
-                id: Some(id),
-                method: None,
-                why,
-            },
-            Content::Notification(method) => Record::Undeliverable {
-                kind: Kind::Notification,
-                id: None,
-                method: Some(method),
-                why,
-            },
+            Content::Answer(id) => Record::Undeliverable { kind: Kind::Answer, id: Some(id), method: None, why },
+            Content::Notification(method) => {
+                Record::Undeliverable { kind: Kind::Notification, id: None, method: Some(method), why }
+            }
             Content::Request(id, method) => {
                 if let Some(request) = self.server_requests.give_up(&id) {
-                    let error = ErrorObject::new(
-                        SERVER_GONE,
-                        "the client did not come to take the request",
-                    );
-                    self.to_server(error_response(Some(&id), &error));
+                    let error = ErrorObject::new(SERVER_GONE, "the client did not come to take the request");
+                    self.write(error_response(Some(&id), &error));
                     self.end_server_request(request, Outcome::Undeliverable);
                 }
-                Record::Undeliverable {
-                    kind: Kind::Request,
-                    id: Some(id),
-                    method: Some(method),
-                    why,
-                }
+                Record::Undeliverable { kind: Kind::Request, id: Some(id), method: Some(method), why }
             }
         };
         self.record(record);

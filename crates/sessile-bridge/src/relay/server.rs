@@ -36,11 +36,7 @@ impl Relay {
             };
             self.fail_call(call, &error, Outcome::ServerGone);
         }
-        while let Some(id) = self
-            .server_requests
-            .oldest()
-            .map(|request| request.id.clone())
-        {
+        while let Some(id) = self.server_requests.oldest().map(|request| request.id.clone()) {
             self.streams.withdraw(&id);
             let Some(request) = self.server_requests.give_up(&id) else {
                 break;
@@ -60,11 +56,7 @@ impl Relay {
             if call.method == "initialize" && !is_error {
                 self.handshake.succeed(&message);
             }
-            let outcome = if is_error {
-                Outcome::Error
-            } else {
-                Outcome::Ok
-            };
+            let outcome = if is_error { Outcome::Error } else { Outcome::Ok };
             self.end_call(call, message.into_raw(), outcome);
         } else if self.calls.is_late(&id) {
             self.record(Record::LateAnswer { from, id });
@@ -81,32 +73,15 @@ impl Relay {
             Why::DuplicateId
         } else if self.server_requests.len() >= self.config.server_requests {
             let limit = self.config.server_requests;
-            let error = ErrorObject::new(
-                BUSY,
-                format!("{limit} requests to the client are open already"),
-            );
-            self.to_server(error_response(Some(&id), &error));
+            let error = ErrorObject::new(BUSY, format!("{limit} requests to the client are open already"));
+            self.write(error_response(Some(&id), &error));
             Why::TooMany
         } else {
-            let request = ServerRequest {
-                id: id.clone(),
-                method: method.clone(),
-                asked: self.now,
-                stream: None,
-            };
+            let request = ServerRequest { id: id.clone(), method: method.clone(), asked: self.now, stream: None };
             self.server_requests.open(request);
-            return self.route(
-                Affinity::Calls,
-                Content::Request(id, method),
-                message.into_raw(),
-            );
+            return self.route(Affinity::Calls, Content::Request(id, method), message.into_raw());
         };
-        self.record(Record::Undeliverable {
-            kind: Kind::Request,
-            id: Some(id),
-            method: Some(method),
-            why,
-        });
+        self.record(Record::Undeliverable { kind: Kind::Request, id: Some(id), method: Some(method), why });
     }
 
     fn server_notification(&mut self, method: Method, message: Message) {
@@ -118,9 +93,7 @@ impl Relay {
             self.end_server_request(request, Outcome::Cancelled);
         } else if let Some(token) = message.progress_token() {
             let call = self.calls.with_token(&token);
-            affinity = call
-                .and_then(|call| call.stream)
-                .map_or(affinity, Affinity::Stream);
+            affinity = call.and_then(|call| call.stream).map_or(affinity, Affinity::Stream);
         }
         self.route(affinity, Content::Notification(method), message.into_raw());
     }
@@ -128,11 +101,6 @@ impl Relay {
     /// Records the end of a server request that was taken out of the table.
     pub(super) fn end_server_request(&mut self, request: ServerRequest, outcome: Outcome) {
         let took = self.now.since(request.asked);
-        self.record(Record::ServerRequestEnded {
-            id: request.id,
-            method: request.method,
-            outcome,
-            took,
-        });
+        self.record(Record::ServerRequestEnded { id: request.id, method: request.method, outcome, took });
     }
 }

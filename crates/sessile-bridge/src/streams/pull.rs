@@ -14,12 +14,7 @@ use super::stream::StreamKind;
 
 impl Streams {
     /// What `connection` may send next. With `prime`, a stream opens with an event that has an id and no data.
-    pub(crate) fn pull(
-        &mut self,
-        now: Time,
-        connection: ConnectionId,
-        prime: Option<Duration>,
-    ) -> Pull {
+    pub(crate) fn pull(&mut self, now: Time, connection: ConnectionId, prime: Option<Duration>) -> Pull {
         let Some(state) = self.connections.get_mut(&connection) else {
             return Pull::End;
         };
@@ -52,16 +47,8 @@ impl Streams {
             && !stream.is_resumable
         {
             stream.is_resumable = true;
-            let id = EventId {
-                stream: id,
-                sequence: 0,
-            }
-            .to_string();
-            return Pull::Event(SseEvent {
-                id: Some(id),
-                retry: Some(retry),
-                data: Bytes::new(),
-            });
+            let id = EventId { stream: id, sequence: 0 }.to_string();
+            return Pull::Event(SseEvent { id: Some(id), retry: Some(retry), data: Bytes::new() });
         }
         let Some((sequence, position)) = stream.upcoming() else {
             if stream.is_over() || (stream.kind == StreamKind::Listen && self.closing) {
@@ -84,18 +71,8 @@ impl Streams {
             self.take_out(position);
         }
         self.note_backlog(now);
-        let id = has_ids.then(|| {
-            EventId {
-                stream: id,
-                sequence,
-            }
-            .to_string()
-        });
-        Pull::Event(SseEvent {
-            id,
-            retry: None,
-            data: data.unwrap_or_default(),
-        })
+        let id = has_ids.then(|| EventId { stream: id, sequence }.to_string());
+        Pull::Event(SseEvent { id, retry: None, data: data.unwrap_or_default() })
     }
 
     /// All is said on this connection.

@@ -16,12 +16,16 @@ impl Streams {
         self.ring.is_backlogged()
     }
 
+    /// Whether so many exchanges have not been ended, some of them for calls that are over, that another one must
+    /// wait: their clients do not read.
+    pub(crate) fn has_too_many_connections(&self, in_flight: usize) -> bool {
+        self.connections.len() >= 2 * (in_flight + self.max_listening)
+    }
+
     /// When the next connection will have stalled.
     pub(crate) fn stall_deadline(&self, timeout: Duration) -> Option<Time> {
         let since = self.backlogged_since?;
-        self.behind()
-            .map(|(_, last_pull)| last_pull.max(since) + timeout)
-            .min()
+        self.behind().map(|(_, last_pull)| last_pull.max(since) + timeout).min()
     }
 
     /// Cuts the connections that have not taken their events for `timeout`.
@@ -30,15 +34,11 @@ impl Streams {
             return;
         };
         let is_stalled = |last_pull: Time| last_pull.max(since) + timeout <= now;
-        let stalled: Vec<_> = self
-            .behind()
-            .filter(|(_, last_pull)| is_stalled(*last_pull))
-            .map(|(stream, _)| stream)
-            .collect();
+        let stalled: Vec<_> =
+            self.behind().filter(|(_, last_pull)| is_stalled(*last_pull)).map(|(stream, _)| stream).collect();
         for stream in stalled {
             self.cut(stream, Cut::Stalled);
         }
-        self.note_backlog(now);
     }
 
     /// Keeps the ring within its bounds after `newest` was added.
@@ -57,12 +57,10 @@ impl Streams {
         }
     }
 
-    pub(super) fn note_backlog(&mut self, now: Time) {
-        self.backlogged_since = match self.backlogged_since {
-            since if !self.ring.is_backlogged() => since.and(None),
-            None => Some(now),
-            since => since,
-        };
+    /// Notes since when the session has been backlogged. To be called after each change.
+    pub(crate) fn note_backlog(&mut self, now: Time) {
+        let since = self.backlogged_since.unwrap_or(now);
+        self.backlogged_since = self.ring.is_backlogged().then_some(since);
     }
 
     fn evict(&mut self, position: Position) {
@@ -70,8 +68,7 @@ impl Streams {
             return;
         };
         if !entry.sent {
-            self.effects
-                .push_back(Effect::Lost(entry.content, entry.data.len(), Why::Evicted));
+            self.effects.push_back(Effect::Lost(entry.content, entry.data.len(), Why::Evicted));
         }
         if let Some(id) = entry.stream {
             if let Some(stream) = self.streams.get_mut(&id) {
@@ -82,26 +79,18 @@ impl Streams {
     }
 
     fn is_connected(&self, stream: StreamId) -> bool {
-        self.streams
-            .get(&stream)
-            .is_some_and(|stream| stream.connection.is_some())
+        self.streams.get(&stream).is_some_and(|stream| stream.connection.is_some())
     }
 
     /// Streams whose connection has events to take, and when it last took any.
     fn behind(&self) -> impl Iterator<Item = (StreamId, Time)> {
-        let open = self
-            .connections
-            .iter()
-            .filter(|(_, state)| state.cut.is_none());
+        let open = self.connections.iter().filter(|(_, state)| state.cut.is_none());
         open.filter(|(id, state)| self.has_upcoming(**id, state.stream))
             .map(|(_, state)| (state.stream, state.last_pull))
     }
 
     fn has_upcoming(&self, connection: ConnectionId, stream: StreamId) -> bool {
-        let stream = self
-            .streams
-            .get(&stream)
-            .filter(|stream| stream.connection == Some(connection));
+        let stream = self.streams.get(&stream).filter(|stream| stream.connection == Some(connection));
         stream.is_some_and(|stream| stream.upcoming().is_some())
     }
 }

@@ -83,9 +83,7 @@ impl Stream {
 
     /// The events after a place.
     pub(super) fn after(&self, sequence: u64) -> impl Iterator<Item = (u64, Position)> {
-        self.events
-            .range(sequence.saturating_add(1)..)
-            .map(|(sequence, position)| (*sequence, *position))
+        self.events.range(sequence.saturating_add(1)..).map(|(sequence, position)| (*sequence, *position))
     }
 
     /// Whether the connection has taken everything, and nothing more will come.
@@ -109,13 +107,6 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(stream: StreamId, is_get: bool, now: Time) -> Self {
-        Self {
-            stream,
-            is_get,
-            is_sse: is_get,
-            last_pull: now,
-            woken: false,
-            cut: None,
-        }
+        Self { stream, is_get, is_sse: is_get, last_pull: now, woken: false, cut: None }
     }
 }

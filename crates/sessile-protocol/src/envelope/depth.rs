@@ -7,10 +7,7 @@ use memchr::memchr2;
 /// Reads brackets only, so the answer means something only for text that is, or is about to be shown to be, JSON.
 pub(super) fn within(text: &[u8], limit: usize) -> bool {
     // Most messages hold fewer brackets in all than the limit, strings included: one pass, no bookkeeping.
-    let opening = text
-        .iter()
-        .filter(|byte| matches!(byte, b'{' | b'['))
-        .count();
+    let opening = text.iter().filter(|byte| matches!(byte, b'{' | b'[')).count();
     opening <= limit || nesting_within(text, limit)
 }
 
@@ -38,9 +35,7 @@ fn nesting_within(text: &[u8], limit: usize) -> bool {
 fn after_string(mut text: &[u8]) -> &[u8] {
     while let Some(at) = memchr2(b'"', b'\\', text) {
         let escaped = text.get(at) == Some(&b'\\');
-        text = text
-            .get(at + 1 + usize::from(escaped)..)
-            .unwrap_or_default();
+        text = text.get(at + 1 + usize::from(escaped)..).unwrap_or_default();
         if !escaped {
             return text;
         }

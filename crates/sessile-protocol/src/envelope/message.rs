@@ -69,22 +69,12 @@ impl Message {
     /// Reads one message from `text`, a part of `raw` that has passed [`check_text`].
     pub(super) fn read(raw: &Bytes, text: &str) -> Result<Self, EnvelopeError> {
         let members: Members<'_> = serde_json::from_str(text).map_err(|error| {
-            if error.is_data() {
-                Fault::NotAnObject
-            } else {
-                Fault::NotJson {
-                    reason: error.to_string(),
-                }
-            }
+            if error.is_data() { Fault::NotAnObject } else { Fault::NotJson { reason: error.to_string() } }
         })?;
         let id = members.id.and_then(RequestId::from_json);
         let refuse = |fault| EnvelopeError::new(fault, id.clone());
         let body = body_of(&members, id.as_ref()).map_err(refuse)?;
-        Ok(Self {
-            raw: raw.slice_ref(text.as_bytes()),
-            body,
-            places: Places::of(&members, text),
-        })
+        Ok(Self { raw: raw.slice_ref(text.as_bytes()), body, places: Places::of(&members, text) })
     }
 
     /// The message as it came, byte for byte.
@@ -132,9 +122,7 @@ impl Message {
 
     /// `params.name`, else `params.uri`, where it is a string: what a call is about, for metrics and logs.
     pub fn subject(&self) -> Option<String> {
-        let text = self
-            .text(self.places.name)
-            .or_else(|| self.text(self.places.uri))?;
+        let text = self.text(self.places.name).or_else(|| self.text(self.places.uri))?;
         string(text)
     }
 
@@ -149,10 +137,7 @@ impl Message {
 
     fn text(&self, place: Place) -> Option<&str> {
         let (start, end) = place?;
-        let bytes = self.raw.get(Range {
-            start: start as usize,
-            end: end as usize,
-        })?;
+        let bytes = self.raw.get(Range { start: start as usize, end: end as usize })?;
         std::str::from_utf8(bytes).ok()
     }
 }
@@ -161,26 +146,17 @@ impl Places {
     fn of(members: &Members<'_>, text: &str) -> Self {
         let place = |part: Option<&str>| {
             let part = part?;
-            let start =
-                u32::try_from((part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?)
-                    .ok()?;
+            let start = u32::try_from((part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?).ok()?;
             Some((start, start.checked_add(u32::try_from(part.len()).ok()?)?))
         };
-        let mut places = Self {
-            result: place(members.result),
-            ..Self::default()
-        };
+        let mut places = Self { result: place(members.result), ..Self::default() };
         if let Some(params) = &members.params {
             let is_progress = members.method == Some("\"notifications/progress\"");
             places.name = place(params.name);
             places.uri = place(params.uri);
             places.request_id = place(params.request_id);
             places.protocol_version = place(params.protocol_version);
-            places.progress_token = place(if is_progress {
-                params.progress_token
-            } else {
-                params.meta_progress_token
-            });
+            places.progress_token = place(if is_progress { params.progress_token } else { params.meta_progress_token });
         }
         places
     }
@@ -191,9 +167,7 @@ pub(super) fn check_text(raw: &Bytes) -> Result<&str, Fault> {
     if u32::try_from(raw.len()).is_err() {
         return Err(Fault::TooLong);
     }
-    let text = std::str::from_utf8(raw).map_err(|error| Fault::NotUtf8 {
-        at: error.valid_up_to(),
-    })?;
+    let text = std::str::from_utf8(raw).map_err(|error| Fault::NotUtf8 { at: error.valid_up_to() })?;
     if !depth::within(raw, MAX_DEPTH) {
         return Err(Fault::TooDeep);
     }
@@ -215,33 +189,18 @@ fn body_of(members: &Members<'_>, id: Option<&RequestId>) -> Result<Body, Fault>
         }
     }
     match members.method {
-        Some(method) => request_of(
-            members,
-            Method::from_json(method).ok_or(Fault::BadMethod)?,
-            id,
-        ),
+        Some(method) => request_of(members, Method::from_json(method).ok_or(Fault::BadMethod)?, id),
         None => response_of(members, id),
     }
 }
 
-fn request_of(
-    members: &Members<'_>,
-    method: Method,
-    id: Option<&RequestId>,
-) -> Result<Body, Fault> {
-    if members
-        .params
-        .as_ref()
-        .is_some_and(|params| !params.structured)
-    {
+fn request_of(members: &Members<'_>, method: Method, id: Option<&RequestId>) -> Result<Body, Fault> {
+    if members.params.as_ref().is_some_and(|params| !params.structured) {
         return Err(Fault::BadParams);
     }
     match (members.id, id) {
         (None, _) => Ok(Body::Notification { method }),
-        (Some(_), Some(id)) => Ok(Body::Request {
-            id: id.clone(),
-            method,
-        }),
+        (Some(_), Some(id)) => Ok(Body::Request { id: id.clone(), method }),
         (Some(_), None) => Err(Fault::BadId),
     }
 }
@@ -252,10 +211,7 @@ fn response_of(members: &Members<'_>, id: Option<&RequestId>) -> Result<Body, Fa
         (None, None) => Err(Fault::Nothing),
         (None, Some(error)) if !error.starts_with('{') => Err(Fault::BadError),
         _ => match (members.id, id) {
-            (_, Some(id)) => Ok(Body::Response {
-                id: Some(id.clone()),
-                is_error,
-            }),
+            (_, Some(id)) => Ok(Body::Response { id: Some(id.clone()), is_error }),
             (None | Some("null"), None) if is_error => Ok(Body::Response { id: None, is_error }),
             (None, None) => Err(Fault::ResultWithoutId),
             (Some(_), None) => Err(Fault::BadId),
@@ -265,9 +221,5 @@ fn response_of(members: &Members<'_>, id: Option<&RequestId>) -> Result<Body, Fa
 
 fn string(json: &str) -> Option<String> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        serde_json::from_str(json).ok()
-    } else {
-        Some(inner.to_owned())
-    }
+    if inner.contains('\\') { serde_json::from_str(json).ok() } else { Some(inner.to_owned()) }
 }

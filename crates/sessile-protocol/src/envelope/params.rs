@@ -68,28 +68,19 @@ impl<'de> Visitor<'de> for Value {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut params = Params {
-            structured: true,
-            ..Params::default()
-        };
+        let mut params = Params { structured: true, ..Params::default() };
         while params.read(&mut map)? {}
         Ok(params)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Params {
-            structured: true,
-            ..Params::default()
-        })
+        Ok(Params { structured: true, ..Params::default() })
     }
 
     // `"params": null` is not in the standard, but clients send it and servers take it as absent.
     fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(Params {
-            structured: true,
-            ..Params::default()
-        })
+        Ok(Params { structured: true, ..Params::default() })
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {

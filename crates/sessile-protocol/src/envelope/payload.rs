@@ -31,10 +31,8 @@ impl Payload {
             return Message::read(&raw, text).map(Self::Single);
         }
         let elements = elements(text, max_batch)?;
-        let messages: Result<Vec<_>, _> = elements
-            .into_iter()
-            .map(|element| Message::read(&raw, element.get()))
-            .collect();
+        let messages: Result<Vec<_>, _> =
+            elements.into_iter().map(|element| Message::read(&raw, element.get())).collect();
         messages.map(Self::Batch)
     }
 
@@ -49,19 +47,15 @@ impl Payload {
 
 fn elements(text: &str, limit: usize) -> Result<Vec<&RawValue>, Fault> {
     let mut parser = serde_json::Deserializer::from_str(text);
-    let elements = Elements { limit }
-        .deserialize(&mut parser)
-        .and_then(|elements| {
-            parser.end()?;
-            Ok(elements)
-        });
+    let elements = Elements { limit }.deserialize(&mut parser).and_then(|elements| {
+        parser.end()?;
+        Ok(elements)
+    });
     match elements {
         Ok(elements) if elements.is_empty() => Err(Fault::EmptyBatch),
         Ok(elements) => Ok(elements),
         Err(error) if error.is_data() => Err(Fault::BatchTooLong { limit }),
-        Err(error) => Err(Fault::NotJson {
-            reason: error.to_string(),
-        }),
+        Err(error) => Err(Fault::NotJson { reason: error.to_string() }),
     }
 }
 

@@ -21,12 +21,7 @@ pub(super) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn note<T>(
-        place: &mut Option<T>,
-        value: T,
-        name: &'static str,
-        duplicate: &mut Option<&'static str>,
-    ) {
+    fn note<T>(place: &mut Option<T>, value: T, name: &'static str, duplicate: &mut Option<&'static str>) {
         if place.replace(value).is_some() {
             *duplicate = Some(name);
         }

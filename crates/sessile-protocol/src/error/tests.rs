@@ -15,26 +15,14 @@ fn errors_read_back() {
         json!({"jsonrpc": "2.0", "id": "a\"b", "error": serde_json::to_value(&error).unwrap()})
     );
     let nameless = Message::parse(error_response(None, &error)).unwrap();
-    assert_eq!(
-        nameless.body(),
-        &Body::Response {
-            id: None,
-            is_error: true
-        }
-    );
+    assert_eq!(nameless.body(), &Body::Response { id: None, is_error: true });
 }
 
 #[test]
 fn built_messages_read_back() {
     let id = RequestId::from_json("123456789012345678901234567890").unwrap();
     let asked = Message::parse(request(&id, "ping", None)).unwrap();
-    assert_eq!(
-        asked.body(),
-        &Body::Request {
-            id: id.clone(),
-            method: "ping".into()
-        }
-    );
+    assert_eq!(asked.body(), &Body::Request { id: id.clone(), method: "ping".into() });
     let answered = Message::parse(result_response(&id, &json!({"protocolVersion": "x"}))).unwrap();
     assert_eq!(answered.protocol_version().as_deref(), Some("x"));
     let told = Message::parse(notification("n", Some(&json!({"name": "y"})))).unwrap();

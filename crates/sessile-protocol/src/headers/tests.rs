@@ -23,20 +23,13 @@ fn the_most_specific_range_decides() {
         (&["text/event-streams, text"], false),
     ];
     for (values, expected) in cases {
-        assert_eq!(
-            accepts(values.iter().copied(), TEXT_EVENT_STREAM),
-            expected,
-            "{values:?}"
-        );
+        assert_eq!(accepts(values.iter().copied(), TEXT_EVENT_STREAM), expected, "{values:?}");
     }
 }
 
 #[test]
 fn media_types_lose_their_parameters() {
-    assert_eq!(
-        media_type(" application/json ; charset=utf-8"),
-        "application/json"
-    );
+    assert_eq!(media_type(" application/json ; charset=utf-8"), "application/json");
     assert!(is_json("Application/JSON"));
     assert!(!is_json("text/plain"));
     assert!(!is_json(""));
@@ -48,4 +41,14 @@ proptest! {
         let _taken = accepts([value.as_str()], APPLICATION_JSON);
         let _kind = media_type(&value);
     }
+}
+
+#[test]
+fn the_order_of_the_client_decides_among_equals() {
+    let prefers_events = |accept: &str| prefers([accept], "text/event-stream", "application/json");
+    assert!(prefers_events("text/event-stream, application/json"));
+    assert!(!prefers_events("application/json, text/event-stream"));
+    assert!(prefers_events("application/json;q=0.5, text/event-stream"));
+    assert!(!prefers_events("text/event-stream;q=0.1, application/json"));
+    assert!(!prefers_events("*/*"));
 }

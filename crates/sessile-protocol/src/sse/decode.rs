@@ -162,9 +162,7 @@ impl Decoder {
                 self.pending.id = Some(String::from_utf8_lossy(value).into_owned());
             }
             b"retry" if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
-                let retry = std::str::from_utf8(value)
-                    .ok()
-                    .and_then(|digits| digits.parse().ok());
+                let retry = std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
                 self.pending.retry = retry;
                 self.retry = retry.or(self.retry);
             }

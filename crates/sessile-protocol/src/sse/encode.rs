@@ -8,13 +8,7 @@ use memchr::memchr2;
 /// CR, LF and CRLF in `data` each end a line, so `data` arrives with every one of them as LF; JSON means the same
 /// either way. Characters that would end a line or void the id are left out of `id` and `event`. Empty `data`
 /// still makes an event.
-pub fn encode(
-    out: &mut BytesMut,
-    id: Option<&str>,
-    retry_ms: Option<u64>,
-    event: Option<&str>,
-    data: &[u8],
-) {
+pub fn encode(out: &mut BytesMut, id: Option<&str>, retry_ms: Option<u64>, event: Option<&str>, data: &[u8]) {
     out.reserve(data.len() + 64);
     if let Some(id) = id {
         field(out, b"id: ", id);

@@ -18,10 +18,7 @@ fn decode(stream: &[u8], pieces: usize) -> Result<Vec<SseEvent>, DecodeError> {
 }
 
 fn data(text: &'static str) -> SseEvent {
-    SseEvent {
-        data: Bytes::from_static(text.as_bytes()),
-        ..SseEvent::default()
-    }
+    SseEvent { data: Bytes::from_static(text.as_bytes()), ..SseEvent::default() }
 }
 
 #[test]
@@ -44,20 +41,11 @@ fn the_examples_of_the_standard_are_read() {
     let mut decoder = Decoder::new(100);
     decoder.feed(four);
     let first = decoder.next_event().unwrap().unwrap();
-    assert_eq!(
-        (first.id.as_deref(), first.data.as_ref()),
-        (Some("1"), &b"first event"[..])
-    );
+    assert_eq!((first.id.as_deref(), first.data.as_ref()), (Some("1"), &b"first event"[..]));
     assert_eq!(decoder.last_event_id(), "1");
     let second = decoder.next_event().unwrap().unwrap();
-    assert_eq!(
-        (second.id.as_deref(), second.data.as_ref()),
-        (Some(""), &b"second event"[..])
-    );
-    assert_eq!(
-        (decoder.next_event(), decoder.last_event_id()),
-        (Ok(None), "")
-    );
+    assert_eq!((second.id.as_deref(), second.data.as_ref()), (Some(""), &b"second event"[..]));
+    assert_eq!((decoder.next_event(), decoder.last_event_id()), (Ok(None), ""));
     let two = b"data\n\ndata\ndata\n\ndata:";
     assert_eq!(decode(two, 100).unwrap(), [data(""), data("\n")]);
 }
@@ -93,13 +81,11 @@ fn an_event_that_never_ends_is_an_error() {
 
 fn any_event() -> impl Strategy<Value = SseEvent> {
     let text = || proptest::option::of("[^\r\n\0]{0,8}");
-    (text(), text(), any::<Vec<u8>>(), any::<Option<u64>>()).prop_map(|(id, event, data, retry)| {
-        SseEvent {
-            id,
-            event,
-            data: Bytes::from(data),
-            retry,
-        }
+    (text(), text(), any::<Vec<u8>>(), any::<Option<u64>>()).prop_map(|(id, event, data, retry)| SseEvent {
+        id,
+        event,
+        data: Bytes::from(data),
+        retry,
     })
 }
 

@@ -14,10 +14,7 @@ pub enum Credentials<'a> {
 /// Reads an `Authorization` header value. The scheme's name is compared without regard to case, as
 /// RFC 9110 section 11.1 asks.
 pub fn bearer(header: Option<&[u8]>) -> Credentials<'_> {
-    let Some(header) = header
-        .map(<[u8]>::trim_ascii)
-        .filter(|value| !value.is_empty())
-    else {
+    let Some(header) = header.map(<[u8]>::trim_ascii).filter(|value| !value.is_empty()) else {
         return Credentials::Missing;
     };
     let Some(header) = std::str::from_utf8(header).ok() else {
@@ -37,9 +34,7 @@ pub fn bearer(header: Option<&[u8]>) -> Credentials<'_> {
 fn is_b64token(token: &str) -> bool {
     let body = token.trim_end_matches('=');
     !body.is_empty()
-        && body.bytes().all(|b| {
-            b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
-        })
+        && body.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/'))
 }
 
 #[cfg(test)]

@@ -42,9 +42,7 @@ pub enum Refused {
         www_authenticate: String,
     },
     /// The request carries credentials that this node does not accept.
-    #[error(
-        "the credentials are not accepted; send `Authorization: Bearer KEY` with a key of this node"
-    )]
+    #[error("the credentials are not accepted; send `Authorization: Bearer KEY` with a key of this node")]
     Invalid {
         /// Value of the `WWW-Authenticate` header of the answer (RFC 6750 section 3).
         www_authenticate: String,
@@ -55,17 +53,13 @@ impl Refused {
     /// Value of the `WWW-Authenticate` header that goes with the 401.
     pub fn www_authenticate(&self) -> &str {
         match self {
-            Self::Unauthenticated { www_authenticate } | Self::Invalid { www_authenticate } => {
-                www_authenticate
-            }
+            Self::Unauthenticated { www_authenticate } | Self::Invalid { www_authenticate } => www_authenticate,
         }
     }
 
     fn unauthenticated() -> Self {
         // RFC 6750 section 3.1: without credentials there is no error code to give.
-        Self::Unauthenticated {
-            www_authenticate: "Bearer realm=\"sessile\"".to_owned(),
-        }
+        Self::Unauthenticated { www_authenticate: "Bearer realm=\"sessile\"".to_owned() }
     }
 
     fn invalid() -> Self {
@@ -80,7 +74,7 @@ impl Door {
         Self { keys, anonymous }
     }
 
-    /// Whether the rule about callers without credentials is `rule`.
+    /// The rule about callers without credentials.
     pub fn anonymous(&self) -> Anonymous {
         self.anonymous
     }
@@ -99,23 +93,17 @@ impl Door {
     ///
     /// # Errors
     /// [`Refused`], when the caller must authenticate or did so wrongly.
-    pub fn admit(
-        &self,
-        authorization: Option<&[u8]>,
-        peer_is_loopback: bool,
-    ) -> Result<Principal, Refused> {
+    pub fn admit(&self, authorization: Option<&[u8]>, peer_is_loopback: bool) -> Result<Principal, Refused> {
         match &self.keys {
             Some(keys) => match keys.authenticate(authorization) {
                 Outcome::Principal(principal) => Ok(principal),
                 Outcome::Missing => self.unnamed(peer_is_loopback),
                 Outcome::Unknown | Outcome::Unusable => Err(Refused::invalid()),
             },
-            None => self
-                .unnamed(peer_is_loopback)
-                .map_err(|refused| match bearer(authorization) {
-                    Credentials::Missing => refused,
-                    Credentials::Bearer(_) | Credentials::Unusable => Refused::invalid(),
-                }),
+            None => self.unnamed(peer_is_loopback).map_err(|refused| match bearer(authorization) {
+                Credentials::Missing => refused,
+                Credentials::Bearer(_) | Credentials::Unusable => Refused::invalid(),
+            }),
         }
     }
 
@@ -125,11 +113,7 @@ impl Door {
             Anonymous::LoopbackOnly => peer_is_loopback,
             Anonymous::Always => true,
         };
-        if admitted {
-            Ok(Principal::anonymous())
-        } else {
-            Err(Refused::unauthenticated())
-        }
+        if admitted { Ok(Principal::anonymous()) } else { Err(Refused::unauthenticated()) }
     }
 }
 

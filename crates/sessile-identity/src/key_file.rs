@@ -3,6 +3,7 @@
 //! Empty lines and lines that begin with `#` are skipped. The file holds digests only; a reader of it
 //! cannot call anything. A writer can, so a file that everybody may write to is refused.
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -55,9 +56,7 @@ pub enum KeyFileError {
         source: std::io::Error,
     },
     /// Anybody on the machine could add a key.
-    #[error(
-        "{path} can be written by every user of this machine (mode {mode:04o}); run `chmod 600 {path}`"
-    )]
+    #[error("{path} can be written by every user of this machine (mode {mode:04o}); run `chmod 600 {path}`")]
     WorldWritable {
         /// The file.
         path: PathBuf,
@@ -81,9 +80,7 @@ pub enum KeyFileFault {
     #[error("no digest; write `NAME sha256:HEX`")]
     NoDigest,
     /// The second word is not `sha256:` and 64 hexadecimal digits.
-    #[error(
-        "the second word is not `sha256:` and 64 hexadecimal digits; store the digest of a key, never the key"
-    )]
+    #[error("the second word is not `sha256:` and 64 hexadecimal digits; store the digest of a key, never the key")]
     BadDigest,
     /// The name is too long or has characters that would make log lines ambiguous.
     #[error("the name may have 1 to {MAX_NAME} characters of A-Z a-z 0-9 . _ @ -")]
@@ -108,33 +105,19 @@ impl KeyFile {
     /// # Errors
     /// When it cannot be read, is writable for everybody, or has lines that are no keys (all are named).
     pub fn load(path: &Path) -> Result<Self, KeyFileError> {
-        let read = |source| KeyFileError::Read {
-            path: path.to_owned(),
-            source,
-        };
+        let read = |source| KeyFileError::Read { path: path.to_owned(), source };
         let file = std::fs::File::open(path).map_err(read)?;
         // Asked of the open file, not of the path, so that what is checked is what is read.
         refuse_world_writable(path, &file.metadata().map_err(read)?)?;
         let mut bytes = Vec::new();
-        file.take(MAX_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .map_err(read)?;
-        let fault = |line, fault| KeyFileError::Lines {
-            path: path.to_owned(),
-            faults: vec![(line, fault)],
-        };
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(read)?;
+        let fault = |line, fault| KeyFileError::Lines { path: path.to_owned(), faults: vec![(line, fault)] };
         if bytes.len() as u64 > MAX_BYTES {
             return Err(fault(1, KeyFileFault::TooLarge));
         }
         let text = String::from_utf8(bytes).map_err(|error| {
-            let before = error
-                .as_bytes()
-                .iter()
-                .take(error.utf8_error().valid_up_to());
-            fault(
-                1 + before.filter(|byte| **byte == b'\n').count(),
-                KeyFileFault::NotText,
-            )
+            let before = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+            fault(1 + before.filter(|byte| **byte == b'\n').count(), KeyFileFault::NotText)
         })?;
         Self::parse(path, &text)
     }
@@ -144,34 +127,25 @@ impl KeyFile {
     /// # Errors
     /// Every line that is not a key, with its number.
     pub fn parse(path: &Path, text: &str) -> Result<Self, KeyFileError> {
-        let mut lines: Vec<(usize, Entry)> = Vec::new();
+        let mut entries = Vec::new();
+        let mut earlier = Earlier::default();
         let mut faults = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            if lines.len() == MAX_KEYS {
+            if entries.len() == MAX_KEYS {
                 faults.push((number, KeyFileFault::TooLarge));
                 break;
             }
-            match entry(line).and_then(|entry| unlike_earlier(&lines, entry)) {
-                Ok(entry) => lines.push((number, entry)),
+            match entry(line).and_then(|entry| earlier.none_like(entry, number)) {
+                Ok(entry) => entries.push(entry),
                 Err(fault) => faults.push((number, fault)),
             }
         }
-        if faults.is_empty() {
-            let entries = lines.into_iter().map(|(_, entry)| entry).collect();
-            Ok(Self {
-                path: path.to_owned(),
-                entries,
-            })
-        } else {
-            Err(KeyFileError::Lines {
-                path: path.to_owned(),
-                faults,
-            })
-        }
+        let path = path.to_owned();
+        if faults.is_empty() { Ok(Self { path, entries }) } else { Err(KeyFileError::Lines { path, faults }) }
     }
 
     /// Finds the principal of an `Authorization` header value.
@@ -182,9 +156,7 @@ impl KeyFile {
         match bearer(authorization) {
             Credentials::Missing => Outcome::Missing,
             Credentials::Unusable => Outcome::Unusable,
-            Credentials::Bearer(token) => self
-                .find(token)
-                .map_or(Outcome::Unknown, Outcome::Principal),
+            Credentials::Bearer(token) => self.find(token).map_or(Outcome::Unknown, Outcome::Principal),
         }
     }
 
@@ -210,13 +182,7 @@ impl KeyFile {
             found.conditional_assign(&index, entry.digest.matches(&presented));
         }
         let hit: Choice = !found.ct_eq(&u32::MAX);
-        if bool::from(hit) {
-            self.entries
-                .get(found as usize)
-                .map(|entry| entry.principal.clone())
-        } else {
-            None
-        }
+        if bool::from(hit) { self.entries.get(found as usize).map(|entry| entry.principal.clone()) } else { None }
     }
 }
 
@@ -228,30 +194,36 @@ fn entry(line: &str) -> Result<Entry, KeyFileFault> {
         return Err(KeyFileFault::BadName);
     }
     let digest = KeyDigest::parse(digest).ok_or(KeyFileFault::BadDigest)?;
-    Ok(Entry {
-        principal: Principal::api_key(name),
-        digest,
-    })
+    Ok(Entry { principal: Principal::api_key(name), digest })
 }
 
-fn unlike_earlier(lines: &[(usize, Entry)], entry: Entry) -> Result<Entry, KeyFileFault> {
-    for (number, earlier) in lines {
-        if earlier.principal == entry.principal {
-            let name = entry.principal.subject().to_owned();
-            return Err(KeyFileFault::DuplicateName(name, *number));
+/// The lines that names and digests were first seen on.
+#[derive(Default)]
+struct Earlier {
+    names: HashMap<String, usize>,
+    digests: HashMap<String, usize>,
+}
+
+impl Earlier {
+    /// `entry` again, if neither its name nor its key was there before line `number`.
+    fn none_like(&mut self, entry: Entry, number: usize) -> Result<Entry, KeyFileFault> {
+        let name = entry.principal.subject().to_owned();
+        let digest = entry.digest.to_string();
+        if let Some(line) = self.names.get(&name) {
+            return Err(KeyFileFault::DuplicateName(name, *line));
         }
-        if bool::from(earlier.digest.matches(&entry.digest)) {
-            return Err(KeyFileFault::DuplicateKey(*number));
+        if let Some(line) = self.digests.get(&digest) {
+            return Err(KeyFileFault::DuplicateKey(*line));
         }
+        self.names.insert(name, number);
+        self.digests.insert(digest, number);
+        Ok(entry)
     }
-    Ok(entry)
 }
 
 fn is_name(name: &str) -> bool {
     (1..=MAX_NAME).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'@' | b'-'))
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'@' | b'-'))
 }
 
 #[cfg(unix)]
@@ -259,19 +231,20 @@ fn refuse_world_writable(path: &Path, metadata: &std::fs::Metadata) -> Result<()
     use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o002 != 0 {
-        return Err(KeyFileError::WorldWritable {
-            path: path.to_owned(),
-            mode,
-        });
+        return Err(KeyFileError::WorldWritable { path: path.to_owned(), mode });
     }
     Ok(())
 }
 
+/// Most lines that one error text names.
+const MOST_TOLD: usize = 50;
+
 fn list(path: &Path, faults: &[(usize, KeyFileFault)]) -> String {
-    let lines: Vec<String> = faults
-        .iter()
-        .map(|(line, fault)| format!("{}:{line}: {fault}", path.display()))
-        .collect();
+    let told = faults.iter().take(MOST_TOLD);
+    let mut lines: Vec<String> = told.map(|(line, fault)| format!("{}:{line}: {fault}", path.display())).collect();
+    if faults.len() > MOST_TOLD {
+        lines.push(format!("{}: {} more lines like these", path.display(), faults.len() - MOST_TOLD));
+    }
     lines.join("\n")
 }
 

@@ -23,11 +23,7 @@ pub struct OpenListener {
 ///
 /// # Errors
 /// [`OpenListener`], whose text says which key to set.
-pub fn refuse_open_listener(
-    key: &'static str,
-    address: SocketAddr,
-    door: &Door,
-) -> Result<(), OpenListener> {
+pub fn refuse_open_listener(key: &'static str, address: SocketAddr, door: &Door) -> Result<(), OpenListener> {
     // An IPv4 loopback address mapped into IPv6 is loopback too, which `is_loopback` does not know.
     let private = address.ip().to_canonical().is_loopback();
     if private || door.authenticates() || door.anonymous() == Anonymous::Always {

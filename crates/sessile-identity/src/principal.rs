@@ -27,16 +27,8 @@ struct Parts {
 
 impl Principal {
     /// The principal `subject` of `issuer`, calling through the OAuth client `client` if that is known.
-    pub fn new(
-        issuer: impl Into<String>,
-        subject: impl Into<String>,
-        client: Option<String>,
-    ) -> Self {
-        Self(Arc::new(Parts {
-            issuer: issuer.into(),
-            subject: subject.into(),
-            client,
-        }))
+    pub fn new(issuer: impl Into<String>, subject: impl Into<String>, client: Option<String>) -> Self {
+        Self(Arc::new(Parts { issuer: issuer.into(), subject: subject.into(), client }))
     }
 
     /// The caller who did not say who they are. All such callers are one principal.
@@ -101,13 +93,7 @@ impl PrincipalId {
             .subject()
             .chars()
             .take(READABLE)
-            .map(|c| {
-                if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') {
-                    c
-                } else {
-                    '_'
-                }
-            })
+            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' })
             .collect();
         Self(format!("{readable}-{}", fingerprint(principal)).into())
     }
@@ -121,20 +107,13 @@ impl PrincipalId {
 /// 64 bits over all parts. Each part goes in behind its length, so that no two principals spell the
 /// same bytes.
 fn fingerprint(principal: &Principal) -> String {
-    let client = principal
-        .client()
-        .map(|client| format!("+{client}"))
-        .unwrap_or_default();
+    let client = principal.client().map(|client| format!("+{client}")).unwrap_or_default();
     let mut hash = Sha256::new();
     for part in [principal.issuer(), principal.subject(), &client] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    hash.finalize()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl fmt::Display for PrincipalId {

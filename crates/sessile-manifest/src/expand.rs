@@ -23,11 +23,7 @@ pub(crate) fn expand(text: &str, surroundings: &Surroundings) -> Result<String, 
         rest = behind;
     }
     expanded.push_str(rest);
-    if faults.is_empty() {
-        Ok(expanded)
-    } else {
-        Err(faults)
-    }
+    if faults.is_empty() { Ok(expanded) } else { Err(faults) }
 }
 
 fn value(inner: &str, surroundings: &Surroundings) -> Result<String, String> {
@@ -46,9 +42,9 @@ fn value(inner: &str, surroundings: &Surroundings) -> Result<String, String> {
         (Some(value), None) => Ok(value),
         (Some(value), Some(_)) if !value.is_empty() => Ok(value),
         (_, Some(default)) => Ok(default.to_owned()),
-        (None, None) => Err(format!(
-            "the environment variable {name} is not set; set it, or write `${{{name}:-default}}`"
-        )),
+        (None, None) => {
+            Err(format!("the environment variable {name} is not set; set it, or write `${{{name}:-default}}`"))
+        }
     }
 }
 

@@ -11,10 +11,7 @@ use crate::{Isolation, Limits, Node};
 /// Which MCP servers a node hosts, how each is started, and what it may use.
 #[derive(JsonSchema)]
 #[schemars(title = "Sessile manifest", deny_unknown_fields)]
-#[allow(
-    dead_code,
-    reason = "describes the file; its tables are read one by one"
-)]
+#[allow(dead_code, reason = "describes the file; its tables are read one by one")]
 pub(crate) struct ManifestKeys {
     /// What concerns the node and not one server.
     #[schemars(default)]

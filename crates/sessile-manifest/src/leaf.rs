@@ -12,14 +12,8 @@ pub(crate) fn check(form: &str, text: &str) -> Result<(), String> {
         "span" => span::parse(text).map(drop),
         "address" => address(text),
         "package" => text.parse::<Package>().map(drop).map_err(|e| e.to_string()),
-        "url" => text
-            .parse::<RemoteUrl>()
-            .map(drop)
-            .map_err(|e| e.to_string()),
-        "server name" => text
-            .parse::<ServerName>()
-            .map(drop)
-            .map_err(|e| e.to_string()),
+        "url" => text.parse::<RemoteUrl>().map(drop).map_err(|e| e.to_string()),
+        "server name" => text.parse::<ServerName>().map(drop).map_err(|e| e.to_string()),
         "path" => path(text),
         "argument" => argument(text),
         "variable" => variable(text),
@@ -40,12 +34,7 @@ pub(crate) fn is_within(form: &str, text: &str, minimum: &str, maximum: &str) ->
     }
 }
 
-fn between<T: PartialOrd, F: Fn(&str) -> Option<T>>(
-    text: &str,
-    from: &str,
-    to: &str,
-    of: F,
-) -> bool {
+fn between<T: PartialOrd, F: Fn(&str) -> Option<T>>(text: &str, from: &str, to: &str, of: F) -> bool {
     match (of(from), of(text), of(to)) {
         (Some(from), Some(value), Some(to)) => from <= value && value <= to,
         _ => false,
@@ -53,11 +42,7 @@ fn between<T: PartialOrd, F: Fn(&str) -> Option<T>>(
 }
 
 fn rule(holds: bool, otherwise: &str) -> Result<(), String> {
-    if holds {
-        Ok(())
-    } else {
-        Err(otherwise.to_owned())
-    }
+    if holds { Ok(()) } else { Err(otherwise.to_owned()) }
 }
 
 fn address(text: &str) -> Result<(), String> {
@@ -70,23 +55,15 @@ fn address(text: &str) -> Result<(), String> {
         "" | "*" => format!("0.0.0.0:{port}"),
         _ => format!("127.0.0.1:{port}"),
     };
-    Err(format!(
-        "not an address; write an IP address and a port, such as \"{example}\""
-    ))
+    Err(format!("not an address; write an IP address and a port, such as \"{example}\""))
 }
 
 fn path(text: &str) -> Result<(), String> {
-    rule(
-        !text.is_empty() && !text.contains('\0'),
-        "not a path; write the name of a file or directory",
-    )
+    rule(!text.is_empty() && !text.contains('\0'), "not a path; write the name of a file or directory")
 }
 
 fn argument(text: &str) -> Result<(), String> {
-    rule(
-        !text.contains('\0'),
-        "holds a NUL character, which no program can be given",
-    )
+    rule(!text.contains('\0'), "holds a NUL character, which no program can be given")
 }
 
 fn variable(text: &str) -> Result<(), String> {
@@ -115,12 +92,8 @@ const OWN_HEADERS: [&str; 14] = [
 ];
 
 fn header(text: &str) -> Result<(), String> {
-    let name = http::HeaderName::try_from(text)
-        .map_err(|_| "not the name of an HTTP header".to_owned())?;
-    rule(
-        !OWN_HEADERS.contains(&name.as_str()),
-        "a header that Sessile sets itself on each request; remove it",
-    )
+    let name = http::HeaderName::try_from(text).map_err(|_| "not the name of an HTTP header".to_owned())?;
+    rule(!OWN_HEADERS.contains(&name.as_str()), "a header that Sessile sets itself on each request; remove it")
 }
 
 fn header_value(text: &str) -> Result<(), String> {
@@ -139,9 +112,9 @@ fn host(text: &str) -> Result<(), String> {
 }
 
 fn origin(text: &str) -> Result<(), String> {
-    let bare = text.split_once("://").is_some_and(|(scheme, rest)| {
-        matches!(scheme, "http" | "https") && !rest.contains('/') && host(rest).is_ok()
-    });
+    let bare = text
+        .split_once("://")
+        .is_some_and(|(scheme, rest)| matches!(scheme, "http" | "https") && !rest.contains('/') && host(rest).is_ok());
     rule(
         bare,
         "not an origin; write the scheme and host of the page and nothing else, such as \"https://app.example.com\"",

@@ -17,9 +17,7 @@ pub struct Manifest {
 impl Manifest {
     /// The server of that name.
     pub fn server(&self, name: &str) -> Option<&Server> {
-        self.servers
-            .iter()
-            .find(|server| server.name.as_str() == name)
+        self.servers.iter().find(|server| server.name.as_str() == name)
     }
 
     /// The server that `/mcp` leads to: the one that `node.default_server` names, else the only one.

@@ -24,10 +24,7 @@ pub struct NotAServerName;
 
 impl fmt::Display for NotAServerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "not a server name; use 1 to {LONGEST} characters of a-z 0-9 _ -, the first a letter or digit"
-        )
+        write!(f, "not a server name; use 1 to {LONGEST} characters of a-z 0-9 _ -, the first a letter or digit")
     }
 }
 
@@ -61,11 +58,7 @@ impl ServerName {
     /// This name with `-number` behind it, shortened where that would be too long.
     pub(crate) fn numbered(&self, number: usize) -> Self {
         let end = format!("-{number}");
-        let start: String = self
-            .0
-            .chars()
-            .take(LONGEST.saturating_sub(end.len()))
-            .collect();
+        let start: String = self.0.chars().take(LONGEST.saturating_sub(end.len())).collect();
         Self(format!("{start}{end}").into())
     }
 }
@@ -76,14 +69,8 @@ impl FromStr for ServerName {
     fn from_str(text: &str) -> Result<Self, NotAServerName> {
         let first = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
         let rest = |b: u8| first(&b) || matches!(b, b'_' | b'-');
-        let valid = text.len() <= LONGEST
-            && text.as_bytes().first().is_some_and(first)
-            && text.bytes().all(rest);
-        if valid {
-            Ok(Self(text.into()))
-        } else {
-            Err(NotAServerName)
-        }
+        let valid = text.len() <= LONGEST && text.as_bytes().first().is_some_and(first) && text.bytes().all(rest);
+        if valid { Ok(Self(text.into())) } else { Err(NotAServerName) }
     }
 }
 

@@ -37,11 +37,9 @@ impl std::error::Error for NotAPackage {}
 
 const UNKNOWN_REGISTRY: NotAPackage =
     NotAPackage("not a package; write \"npm:NAME@VERSION\" or \"pypi:NAME==VERSION\"");
-const NOT_NPM: NotAPackage = NotAPackage(
-    "not an npm package; write \"npm:NAME@VERSION\" or \"npm:@SCOPE/NAME@VERSION\" with an exact version",
-);
-const NOT_PYPI: NotAPackage =
-    NotAPackage("not a PyPI package; write \"pypi:NAME==VERSION\" with an exact version");
+const NOT_NPM: NotAPackage =
+    NotAPackage("not an npm package; write \"npm:NAME@VERSION\" or \"npm:@SCOPE/NAME@VERSION\" with an exact version");
+const NOT_PYPI: NotAPackage = NotAPackage("not a PyPI package; write \"pypi:NAME==VERSION\" with an exact version");
 
 impl FromStr for Package {
     type Err = NotAPackage;
@@ -70,11 +68,7 @@ fn npm(text: &str) -> Result<Package, NotAPackage> {
         return Err(NOT_NPM);
     }
     let name = scope.map_or_else(|| name.to_owned(), |scope| format!("@{scope}/{name}"));
-    Ok(Package {
-        registry: Registry::Npm,
-        name,
-        version: version.map(str::to_owned),
-    })
+    Ok(Package { registry: Registry::Npm, name, version: version.map(str::to_owned) })
 }
 
 fn pypi(text: &str) -> Result<Package, NotAPackage> {
@@ -82,36 +76,24 @@ fn pypi(text: &str) -> Result<Package, NotAPackage> {
     if !is_name(name) || !version.is_none_or(is_version) {
         return Err(NOT_PYPI);
     }
-    Ok(Package {
-        registry: Registry::PyPi,
-        name: name.to_owned(),
-        version: version.map(str::to_owned),
-    })
+    Ok(Package { registry: Registry::PyPi, name: name.to_owned(), version: version.map(str::to_owned) })
 }
 
 fn split<'a>(text: &'a str, at: &str) -> (&'a str, Option<&'a str>) {
-    text.split_once(at)
-        .map_or((text, None), |(name, version)| (name, Some(version)))
+    text.split_once(at).map_or((text, None), |(name, version)| (name, Some(version)))
 }
 
 /// Names become arguments of an installer and parts of paths, so nothing that either could read as
 /// something else: they begin with a letter or digit and hold no separator.
 fn is_name(name: &str) -> bool {
     let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    name.len() <= 214
-        && name
-            .as_bytes()
-            .first()
-            .is_some_and(u8::is_ascii_alphanumeric)
-        && name.bytes().all(inner)
+    name.len() <= 214 && name.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric) && name.bytes().all(inner)
 }
 
 /// One exact version: begins with a digit, so that tags (`latest`) and ranges (`^1`) are refused.
 fn is_version(version: &str) -> bool {
     let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'+' | b'!');
-    version.len() <= 128
-        && version.as_bytes().first().is_some_and(u8::is_ascii_digit)
-        && version.bytes().all(inner)
+    version.len() <= 128 && version.as_bytes().first().is_some_and(u8::is_ascii_digit) && version.bytes().all(inner)
 }
 
 impl fmt::Display for Package {
@@ -121,9 +103,7 @@ impl fmt::Display for Package {
             Registry::PyPi => ("pypi", "=="),
         };
         write!(f, "{registry}:{}", self.name)?;
-        self.version
-            .as_ref()
-            .map_or(Ok(()), |version| write!(f, "{at}{version}"))
+        self.version.as_ref().map_or(Ok(()), |version| write!(f, "{at}{version}"))
     }
 }
 

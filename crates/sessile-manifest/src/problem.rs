@@ -36,9 +36,7 @@ impl fmt::Display for Problem {
             write!(f, " {}:", self.key)?;
         }
         write!(f, " {}", self.message)?;
-        self.excerpt
-            .as_ref()
-            .map_or(Ok(()), |excerpt| write!(f, "\n{excerpt}"))
+        self.excerpt.as_ref().map_or(Ok(()), |excerpt| write!(f, "\n{excerpt}"))
     }
 }
 
@@ -56,13 +54,7 @@ impl ManifestErrors {
     /// The mistake that concerns `file` as a whole.
     pub(crate) fn whole(file: &str, message: String) -> Self {
         let file = file.to_owned();
-        Self::new(vec![Problem {
-            file,
-            place: None,
-            key: String::new(),
-            message,
-            excerpt: None,
-        }])
+        Self::new(vec![Problem { file, place: None, key: String::new(), message, excerpt: None }])
     }
 
     /// The mistakes, in the order of the file.

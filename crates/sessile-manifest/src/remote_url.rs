@@ -38,9 +38,8 @@ impl FromStr for RemoteUrl {
     type Err = NotARemoteUrl;
 
     fn from_str(text: &str) -> Result<Self, NotARemoteUrl> {
-        let url = Url::parse(text).map_err(|error| {
-            NotARemoteUrl(format!("not a URL: {error}; write \"https://HOST/mcp\""))
-        })?;
+        let url = Url::parse(text)
+            .map_err(|error| NotARemoteUrl(format!("not a URL: {error}; write \"https://HOST/mcp\"")))?;
         let fault = if !matches!(url.scheme(), "http" | "https") {
             "a server is reached over http or https; write \"https://HOST/mcp\""
         } else if url.host_str().is_none_or(str::is_empty) {

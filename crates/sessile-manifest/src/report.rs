@@ -26,30 +26,17 @@ struct Finding {
 
 impl Report {
     /// A mistake: the manifest will not be used.
-    pub(crate) fn error(
-        &mut self,
-        span: &Range<usize>,
-        key: &KeyPath<'_>,
-        message: impl Into<String>,
-    ) {
+    pub(crate) fn error(&mut self, span: &Range<usize>, key: &KeyPath<'_>, message: impl Into<String>) {
         let finding = Finding::new(span, key, message);
         // A mistake in `[defaults]` shows in every server that inherits it.
-        let known = self
-            .errors
-            .iter()
-            .any(|e| e.span == finding.span && e.message == finding.message);
+        let known = self.errors.iter().any(|e| e.span == finding.span && e.message == finding.message);
         if !known {
             self.errors.push(finding);
         }
     }
 
     /// Something that the manifest says and that is not used.
-    pub(crate) fn warning(
-        &mut self,
-        span: &Range<usize>,
-        key: &KeyPath<'_>,
-        message: impl Into<String>,
-    ) {
+    pub(crate) fn warning(&mut self, span: &Range<usize>, key: &KeyPath<'_>, message: impl Into<String>) {
         self.warnings.push(Finding::new(span, key, message));
     }
 
@@ -69,35 +56,29 @@ impl Report {
     }
 
     /// The warnings, if there is no mistake; else the mistakes.
-    pub(crate) fn finish(
-        self,
-        file: &str,
-        source: &Source<'_>,
-    ) -> Result<Vec<Problem>, Vec<Problem>> {
-        let Self {
-            errors,
-            warnings,
-            hidden,
-        } = self;
+    pub(crate) fn finish(self, file: &str, source: &Source<'_>) -> Result<Vec<Problem>, Vec<Problem>> {
+        let Self { errors, warnings, hidden } = self;
         let failed = !errors.is_empty();
         let mut findings = if failed { errors } else { warnings };
         findings.sort_by_key(|finding| finding.span.start);
+        let untold = findings.len().saturating_sub(MOST);
         findings.truncate(MOST);
-        let problems = findings
-            .into_iter()
-            .map(|finding| finding.at(file, source, &hidden))
-            .collect();
+        let told = findings.into_iter().map(|finding| finding.at(file, source, &hidden));
+        let more = (untold > 0).then(|| Problem {
+            file: file.to_owned(),
+            place: None,
+            key: String::new(),
+            message: format!("{untold} more like these; mend the first ones and read it again"),
+            excerpt: None,
+        });
+        let problems = told.chain(more).collect();
         if failed { Err(problems) } else { Ok(problems) }
     }
 }
 
 impl Finding {
     fn new(span: &Range<usize>, key: &KeyPath<'_>, message: impl Into<String>) -> Self {
-        Self {
-            span: span.clone(),
-            key: key.to_string(),
-            message: message.into(),
-        }
+        Self { span: span.clone(), key: key.to_string(), message: message.into() }
     }
 
     fn at(self, file: &str, source: &Source<'_>, hidden: &[Range<usize>]) -> Problem {

@@ -14,12 +14,8 @@ use crate::keys::ManifestKeys;
 pub fn schema() -> &'static Value {
     static SCHEMA: OnceLock<Value> = OnceLock::new();
     SCHEMA.get_or_init(|| {
-        let settings =
-            SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-        let schema = settings
-            .for_deserialize()
-            .into_generator()
-            .into_root_schema_for::<ManifestKeys>();
+        let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+        let schema = settings.for_deserialize().into_generator().into_root_schema_for::<ManifestKeys>();
         let mut schema = schema.to_value();
         without_null(&mut schema);
         schema

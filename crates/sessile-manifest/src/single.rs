@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use crate::server::Workspace;
 use crate::{
-    Command, Files, Isolation, Kind, Limits, Manifest, ManifestErrors, Node, Server, ServerName,
-    Surroundings, Values,
+    Command, Files, Isolation, Kind, Limits, Manifest, ManifestErrors, Node, Server, ServerName, Surroundings, Values,
 };
 
 /// What `sessile run` may say besides the command. The default is a node on the default addresses with
@@ -78,20 +77,12 @@ impl Manifest {
         let cwd = options.cwd.as_ref().map(resolve).transpose()?;
         let server = Server {
             name,
-            kind: Kind::Command(Command {
-                command,
-                env: options.env,
-                cwd,
-            }),
+            kind: Kind::Command(Command { command, env: options.env, cwd }),
             isolation: options.isolation,
             limits: options.limits,
             files,
         };
-        Ok(Self {
-            node,
-            servers: vec![server],
-            warnings: Vec::new(),
-        })
+        Ok(Self { node, servers: vec![server], warnings: Vec::new() })
     }
 }
 

@@ -62,7 +62,9 @@ pub struct NotASize;
 
 impl fmt::Display for NotASize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a size; write a number and a unit of B, KiB, MiB, GiB, TiB, kB, MB, GB or TB, such as \"512MiB\"")
+        f.write_str(
+            "not a size; write a number and a unit of B, KiB, MiB, GiB, TiB, kB, MB, GB or TB, such as \"512MiB\"",
+        )
     }
 }
 
@@ -72,22 +74,14 @@ impl FromStr for Size {
     type Err = NotASize;
 
     fn from_str(text: &str) -> Result<Self, NotASize> {
-        let number_end = text
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .ok_or(NotASize)?;
+        let number_end = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(NotASize)?;
         let (number, unit) = text.split_at(number_end);
         let unit = unit.trim_start();
-        let (_, bytes) = UNITS
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .ok_or(NotASize)?;
+        let (_, bytes) = UNITS.iter().find(|(name, _)| *name == unit).ok_or(NotASize)?;
         let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
         let whole: u64 = whole.parse().map_err(|_| NotASize)?;
         let total = whole.checked_mul(*bytes).ok_or(NotASize)?;
-        total
-            .checked_add(fraction_of(fraction, *bytes)?)
-            .map(Self)
-            .ok_or(NotASize)
+        total.checked_add(fraction_of(fraction, *bytes)?).map(Self).ok_or(NotASize)
     }
 }
 
@@ -104,9 +98,7 @@ fn fraction_of(fraction: &str, unit: u64) -> Result<u64, NotASize> {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fits = UNITS
-            .iter()
-            .find(|(_, bytes)| self.0 >= *bytes && self.0 % bytes == 0);
+        let fits = UNITS.iter().find(|(_, bytes)| self.0 >= *bytes && self.0.is_multiple_of(*bytes));
         let (unit, bytes) = fits.unwrap_or(&("B", 1));
         write!(f, "{}{unit}", self.0 / bytes)
     }

@@ -30,12 +30,14 @@ impl<'t> Source<'t> {
 
     /// The line that `span` begins on, with a mark under the part of `span` on that line. Characters
     /// within `hidden` are shown as `*`, one for one, so that the mark stays under its place.
+    ///
+    /// `None` for the empty span at the start, which stands for what is not in the text at all.
     pub(crate) fn excerpt(&self, span: &Range<usize>, hidden: &[Range<usize>]) -> Option<String> {
+        if *span == (0..0) {
+            return None;
+        }
         let start = self.before(span.start).len();
-        let line_start = self
-            .before(start)
-            .rfind('\n')
-            .map_or(0, |newline| newline + 1);
+        let line_start = self.before(start).rfind('\n').map_or(0, |newline| newline + 1);
         let line = self.text.get(line_start..)?.lines().next()?;
         let is_hidden = |offset: usize| hidden.iter().any(|range| range.contains(&offset));
         let shown: Vec<(usize, char)> = line
@@ -44,22 +46,9 @@ impl<'t> Source<'t> {
             .map(|(offset, c)| (offset, if is_hidden(offset) { '*' } else { printable(c) }))
             .collect();
         let first = shown.iter().filter(|(offset, _)| *offset < start).count();
-        let marked = shown
-            .iter()
-            .filter(|(offset, _)| span.contains(offset))
-            .count()
-            .max(1);
-        let skipped = if shown.len() > WIDTH {
-            first.saturating_sub(BEFORE)
-        } else {
-            0
-        };
-        let window: String = shown
-            .iter()
-            .skip(skipped)
-            .take(WIDTH)
-            .map(|(_, c)| *c)
-            .collect();
+        let marked = shown.iter().filter(|(offset, _)| span.contains(offset)).count().max(1);
+        let skipped = if shown.len() > WIDTH { first.saturating_sub(BEFORE) } else { 0 };
+        let window: String = shown.iter().skip(skipped).take(WIDTH).map(|(_, c)| *c).collect();
         let marks = "^".repeat(marked.min(WIDTH - (first - skipped).min(WIDTH - 1)));
         let number = self.place(start).line.to_string();
         let margin = " ".repeat(number.len());
@@ -68,21 +57,16 @@ impl<'t> Source<'t> {
         Some(format!(" {number} | {window}\n {margin} | {indent}{marks}"))
     }
 
-    /// The part of the line at `offset` that may hold secrets although the text could not be read: what
-    /// stands between quotes, and everything once a string runs over several lines.
+    /// The parts of the line at `offset` that may hold secrets although the text could not be read: what
+    /// stands between quotes and is no key, and everything once a string runs over several lines.
     pub(crate) fn quoted(&self, offset: usize) -> Vec<Range<usize>> {
         let before = self.before(offset);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = self
-            .text
-            .get(line_start..)
-            .and_then(|rest| rest.lines().next());
+        let line = self.text.get(line_start..).and_then(|rest| rest.lines().next());
         let line = line.unwrap_or_default();
-        let many_lines = ["\"\"\"", "'''"]
-            .iter()
-            .any(|quotes| self.text.contains(quotes));
-        if many_lines {
-            return std::iter::once(line_start..line_start + line.len()).collect();
+        let whole = line_start..line_start + line.len();
+        if ["\"\"\"", "'''"].iter().any(|quotes| self.text.contains(quotes)) {
+            return std::iter::once(whole).collect();
         }
         let mut hidden = Vec::new();
         let mut open: Option<(usize, char)> = None;
@@ -90,7 +74,9 @@ impl<'t> Source<'t> {
         for (index, c) in line.char_indices() {
             match open {
                 Some((start, quote)) if c == quote && !escaped => {
-                    hidden.push(line_start + start..line_start + index);
+                    if !is_before_a_value(line, index + 1) {
+                        hidden.push(line_start + start..line_start + index);
+                    }
                     open = None;
                 }
                 Some(_) => escaped = c == '\\' && !escaped,
@@ -99,7 +85,7 @@ impl<'t> Source<'t> {
             }
         }
         // A string without an end may be what the error is about.
-        hidden.extend(open.map(|(start, _)| line_start + start..line_start + line.len()));
+        hidden.extend(open.map(|(start, _)| line_start + start..whole.end));
         hidden
     }
 
@@ -111,6 +97,11 @@ impl<'t> Source<'t> {
         }
         self.text.get(..end).unwrap_or_default()
     }
+}
+
+/// Whether the text that ends at `end` is a key.
+fn is_before_a_value(line: &str, end: usize) -> bool {
+    line.get(end..).is_some_and(|rest| rest.trim_start().starts_with([':', '=']))
 }
 
 /// Tabs would move the mark, control characters would move the terminal.

@@ -6,8 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serializer};
 
 /// What a text is told that is no span.
-const NOT_A_SPAN: &str =
-    "not a span of time; write a number and a unit of ms, s, m, h or days, such as \"30s\"";
+const NOT_A_SPAN: &str = "not a span of time; write a number and a unit of ms, s, m, h or days, such as \"30s\"";
 
 /// Reads a span with its unit.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {

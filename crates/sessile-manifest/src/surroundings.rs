@@ -14,14 +14,8 @@ pub struct Surroundings {
 impl Surroundings {
     /// Relative paths start from `directory`, which is absolute; `${NAME}` and `~` are looked up with
     /// `variables` (`~` is `HOME`).
-    pub fn new(
-        directory: impl Into<PathBuf>,
-        variables: impl Fn(&str) -> Option<String> + 'static,
-    ) -> Self {
-        Self {
-            directory: directory.into(),
-            variables: Box::new(variables),
-        }
+    pub fn new(directory: impl Into<PathBuf>, variables: impl Fn(&str) -> Option<String> + 'static) -> Self {
+        Self { directory: directory.into(), variables: Box::new(variables) }
     }
 
     /// Those of this process, with relative paths starting from `directory`.
@@ -40,17 +34,11 @@ impl Surroundings {
         let from_home = match parts.next() {
             Some(Component::Normal(first)) if first == "~" => true,
             Some(Component::Normal(first)) if first.as_encoded_bytes().starts_with(b"~") => {
-                return Err(
-                    "homes of other users are not looked up; write the whole path".to_owned(),
-                );
+                return Err("homes of other users are not looked up; write the whole path".to_owned());
             }
             _ => false,
         };
-        let whole = if from_home {
-            self.home()?.join(parts.as_path())
-        } else {
-            self.directory.join(path)
-        };
+        let whole = if from_home { self.home()?.join(parts.as_path()) } else { self.directory.join(path) };
         // Collecting the components takes out every `.` and doubled separator.
         Ok(whole.components().collect())
     }
@@ -66,8 +54,7 @@ impl Surroundings {
 
     fn home(&self) -> Result<PathBuf, String> {
         let home = self.variable("HOME").map(PathBuf::from);
-        home.filter(|path| path.is_absolute()).ok_or_else(|| {
-            "the home directory is not known, as HOME is not set; write the whole path".to_owned()
-        })
+        home.filter(|path| path.is_absolute())
+            .ok_or_else(|| "the home directory is not known, as HOME is not set; write the whole path".to_owned())
     }
 }

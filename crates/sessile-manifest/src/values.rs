@@ -11,9 +11,7 @@ pub struct Values(BTreeMap<String, String>);
 impl Values {
     /// The pairs, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The value of `name`.

@@ -8,77 +8,39 @@ const KEYS: [(&[&str], &str); 14] = [
     (&["credentials"], "credentials for servers"),
     (&["servers", "*", "credentials"], "credentials for servers"),
     (&["servers", "*", "egress"], "network access of sandboxes"),
-    (
-        &["servers", "*", "handles"],
-        "session handles as tool arguments",
-    ),
+    (&["servers", "*", "handles"], "session handles as tool arguments"),
     (&["servers", "*", "image"], "sandboxes from images"),
-    (
-        &["servers", "*", "path"],
-        "servers that speak HTTP inside their sandbox",
-    ),
+    (&["servers", "*", "path"], "servers that speak HTTP inside their sandbox"),
     (&["servers", "*", "pin"], "pinning of tool definitions"),
     (&["servers", "*", "pool"], "sandboxes started ahead of need"),
-    (
-        &["servers", "*", "port"],
-        "servers that speak HTTP inside their sandbox",
-    ),
-    (
-        &["servers", "*", "scope"],
-        "sessions for clients without `initialize`",
-    ),
-    (
-        &["servers", "*", "strict"],
-        "refusing to start where a limit cannot be enforced",
-    ),
-    (
-        &["servers", "*", "limits", "hibernate_after"],
-        "hibernation",
-    ),
-    (
-        &["servers", "*", "pool", "*"],
-        "sandboxes started ahead of need",
-    ),
-    (
-        &["servers", "*", "egress", "*"],
-        "network access of sandboxes",
-    ),
+    (&["servers", "*", "port"], "servers that speak HTTP inside their sandbox"),
+    (&["servers", "*", "scope"], "sessions for clients without `initialize`"),
+    (&["servers", "*", "strict"], "refusing to start where a limit cannot be enforced"),
+    (&["servers", "*", "limits", "hibernate_after"], "hibernation"),
+    (&["servers", "*", "pool", "*"], "sandboxes started ahead of need"),
+    (&["servers", "*", "egress", "*"], "network access of sandboxes"),
 ];
 
 /// Values of keys that exist, likewise.
-const VALUES: [(&[&str], &str, &str); 1] = [(
-    &["servers", "*", "isolation"],
-    "microvm",
-    "use \"process\", or \"none\" for no sandbox",
-)];
+const VALUES: [(&[&str], &str, &str); 1] = [(&["servers", "*", "isolation"], "microvm", "use \"process\"")];
 
 /// What to say about the key at `path`, if this version does not have it.
 pub(super) fn key(path: &KeyPath<'_>) -> Option<String> {
     let (_, about) = KEYS.iter().find(|(pattern, _)| is_at(path, pattern))?;
-    Some(format!(
-        "not available in this version ({about}); remove it"
-    ))
+    Some(format!("not available in this version ({about}); remove it"))
 }
 
 /// What to say about `text` as the value of the key at `path`, if this version does not have it.
 pub(super) fn value(path: &KeyPath<'_>, text: &str) -> Option<String> {
-    let (_, value, instead) = VALUES
-        .iter()
-        .find(|(pattern, value, _)| *value == text && is_at(path, pattern))?;
-    Some(format!(
-        "`{value}` is not available in this version; {instead}"
-    ))
+    let (_, value, instead) = VALUES.iter().find(|(pattern, value, _)| *value == text && is_at(path, pattern))?;
+    Some(format!("`{value}` is not available in this version; {instead}"))
 }
 
 /// Whether `path` is one of `pattern`, or the same key in `[defaults]`.
 fn is_at(path: &KeyPath<'_>, pattern: &[&str]) -> bool {
     let keys = path.keys();
     let fits = |keys: &[&str], pattern: &[&str]| {
-        keys.len() == pattern.len()
-            && keys
-                .iter()
-                .zip(pattern)
-                .all(|(key, part)| *part == "*" || key == part)
+        keys.len() == pattern.len() && keys.iter().zip(pattern).all(|(key, part)| *part == "*" || key == part)
     };
     match (keys.as_slice(), pattern) {
         (["defaults", keys @ ..], ["servers", "*", pattern @ ..]) => fits(keys, pattern),

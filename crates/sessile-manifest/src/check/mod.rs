@@ -14,12 +14,7 @@ mod later;
 mod suggest;
 
 /// Checks `tree` against `schema`; false if it must not be used.
-pub(crate) fn check(
-    tree: &mut Tree,
-    schema: &Schema,
-    path: &KeyPath<'_>,
-    report: &mut Report,
-) -> bool {
+pub(crate) fn check(tree: &mut Tree, schema: &Schema, path: &KeyPath<'_>, report: &mut Report) -> bool {
     let fits = match schema.get("type").and_then(Schema::as_str) {
         Some("object") => match &mut tree.value {
             Value::Table(entries) => {
@@ -42,6 +37,10 @@ pub(crate) fn check(
     let fault = if fits {
         unfit(tree, schema, path)
     } else {
+        // What stands where it does not belong may be anything, a secret too.
+        if matches!(tree.value, Value::Array(_) | Value::Table(_)) {
+            hide(tree, report);
+        }
         Some(wrong_type(tree, schema))
     };
     if let Some(message) = &fault {
@@ -53,23 +52,16 @@ pub(crate) fn check(
 fn check_entry(entry: &mut Entry, table: &Schema, path: &KeyPath<'_>, report: &mut Report) -> bool {
     let here = path.key(&entry.key);
     if let Some(message) = later::key(&here) {
+        hide(&entry.tree, report);
         report.error(&entry.key_span, &here, message);
         return false;
     }
-    if let Some(schema) = table
-        .get("properties")
-        .and_then(|keys| keys.get(&entry.key))
-    {
+    if let Some(schema) = table.get("properties").and_then(|keys| keys.get(&entry.key)) {
         return check(&mut entry.tree, schema, &here, report);
     }
     // A table whose keys are names of the author's own choice.
-    if let Some(schema) = table
-        .get("additionalProperties")
-        .filter(|any| any.is_object())
-    {
-        let form = table
-            .pointer("/propertyNames/x-value")
-            .and_then(Schema::as_str);
+    if let Some(schema) = table.get("additionalProperties").filter(|any| any.is_object()) {
+        let form = table.pointer("/propertyNames/x-value").and_then(Schema::as_str);
         let named = form.map_or(Ok(()), |form| leaf::check(form, &entry.key));
         if let Err(message) = &named {
             report.error(&entry.key_span, &here, message.as_str());
@@ -77,21 +69,19 @@ fn check_entry(entry: &mut Entry, table: &Schema, path: &KeyPath<'_>, report: &m
         return check(&mut entry.tree, schema, &here, report) && named.is_ok();
     }
     // The value of a key that nobody knows may be anything, a secret too.
-    entry
-        .tree
-        .texts(&mut |text| report.hide(inside_quotes(&text.span)));
+    hide(&entry.tree, report);
     let message = format!("unknown key; {}", suggest::instead_of(&entry.key, table));
     report.error(&entry.key_span, &here, message);
     false
 }
 
-/// The span of a string without its quotes, which may as well be seen.
-pub(crate) fn inside_quotes(span: &Range<usize>) -> Range<usize> {
-    span.start + 1..span.end.saturating_sub(1)
+/// Keeps every text in `tree` out of the excerpts; the quotes around them may be seen.
+pub(crate) fn hide(tree: &Tree, report: &mut Report) {
+    tree.texts(&mut |text| report.hide(text.span.start + 1..text.span.end.saturating_sub(1)));
 }
 
 fn check_elements(
-    elements: &mut Vec<Tree>,
+    elements: &mut [Tree],
     span: &Range<usize>,
     schema: &Schema,
     path: &KeyPath<'_>,
@@ -139,38 +129,21 @@ fn unfit_text(text: &str, schema: &Schema, path: &KeyPath<'_>) -> Option<String>
 }
 
 fn bounds(schema: &Schema) -> Option<(&str, &str)> {
-    Some((
-        schema.get("x-minimum")?.as_str()?,
-        schema.get("x-maximum")?.as_str()?,
-    ))
+    Some((schema.get("x-minimum")?.as_str()?, schema.get("x-maximum")?.as_str()?))
 }
 
 /// The texts that are allowed, where the schema lists them.
 fn choices(schema: &Schema) -> Vec<&str> {
-    let listed = schema
-        .get("enum")
-        .and_then(Schema::as_array)
-        .into_iter()
-        .flatten();
+    let listed = schema.get("enum").and_then(Schema::as_array).into_iter().flatten();
     // Choices with a description each come as a list of constants.
-    let described = schema
-        .get("oneOf")
-        .and_then(Schema::as_array)
-        .into_iter()
-        .flatten();
+    let described = schema.get("oneOf").and_then(Schema::as_array).into_iter().flatten();
     let constants = described.filter_map(|choice| choice.get("const"));
     listed.chain(constants).filter_map(Schema::as_str).collect()
 }
 
 fn out_of_range(value: f64, schema: &Schema) -> Option<String> {
-    let minimum = schema
-        .get("minimum")
-        .and_then(Schema::as_f64)
-        .unwrap_or(f64::MIN);
-    let maximum = schema
-        .get("maximum")
-        .and_then(Schema::as_f64)
-        .unwrap_or(f64::MAX);
+    let minimum = schema.get("minimum").and_then(Schema::as_f64).unwrap_or(f64::MIN);
+    let maximum = schema.get("maximum").and_then(Schema::as_f64).unwrap_or(f64::MAX);
     // Written so that NaN, which is in no range, fails.
     let within = minimum <= value && value <= maximum;
     (!within).then(|| format!("out of range; the range is {minimum} to {maximum}"))
@@ -192,6 +165,3 @@ fn wrong_type(tree: &Tree, schema: &Schema) -> String {
     };
     format!("expected {expected}, found {}", tree.noun())
 }
-
-#[cfg(test)]
-mod tests;

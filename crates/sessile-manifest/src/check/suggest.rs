@@ -21,11 +21,7 @@ pub(super) fn instead_of(key: &str, table: &Schema) -> String {
 pub(super) fn one_of(text: &str, choices: &[&str]) -> String {
     match nearest(text, choices) {
         Some(near) => format!("unknown value; did you mean \"{near}\"?"),
-        None => format!(
-            "unknown value {}; it is one of {}",
-            Shown(text),
-            list(choices)
-        ),
+        None => format!("unknown value {}; it is one of {}", Shown(text), list(choices)),
     }
 }
 
@@ -44,11 +40,7 @@ fn nearest<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
 
 fn keys(table: &Schema) -> Vec<&str> {
     let properties = table.get("properties").and_then(Schema::as_object);
-    properties
-        .into_iter()
-        .flatten()
-        .map(|(key, _)| key.as_str())
-        .collect()
+    properties.into_iter().flatten().map(|(key, _)| key.as_str()).collect()
 }
 
 /// Whether `table` has a table `inner` that has `key`.

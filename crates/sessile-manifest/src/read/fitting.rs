@@ -10,18 +10,10 @@ pub(super) const KINDS: [&str; 3] = ["command", "package", "url"];
 
 /// With which kind, which keys mean nothing, and what to do instead.
 const IDLE_KEYS: [(&str, &[&[&str]], &str); 5] = [
-    (
-        "command",
-        &[&["args"]],
-        "goes with `package`; add the arguments to the array of `command`",
-    ),
+    ("command", &[&["args"]], "goes with `package`; add the arguments to the array of `command`"),
     ("command", &[&["headers"]], "goes with `url`; remove it"),
     ("package", &[&["headers"]], "goes with `url`; remove it"),
-    (
-        "package",
-        &[&["cwd"]],
-        "goes with `command`; a package starts in the session's workspace",
-    ),
+    ("package", &[&["cwd"]], "goes with `command`; a package starts in the session's workspace"),
     (
         "url",
         &[
@@ -53,8 +45,7 @@ pub(super) fn own_kind(place: &Place<'_>, own: &Tree, report: &mut Report) -> Op
 /// Tells of the server's own keys that mean nothing with `kind`.
 pub(super) fn tell_idle_keys(place: &Place<'_>, own: &Tree, kind: &str, report: &mut Report) {
     for (_, keys, message) in IDLE_KEYS.iter().filter(|(of, _, _)| *of == kind) {
-        keys.iter()
-            .for_each(|key| at(place, own, key, report, message));
+        keys.iter().for_each(|key| at(place, own, key, report, message));
     }
 }
 

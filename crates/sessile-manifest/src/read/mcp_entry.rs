@@ -9,20 +9,12 @@ use crate::report::Report;
 use crate::tree::{Entry, Tree, Value};
 use crate::{Command, Kind, Remote, Surroundings, Values};
 
-/// Keys that are read. Tools differ in what they call the address and the transport.
-const KEYS: [&str; 11] = [
-    "args",
-    "command",
-    "cwd",
-    "disabled",
-    "env",
-    "headers",
-    "httpUrl",
-    "serverUrl",
-    "transport",
-    "type",
-    "url",
-];
+/// Keys that are read of every server.
+const KEYS: [&str; 4] = ["disabled", "enabled", "transport", "type"];
+/// Keys that are read of a server that is started here.
+const STDIO_KEYS: [&str; 4] = ["args", "command", "cwd", "env"];
+/// Keys that are read of a server elsewhere.
+const HTTP_KEYS: [&str; 4] = ["headers", "httpUrl", "serverUrl", "url"];
 /// What tools call the address.
 const URLS: [&str; 3] = ["url", "httpUrl", "serverUrl"];
 /// What tools call the transport.
@@ -37,40 +29,26 @@ pub(super) fn read_entry(
 ) -> Option<Kind> {
     let table = &entry.tree;
     if !matches!(table.value, Value::Table(_)) {
-        report.error(
-            &table.span,
-            path,
-            format!("expected an object, found {}", table.noun()),
-        );
+        report.error(&table.span, path, format!("expected an object, found {}", table.noun()));
         return None;
     }
-    if matches!(
-        table.get("disabled").map(|tree| &tree.value),
-        Some(Value::Bool(true))
-    ) {
+    if says(table, "disabled", true) || says(table, "enabled", false) {
         return None;
     }
-    for unknown in table
-        .entries()
-        .iter()
-        .filter(|entry| !KEYS.contains(&entry.key.as_str()))
-    {
-        report.warning(
-            &unknown.key_span,
-            &path.key(&unknown.key),
-            "not used by Sessile",
-        );
-    }
-    let mut reader = Reader {
-        entry,
-        path,
-        surroundings,
-        report,
-    };
-    match reader.transport()? {
+    let mut reader = Reader { entry, path, surroundings, report };
+    let transport = reader.transport()?;
+    reader.warn_of_unused(match transport {
+        Transport::Stdio => &STDIO_KEYS,
+        Transport::Http => &HTTP_KEYS,
+    });
+    match transport {
         Transport::Stdio => reader.command(),
         Transport::Http => reader.remote(),
     }
+}
+
+fn says(table: &Tree, key: &str, value: bool) -> bool {
+    table.get(key).is_some_and(|tree| tree.value == Value::Bool(value))
 }
 
 enum Transport {
@@ -97,9 +75,7 @@ impl Reader<'_> {
             None if has(&["command"]) => Some(Transport::Stdio),
             None => self.tell("nothing to start; expected `command` or `url`"),
             Some((_, "stdio")) => Some(Transport::Stdio),
-            Some((_, "http" | "streamable-http" | "streamableHttp" | "streamable_http")) => {
-                Some(Transport::Http)
-            }
+            Some((_, "http" | "streamable-http" | "streamableHttp" | "streamable_http")) => Some(Transport::Http),
             Some((said, kind)) => {
                 let message = match kind {
                     "sse" => {
@@ -108,9 +84,18 @@ impl Reader<'_> {
                     }
                     _ => "unknown type; it is one of \"stdio\", \"http\" and \"streamable-http\"",
                 };
-                self.report
-                    .error(&said.tree.span, &self.path.key(&said.key), message);
+                self.report.error(&said.tree.span, &self.path.key(&said.key), message);
                 None
+            }
+        }
+    }
+
+    fn warn_of_unused(&mut self, used: &[&str]) {
+        for entry in self.entry.tree.entries() {
+            let key = entry.key.as_str();
+            if !KEYS.contains(&key) && !used.contains(&key) {
+                let path = self.path.key(key);
+                self.report.warning(&entry.key_span, &path, "not used by Sessile");
             }
         }
     }
@@ -136,13 +121,7 @@ impl Reader<'_> {
             let resolved = self.surroundings.resolve(Path::new(&text));
             resolved.map_err(|message| self.report.error(&tree.span, &path, message))
         });
-        (self.report.errors() == before).then(|| {
-            Kind::Command(Command {
-                command,
-                env,
-                cwd: cwd.and_then(Result::ok),
-            })
-        })
+        (self.report.errors() == before).then(|| Kind::Command(Command { command, env, cwd: cwd.and_then(Result::ok) }))
     }
 
     fn remote(&mut self) -> Option<Kind> {
@@ -159,22 +138,13 @@ impl Reader<'_> {
     /// The text with its variables put in, if it then has `form`; else empty, with the reason told.
     fn text(&mut self, tree: &Tree, path: &KeyPath<'_>, form: &str) -> String {
         let Some(text) = plain(tree) else {
-            self.report.error(
-                &tree.span,
-                path,
-                format!("expected a string, found {}", tree.noun()),
-            );
+            self.report.error(&tree.span, path, format!("expected a string, found {}", tree.noun()));
             return String::new();
         };
-        let checked = expand(&text, self.surroundings).and_then(|text| {
-            leaf::check(form, &text)
-                .map(|()| text)
-                .map_err(|message| vec![message])
-        });
+        let checked = expand(&text, self.surroundings)
+            .and_then(|text| leaf::check(form, &text).map(|()| text).map_err(|message| vec![message]));
         checked.unwrap_or_else(|messages| {
-            messages
-                .into_iter()
-                .for_each(|message| self.report.error(&tree.span, path, message));
+            messages.into_iter().for_each(|message| self.report.error(&tree.span, path, message));
             String::new()
         })
     }
@@ -186,9 +156,7 @@ impl Reader<'_> {
             return Vec::new();
         };
         let elements = elements.iter().enumerate();
-        elements
-            .map(|(i, element)| self.text(element, &path.element(i), "argument"))
-            .collect()
+        elements.map(|(i, element)| self.text(element, &path.element(i), "argument")).collect()
     }
 
     fn pairs(&mut self, key: &str, name_form: &str, value_form: &str) -> Values {

@@ -8,11 +8,7 @@ use crate::tree::Tree;
 use crate::{Node, Surroundings};
 
 /// Reads the checked table `tree`; `None` only with the reason in `report`.
-pub(super) fn read_node(
-    tree: &Tree,
-    surroundings: &Surroundings,
-    report: &mut Report,
-) -> Option<Node> {
+pub(super) fn read_node(tree: &Tree, surroundings: &Surroundings, report: &mut Report) -> Option<Node> {
     let top = KeyPath::Top;
     let path = top.key("node");
     let node = match serde_json::from_value::<Node>(tree.to_json()) {
@@ -25,9 +21,7 @@ pub(super) fn read_node(
     };
     let mut settled = |key: &str, resolved: Result<PathBuf, String>| {
         let span = tree.get(key).map_or(0..0, |tree| tree.span.clone());
-        resolved
-            .map_err(|message| report.error(&span, &path.key(key), message))
-            .ok()
+        resolved.map_err(|message| report.error(&span, &path.key(key), message)).ok()
     };
     let state_dir = match tree.get("state_dir") {
         Some(_) => surroundings.resolve(&node.state_dir),
@@ -38,9 +32,5 @@ pub(super) fn read_node(
         Some(file) => Some(settled("api_keys", surroundings.resolve(file))?),
         None => None,
     };
-    Some(Node {
-        state_dir: state_dir?,
-        api_keys,
-        ..node
-    })
+    Some(Node { state_dir: state_dir?, api_keys, ..node })
 }

@@ -8,15 +8,14 @@ use crate::keys::ServerKeys;
 use crate::path::KeyPath;
 use crate::report::Report;
 use crate::tree::{Tree, Value};
-use crate::{
-    Command, Files, Kind, Limits, PackageProgram, Remote, Server, ServerName, Surroundings,
-    Workspace,
-};
+use crate::{Command, Files, Kind, Limits, PackageProgram, Remote, Server, ServerName, Surroundings, Workspace};
 
 /// Where a server stands in the file.
 pub(super) struct Place<'a> {
     pub(super) name: &'a str,
     pub(super) span: &'a Range<usize>,
+    /// Whether all its keys are right, so that what is missing was never written.
+    pub(super) is_whole: bool,
 }
 
 impl Place<'_> {
@@ -27,6 +26,7 @@ impl Place<'_> {
         act(&servers.key(self.name))
     }
 
+    /// Tells `message` of the key at `keys` below the server.
     fn error(&self, span: &Range<usize>, keys: &[&str], report: &mut Report, message: &str) {
         self.with_path(|path| match keys {
             [] => report.error(span, path, message),
@@ -59,25 +59,14 @@ pub(super) fn read_server(
             return None;
         }
     };
-    let mut reader = Reader {
-        place,
-        merged: &merged,
-        surroundings,
-        report,
-    };
+    let mut reader = Reader { place, own, merged: &merged, surroundings, report };
     let files = reader.files(&keys);
     let limits = reader.limits(keys.limits.clone());
     let isolation = keys.isolation;
     let kind = reader.kind(keys);
     let name = place.name.parse::<ServerName>().ok()?;
     match kind {
-        Some(kind) if report.errors() == before => Some(Server {
-            name,
-            kind,
-            isolation,
-            limits,
-            files,
-        }),
+        Some(kind) if report.errors() == before => Some(Server { name, kind, isolation, limits, files }),
         _ => None,
     }
 }
@@ -86,14 +75,12 @@ pub(super) fn read_server(
 fn inheritable(defaults: &Tree, has_kind: bool) -> Tree {
     let entries = defaults.entries().iter();
     let taken = entries.filter(|entry| !(has_kind && KINDS.contains(&entry.key.as_str())));
-    Tree {
-        span: defaults.span.clone(),
-        value: Value::Table(taken.cloned().collect()),
-    }
+    Tree { span: defaults.span.clone(), value: Value::Table(taken.cloned().collect()) }
 }
 
 struct Reader<'r> {
     place: &'r Place<'r>,
+    own: &'r Tree,
     merged: &'r Tree,
     surroundings: &'r Surroundings,
     report: &'r mut Report,
@@ -104,39 +91,23 @@ impl Reader<'_> {
         if let Some(command) = keys.command {
             if command.first().is_none_or(String::is_empty) {
                 let span = self.span(&["command"]);
-                self.place.error(
-                    &span,
-                    &["command"],
-                    self.report,
-                    "the program's name is empty",
-                );
+                self.place.error(&span, &["command"], self.report, "the program's name is empty");
                 return None;
             }
             let cwd = keys.cwd.map(|cwd| self.path(&["cwd"], &cwd));
-            return Some(Kind::Command(Command {
-                command,
-                env: keys.env.into_iter().collect(),
-                cwd,
-            }));
+            return Some(Kind::Command(Command { command, env: keys.env.into_iter().collect(), cwd }));
         }
         if let Some(package) = keys.package {
             let package = package.parse().ok()?;
             let env = keys.env.into_iter().collect();
-            return Some(Kind::Package(PackageProgram {
-                package,
-                args: keys.args,
-                env,
-            }));
+            return Some(Kind::Package(PackageProgram { package, args: keys.args, env }));
         }
         if let Some(url) = keys.url {
             let headers = keys.headers.into_iter().collect();
-            return Some(Kind::Url(Remote {
-                url: url.parse().ok()?,
-                headers,
-            }));
+            return Some(Kind::Url(Remote { url: url.parse().ok()?, headers }));
         }
-        // With another mistake in this table, the kind may be what was taken out for it.
-        if self.report.is_clean() {
+        // Else the kind may be what was misspelt.
+        if self.place.is_whole {
             let message = "nothing to start; write `command`, `package` or `url`";
             self.place.error(self.place.span, &[], self.report, message);
         }
@@ -144,41 +115,28 @@ impl Reader<'_> {
     }
 
     fn files(&mut self, keys: &ServerKeys) -> Files {
-        let mut all = |key: &str, paths: &[PathBuf]| {
-            paths
-                .iter()
-                .map(|path| self.path(&["files", key], path))
-                .collect()
-        };
-        let read_only = all("read_only", &keys.files.read_only);
-        let read_write = all("read_write", &keys.files.read_write);
+        let read_only = self.paths(["files", "read_only"], &keys.files.read_only);
+        let read_write = self.paths(["files", "read_write"], &keys.files.read_write);
         let workspace = match &keys.files.workspace {
-            Some(path) if path != Path::new("private") => {
-                Workspace::Host(self.path(&["files", "workspace"], path))
-            }
+            Some(path) if path != Path::new("private") => Workspace::Host(self.path(&["files", "workspace"], path)),
             _ => Workspace::Private,
         };
-        Files {
-            read_only,
-            read_write,
-            workspace,
-        }
+        Files { read_only, read_write, workspace }
     }
 
     fn limits(&mut self, limits: Limits) -> Limits {
         if limits.sessions_per_principal <= limits.sessions {
             return limits;
         }
-        let key = ["limits", "sessions_per_principal"];
-        if self.at(&key).is_some() {
-            let span = self.span(&key);
+        // Only who writes both has contradicted themselves; else the default or inherited one gives way.
+        let own = self.own.get("limits");
+        let own = |key| own.and_then(|limits| limits.get(key));
+        if let (Some(_), Some(more)) = (own("sessions"), own("sessions_per_principal")) {
+            let key = ["limits", "sessions_per_principal"];
             let message = format!("more than `sessions`, which is {}", limits.sessions);
-            self.place.error(&span, &key, self.report, &message);
+            self.place.error(&more.span, &key, self.report, &message);
         }
-        Limits {
-            sessions_per_principal: limits.sessions,
-            ..limits
-        }
+        Limits { sessions_per_principal: limits.sessions, ..limits }
     }
 
     /// The absolute path; itself, with the reason told, where that cannot be had.
@@ -190,12 +148,36 @@ impl Reader<'_> {
         })
     }
 
+    /// The absolute paths of the array at `keys`.
+    fn paths(&mut self, keys: [&str; 2], paths: &[PathBuf]) -> Vec<PathBuf> {
+        let mut resolved = Vec::new();
+        for (index, path) in paths.iter().enumerate() {
+            match self.surroundings.resolve(path) {
+                Ok(path) => resolved.push(path),
+                Err(message) => self.element_error(keys, index, &message),
+            }
+        }
+        resolved
+    }
+
+    /// Tells `message` of element `index` of the array at `keys`.
+    fn element_error(&mut self, keys: [&str; 2], index: usize, message: &str) {
+        let element = match self.at(&keys).map(|tree| &tree.value) {
+            Some(Value::Array(elements)) => elements.get(index),
+            _ => None,
+        };
+        let span = element.map_or_else(|| self.place.span.clone(), |element| element.span.clone());
+        let [table, key] = keys;
+        self.place.with_path(|path| {
+            self.report.error(&span, &path.key(table).key(key).element(index), message);
+        });
+    }
+
     fn at(&self, keys: &[&str]) -> Option<&Tree> {
         keys.iter().try_fold(self.merged, |tree, key| tree.get(key))
     }
 
     fn span(&self, keys: &[&str]) -> Range<usize> {
-        self.at(keys)
-            .map_or_else(|| self.place.span.clone(), |tree| tree.span.clone())
+        self.at(keys).map_or_else(|| self.place.span.clone(), |tree| tree.span.clone())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::node::read_node;
 use super::server::{Place, read_server};
-use crate::check::check;
+use crate::check::{check, hide};
 use crate::path::KeyPath;
 use crate::report::Report;
 use crate::schema::schema;
@@ -13,17 +13,11 @@ use crate::{Manifest, Node, Surroundings};
 const SECRET_KEYS: [&str; 5] = ["args", "command", "env", "headers", "url"];
 
 /// Reads a whole `sessile.toml`; `None` only with the reason in `report`.
-pub(crate) fn read_toml(
-    mut tree: Tree,
-    surroundings: &Surroundings,
-    report: &mut Report,
-) -> Option<Manifest> {
+pub(crate) fn read_toml(mut tree: Tree, surroundings: &Surroundings, report: &mut Report) -> Option<Manifest> {
     hide_secrets(&tree, report);
+    let written = tree.clone();
     check(&mut tree, schema(), &KeyPath::Top, report);
-    let nothing = Tree {
-        span: 0..0,
-        value: Value::Table(Vec::new()),
-    };
+    let nothing = Tree { span: 0..0, value: Value::Table(Vec::new()) };
     let node = read_node(tree.get("node").unwrap_or(&nothing), surroundings, report);
     let defaults = tree.get("defaults").unwrap_or(&nothing);
     let entries = tree.get("servers").map(Tree::entries).unwrap_or_default();
@@ -33,50 +27,46 @@ pub(crate) fn read_toml(
     }
     let mut servers = Vec::new();
     for entry in entries {
+        let own = written.get("servers").and_then(|all| all.get(&entry.key));
         let place = Place {
             name: &entry.key,
             span: &entry.key_span,
+            is_whole: is_whole(own, &entry.tree) && is_whole(written.get("defaults"), defaults),
         };
-        servers.extend(read_server(
-            &place,
-            &entry.tree,
-            defaults,
-            surroundings,
-            report,
-        ));
+        servers.extend(read_server(&place, &entry.tree, defaults, surroundings, report));
     }
     let node = node?;
-    default_server_exists(&node, &tree, report);
-    report.is_clean().then(|| Manifest {
-        node,
-        servers,
-        warnings: Vec::new(),
-    })
+    default_server_exists(&node, &written, report);
+    report.is_clean().then(|| Manifest { node, servers, warnings: Vec::new() })
+}
+
+/// Whether the check left every key of the table.
+fn is_whole(written: Option<&Tree>, checked: &Tree) -> bool {
+    written.is_none_or(|written| written.entries().len() == checked.entries().len())
 }
 
 fn hide_secrets(tree: &Tree, report: &mut Report) {
-    for entry in tree.entries() {
-        if SECRET_KEYS.contains(&entry.key.as_str()) {
-            entry
-                .tree
-                .texts(&mut |text| report.hide(crate::check::inside_quotes(&text.span)));
-        } else {
-            hide_secrets(&entry.tree, report);
+    match &tree.value {
+        Value::Array(elements) => elements.iter().for_each(|element| hide_secrets(element, report)),
+        Value::Table(entries) => {
+            for entry in entries {
+                if SECRET_KEYS.contains(&entry.key.as_str()) {
+                    hide(&entry.tree, report);
+                } else {
+                    hide_secrets(&entry.tree, report);
+                }
+            }
         }
+        _ => {}
     }
 }
 
 fn default_server_exists(node: &Node, tree: &Tree, report: &mut Report) {
-    let named = tree
-        .get("node")
-        .and_then(|node| node.entry("default_server"));
+    let named = tree.get("node").and_then(|node| node.entry("default_server"));
     let (Some(named), Some(name)) = (named, &node.default_server) else {
         return;
     };
-    if tree
-        .get("servers")
-        .is_none_or(|servers| servers.get(name.as_str()).is_none())
-    {
+    if tree.get("servers").is_none_or(|servers| servers.get(name.as_str()).is_none()) {
         let path = KeyPath::Top;
         let path = path.key("node");
         let message = "names no server of this file; add it, or name one that is there";

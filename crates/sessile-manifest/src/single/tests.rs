@@ -1,0 +1,51 @@
+use std::path::Path;
+
+use super::*;
+
+fn surroundings() -> Surroundings {
+    Surroundings::new("/work", |name| (name == "HOME").then(|| "/home/ada".to_owned()))
+}
+
+fn name() -> ServerName {
+    "demo".parse().expect("a name")
+}
+
+#[test]
+fn a_command_alone_has_every_default() {
+    let command = vec!["server".to_owned(), "--stdio".to_owned()];
+    let manifest = Manifest::single(name(), command, Single::default(), &surroundings()).expect("right");
+    let text = "[servers.demo]\ncommand = [\"server\", \"--stdio\"]";
+    let written = crate::parse(text, "", crate::Format::Toml, &surroundings()).expect("right");
+    assert_eq!(manifest, written);
+}
+
+#[test]
+fn options_are_taken_and_paths_made_whole() {
+    let options = Single {
+        listen: Some(([0, 0, 0, 0], 0).into()),
+        isolation: Isolation::None,
+        read_only: vec!["data".into()],
+        read_write: vec!["~/out".into()],
+        cwd: Some(".".into()),
+        state_dir: Some("state".into()),
+        ..Single::default()
+    };
+    let manifest = Manifest::single(name(), vec!["a".to_owned()], options, &surroundings()).expect("right");
+    assert_eq!(manifest.node.listen.to_string(), "0.0.0.0:0");
+    assert_eq!(manifest.node.state_dir, Path::new("/work/state"));
+    let server = manifest.default_server().expect("the only one");
+    assert_eq!(server.isolation, Isolation::None);
+    assert_eq!(server.files.read_only, [Path::new("/work/data")]);
+    assert_eq!(server.files.read_write, [Path::new("/home/ada/out")]);
+    let Kind::Command(command) = &server.kind else { panic!("a command") };
+    assert_eq!(command.cwd.as_deref(), Some(Path::new("/work")));
+}
+
+#[test]
+fn no_command_is_an_error() {
+    for command in [vec![], vec![String::new()]] {
+        let error = Manifest::single(name(), command, Single::default(), &surroundings());
+        let error = error.expect_err("nothing to run").to_string();
+        assert_eq!(error, "sessile run: no command; write it behind `--`");
+    }
+}

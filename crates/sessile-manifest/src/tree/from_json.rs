@@ -1,5 +1,5 @@
 //! JSON to a tree. Comments and trailing commas are read too: editors that keep MCP servers in their
-//! settings write both.
+//! settings write both. The parser bounds how deep a value may go, so that walking it is safe.
 
 use std::ops::Range;
 
@@ -35,10 +35,7 @@ pub(crate) fn from_json(text: &str, report: &mut Report) -> Option<Tree> {
         }
         Err(error) => {
             let range = error.range();
-            Source::new(text)
-                .quoted(range.start)
-                .into_iter()
-                .for_each(|span| report.hide(span));
+            Source::new(text).quoted(range.start).into_iter().for_each(|span| report.hide(span));
             let message = format!("not JSON: {}", uncapitalised(&error.kind().to_string()));
             report.error(&(range.start..range.end), &KeyPath::Top, message);
             None
@@ -48,10 +45,7 @@ pub(crate) fn from_json(text: &str, report: &mut Report) -> Option<Tree> {
 
 fn uncapitalised(text: &str) -> String {
     let mut chars = text.chars();
-    chars
-        .next()
-        .map(|first| first.to_lowercase().chain(chars).collect())
-        .unwrap_or_default()
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
 fn tree(json: Json<'_>, path: &KeyPath<'_>, report: &mut Report) -> Tree {
@@ -63,11 +57,7 @@ fn tree(json: Json<'_>, path: &KeyPath<'_>, report: &mut Report) -> Tree {
         Json::NullKeyword(_) => Value::Null,
         Json::Array(array) => {
             let elements = array.elements.into_iter().enumerate();
-            Value::Array(
-                elements
-                    .map(|(i, v)| tree(v, &path.element(i), report))
-                    .collect(),
-            )
+            Value::Array(elements.map(|(i, v)| tree(v, &path.element(i), report)).collect())
         }
         Json::Object(object) => {
             let mut entries: Vec<Entry> = Vec::new();
@@ -82,11 +72,7 @@ fn tree(json: Json<'_>, path: &KeyPath<'_>, report: &mut Report) -> Tree {
                 if entries.iter().any(|entry| entry.key == key) {
                     report.error(&key_span, &here, "the key is there twice; remove one");
                 } else {
-                    entries.push(Entry {
-                        key,
-                        key_span,
-                        tree,
-                    });
+                    entries.push(Entry { key, key_span, tree });
                 }
             }
             Value::Table(entries)

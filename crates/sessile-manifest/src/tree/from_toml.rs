@@ -1,4 +1,4 @@
-//! TOML to a tree.
+//! TOML to a tree. The parser bounds how deep tables and arrays may go, so that walking them is safe.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -8,57 +8,25 @@ use crate::path::KeyPath;
 use crate::report::Report;
 use crate::source::Source;
 
-/// Most parts of one dotted key. Each part is a table within a table, and the parser limits brackets
-/// but not these.
-const MOST_PARTS: usize = 32;
-
 /// Reads TOML; `None` if it is not, with every mistake in `report`.
 pub(crate) fn from_toml(text: &str, report: &mut Report) -> Option<Tree> {
-    if let Some(offset) = long_dotted_key(text) {
-        let message = format!("a key of more than {MOST_PARTS} parts; no table goes that deep");
-        source_hidden(text, offset, report);
-        report.error(&(offset..offset + 1), &KeyPath::Top, message);
-        return None;
-    }
     let (table, errors) = DeTable::parse_recoverable(text);
+    let source = Source::new(text);
+    let mut last_line = 0;
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
-        source_hidden(text, span.start, report);
-        report.error(
-            &span,
-            &KeyPath::Top,
-            format!("not TOML: {}", error.message().trim_end()),
-        );
-    }
-    errors.is_empty().then(|| Tree {
-        span: table.span(),
-        value: table_of(table.get_ref()),
-    })
-}
-
-/// The text has no structure yet that would say which strings are secret.
-fn source_hidden(text: &str, offset: usize, report: &mut Report) {
-    Source::new(text)
-        .quoted(offset)
-        .into_iter()
-        .for_each(|span| report.hide(span));
-}
-
-/// Where a line begins whose part before `=` has more dots than any key may have. Dots within quotes
-/// count too: no key of a manifest has that many of either.
-fn long_dotted_key(text: &str) -> Option<usize> {
-    let mut offset = 0;
-    for line in text.split_inclusive('\n') {
-        // Inline tables have keys behind the first `=`, so every piece between signs is looked at.
-        let deep = line
-            .split(['=', ',', '{', '}', '"', '\''])
-            .any(|piece| piece.bytes().filter(|b| *b == b'.').count() > MOST_PARTS);
-        if deep && !line.trim_start().starts_with('#') {
-            return Some(offset);
+        // What is wrong later on the same line follows from the first mistake.
+        let line = source.place(span.start).line;
+        if line == last_line {
+            continue;
         }
-        offset += line.len();
+        last_line = line;
+        // There is no structure yet that would say which strings are secret.
+        source.quoted(span.start).into_iter().for_each(|span| report.hide(span));
+        let message = format!("not TOML: {}", error.message().trim_end());
+        report.error(&span, &KeyPath::Top, message);
     }
-    None
+    errors.is_empty().then(|| Tree { span: table.span(), value: table_of(table.get_ref()) })
 }
 
 fn tree(value: &Spanned<DeValue<'_>>) -> Tree {
@@ -75,20 +43,13 @@ fn tree(value: &Spanned<DeValue<'_>>) -> Tree {
         DeValue::Array(elements) => Value::Array(elements.iter().map(tree).collect()),
         DeValue::Table(table) => table_of(table),
     };
-    Tree {
-        span: value.span(),
-        value: of,
-    }
+    Tree { span: value.span(), value: of }
 }
 
 fn table_of(table: &DeTable<'_>) -> Value {
     let mut entries: Vec<Entry> = table
         .iter()
-        .map(|(key, value)| Entry {
-            key: key.get_ref().to_string(),
-            key_span: key.span(),
-            tree: tree(value),
-        })
+        .map(|(key, value)| Entry { key: key.get_ref().to_string(), key_span: key.span(), tree: tree(value) })
         .collect();
     entries.sort_by_key(|entry| entry.key_span.start);
     Value::Table(entries)

@@ -101,15 +101,9 @@ impl Tree {
                         None => entries.push(below.clone()),
                     }
                 }
-                Tree {
-                    span: self.span,
-                    value: Value::Table(entries),
-                }
+                Tree { span: self.span, value: Value::Table(entries) }
             }
-            (value, _) => Tree {
-                span: self.span,
-                value,
-            },
+            (value, _) => Tree { span: self.span, value },
         }
     }
 
@@ -123,13 +117,7 @@ impl Tree {
             Value::Bool(bool) => Json::Bool(*bool),
             Value::Null | Value::Date => Json::Null,
             Value::Array(elements) => elements.iter().map(Tree::to_json).collect(),
-            Value::Table(entries) => entries
-                .iter()
-                .map(|entry| (entry.key.clone(), entry.tree.to_json()))
-                .collect(),
+            Value::Table(entries) => entries.iter().map(|entry| (entry.key.clone(), entry.tree.to_json())).collect(),
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -44,7 +44,7 @@ pub enum Record {
         /// Why.
         why: Why,
     },
-    /// Notifications were put out of the ring before anybody took them.
+    /// Notifications made room for newer ones, or were there at the end of the session, before anybody took them.
     Evicted {
         /// How many.
         events: usize,
@@ -126,4 +126,6 @@ pub enum Why {
     Timeout,
     /// It came after the server was declared gone.
     ServerGone,
+    /// The session ended, and nobody had taken it.
+    SessionEnded,
 }

@@ -8,6 +8,8 @@ mod expiry;
 mod handshake;
 mod routing;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
@@ -78,7 +80,7 @@ impl Relay {
     /// # Errors
     /// When the event is the client's and cannot be taken; nothing of it has happened then.
     pub fn on(&mut self, now: Time, event: Event) -> Result<(), Refusal> {
-        self.now = self.now.max(now);
+        self.advance(now);
         self.expire();
         let outcome = match event {
             Event::ClientMessages { connection, messages } => self.client_messages(connection, messages),
@@ -114,9 +116,18 @@ impl Relay {
     /// [`Pull::Pending`], when [`Action::Wake`] says so. Look at [`Relay::is_backlogged`] afterwards: taking an
     /// event makes room.
     pub fn pull(&mut self, now: Time, connection: ConnectionId) -> Pull {
-        self.now = self.now.max(now);
+        self.advance(now);
         let prime = self.handshake.primes_streams().then_some(self.config.retry);
-        self.streams.pull(self.now, connection, prime)
+        self.streams.pull(connection, prime)
+    }
+
+    /// The session is over and its exchanges are closed: ends what is open with `error`, and records what nobody has
+    /// taken. Call [`Relay::poll`] until it gives `None`, then drop the relay.
+    pub fn end(&mut self, error: ErrorObject) {
+        self.server_gone(error);
+        self.settle();
+        self.streams.end();
+        self.settle();
     }
 
     /// When to send [`Event::Tick`], if nothing happens before.
@@ -146,10 +157,15 @@ impl Relay {
 
     fn listen(&mut self, connection: ConnectionId, last_event_id: Option<&str>) -> Result<(), Refusal> {
         match (last_event_id, &self.gone) {
-            (Some(last), _) => self.streams.resume(self.now, connection, last),
-            (None, Some(error)) => Err(Refusal::ServerGone(error.clone())),
-            (None, None) => self.streams.listen(self.now, connection),
+            (Some(last), _) => self.streams.resume(connection, last),
+            (None, Some(error)) if !self.streams.has_waiting() => Err(Refusal::ServerGone(error.clone())),
+            (None, _) => self.streams.listen(connection),
         }
+    }
+
+    fn advance(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        self.streams.advance(self.now);
     }
 
     fn write(&mut self, raw: Bytes) {

@@ -1,5 +1,8 @@
 //! All events of a session that are not yet sent or kept for replay, in one bounded place.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -82,6 +85,13 @@ impl Ring {
         let entry = self.entries.remove(&position)?;
         self.bytes -= entry.data.len();
         Some(entry)
+    }
+
+    /// Takes out everything.
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Entry> {
+        self.loose.clear();
+        (self.bytes, self.loose_bytes) = (0, 0);
+        std::mem::take(&mut self.entries).into_values()
     }
 
     /// A connection is there to take this event.

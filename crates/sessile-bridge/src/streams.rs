@@ -7,6 +7,8 @@ mod attach;
 mod pull;
 mod room;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -64,6 +66,7 @@ pub(crate) struct Streams {
     answers: usize,
     /// Whether nothing more can come, so that GET streams end when all is sent.
     closing: bool,
+    now: Time,
     backlogged_since: Option<Time>,
     effects: VecDeque<Effect>,
 }
@@ -81,9 +84,15 @@ impl Streams {
             next: 0,
             answers: 0,
             closing: false,
+            now: Time::default(),
             backlogged_since: None,
             effects: VecDeque::new(),
         }
+    }
+
+    /// Time has passed. It is never set back.
+    pub(crate) fn advance(&mut self, now: Time) {
+        self.now = now;
     }
 
     pub(crate) fn next_effect(&mut self) -> Option<Effect> {
@@ -161,16 +170,40 @@ impl Streams {
         }
     }
 
+    /// Whether events wait for the next GET stream.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Nobody will pull any more. What nobody has taken is lost.
+    pub(crate) fn end(&mut self) {
+        for stream in std::mem::take(&mut self.streams).into_values() {
+            let answer =
+                stream.answer.map(|(id, data)| Effect::Lost(Content::Answer(id), data.len(), Why::SessionEnded));
+            self.effects.extend(answer);
+        }
+        let unsent = self.ring.take_all().filter(|entry| !entry.sent);
+        self.effects.extend(unsent.map(|entry| Effect::Lost(entry.content, entry.data.len(), Why::SessionEnded)));
+        self.connections.clear();
+        self.listeners.clear();
+        self.waiting.clear();
+        self.answers = 0;
+    }
+
     /// Gives an event its place on a stream.
     fn assign(&mut self, position: Position, id: StreamId) {
         let (Some(stream), Some(entry)) = (self.streams.get_mut(&id), self.ring.get_mut(position)) else {
             return;
         };
         entry.stream = Some(id);
+        let is_first = stream.upcoming().is_none();
         entry.sequence = stream.append(position);
         stream.is_sse = true;
-        if stream.connection.is_some() {
+        if let Some(connection) = stream.connection {
             self.ring.hold(position);
+            if is_first && let Some(state) = self.connections.get_mut(&connection) {
+                state.caught_up = self.now;
+            }
             self.wake(id);
         } else {
             self.ring.loosen(position);

@@ -23,7 +23,7 @@ impl Relay {
         let requests = self.admit(connection, &messages)?;
         let stream = connection
             .filter(|_| requests > 0 && self.config.transport == Transport::Streamable)
-            .map(|connection| self.streams.open_call(self.now, connection, requests, messages.len() > 1));
+            .map(|connection| self.streams.open_call(connection, requests, messages.len() > 1));
         if let Some(stream) = stream.filter(|_| self.streams.listener().is_none()) {
             self.streams.adopt_requests(stream);
         }

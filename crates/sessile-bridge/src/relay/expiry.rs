@@ -21,7 +21,7 @@ impl Relay {
         while let Some(request) = self.next_due_server_request() {
             self.expire_server_request(request);
         }
-        self.streams.cut_stalled(self.now, self.config.stall_timeout);
+        self.streams.cut_stalled(self.config.stall_timeout);
     }
 
     fn next_due_call(&mut self) -> Option<Call> {

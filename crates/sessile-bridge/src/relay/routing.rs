@@ -78,7 +78,7 @@ impl Relay {
                 Effect::Cut(connection, cut) => self.record(Record::ConnectionCut { connection, cut }),
                 Effect::Moved(id, stream) => self.server_requests.moved(&id, Some(stream)),
                 Effect::Homeless(content, data) => self.rehome(content, data),
-                Effect::Lost(Content::Notification(_), size, Why::Evicted) => {
+                Effect::Lost(Content::Notification(_), size, Why::Evicted | Why::SessionEnded) => {
                     events += 1;
                     bytes += size;
                 }
@@ -88,7 +88,7 @@ impl Relay {
         if events > 0 {
             self.record(Record::Evicted { events, bytes });
         }
-        self.streams.note_backlog(self.now);
+        self.streams.note_backlog();
     }
 
     /// Finds another stream for a message that was on one that has ended.

@@ -8,15 +8,14 @@ use crate::event_id::{EventId, StreamId};
 use crate::record::Why;
 use crate::refusal::Refusal;
 use crate::ring::{Content, Position};
-use crate::time::Time;
 
 use super::stream::{Connection, Stream, StreamKind};
 use super::{Effect, Streams};
 
 impl Streams {
     /// A POST with `calls` requests. With `is_sse` its answer is a stream in any case.
-    pub(crate) fn open_call(&mut self, now: Time, connection: ConnectionId, calls: usize, is_sse: bool) -> StreamId {
-        let id = self.open(now, connection, StreamKind::Call);
+    pub(crate) fn open_call(&mut self, connection: ConnectionId, calls: usize, is_sse: bool) -> StreamId {
+        let id = self.open(connection, StreamKind::Call);
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.open_calls = calls;
             stream.is_sse = is_sse;
@@ -28,10 +27,10 @@ impl Streams {
     }
 
     /// A GET without `Last-Event-ID`.
-    pub(crate) fn listen(&mut self, now: Time, connection: ConnectionId) -> Result<(), Refusal> {
+    pub(crate) fn listen(&mut self, connection: ConnectionId) -> Result<(), Refusal> {
         let displaced = self.listener().filter(|_| self.transport == Transport::SingleStream);
         self.check_room(connection, displaced.is_some())?;
-        let id = self.open(now, connection, StreamKind::Listen);
+        let id = self.open(connection, StreamKind::Listen);
         if let Some(old) = displaced {
             self.cut(old, Cut::Displaced);
         }
@@ -40,7 +39,7 @@ impl Streams {
     }
 
     /// A GET with `Last-Event-ID`.
-    pub(crate) fn resume(&mut self, now: Time, connection: ConnectionId, last: &str) -> Result<(), Refusal> {
+    pub(crate) fn resume(&mut self, connection: ConnectionId, last: &str) -> Result<(), Refusal> {
         let unknown = || Refusal::UnknownEventId { id: last.to_owned() };
         let last_id = EventId::parse(last).ok_or_else(unknown)?;
         let id = last_id.stream;
@@ -48,11 +47,14 @@ impl Streams {
             let was_there = id.0 < self.next;
             return Err(if was_there { Refusal::EventIdGone { id: last.to_owned() } } else { unknown() });
         };
-        if !stream.is_resumable || last_id.sequence > stream.sent {
+        if last_id.sequence > stream.sent {
             return Err(unknown());
         }
         if last_id.sequence < stream.evicted {
             return Err(Refusal::EventIdGone { id: last.to_owned() });
+        }
+        if !stream.is_resumable {
+            return Err(unknown());
         }
         let kind = stream.kind;
         let old = stream.connection;
@@ -61,7 +63,7 @@ impl Streams {
         if let Some(old) = old {
             self.mark_cut(old, Cut::Displaced);
         }
-        self.connections.insert(connection, Connection::new(id, true, now));
+        self.connections.insert(connection, Connection::new(id, true, self.now));
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.connection = Some(connection);
             stream.cursor = last_id.sequence;
@@ -139,11 +141,11 @@ impl Streams {
         }
     }
 
-    fn open(&mut self, now: Time, connection: ConnectionId, kind: StreamKind) -> StreamId {
+    fn open(&mut self, connection: ConnectionId, kind: StreamKind) -> StreamId {
         let id = StreamId(self.next);
         self.next += 1;
         self.streams.insert(id, Stream::new(kind, connection));
-        self.connections.insert(connection, Connection::new(id, kind == StreamKind::Listen, now));
+        self.connections.insert(connection, Connection::new(id, kind == StreamKind::Listen, self.now));
         id
     }
 
@@ -193,7 +195,7 @@ impl Streams {
     }
 
     /// Frees an event from a stream that may never be read again.
-    fn move_out(&mut self, position: Position) {
+    pub(super) fn move_out(&mut self, position: Position) {
         if self.ring.get(position).is_some_and(|entry| entry.sent) {
             // Taken by an earlier connection: here for replay only, and must not go out a second time elsewhere.
             self.ring.loosen(position);

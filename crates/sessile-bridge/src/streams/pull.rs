@@ -7,19 +7,18 @@ use bytes::Bytes;
 use crate::config::Transport;
 use crate::event::{ConnectionId, Pull, SseEvent};
 use crate::event_id::{EventId, StreamId};
-use crate::time::Time;
 
 use super::Streams;
 use super::stream::StreamKind;
 
 impl Streams {
     /// What `connection` may send next. With `prime`, a stream opens with an event that has an id and no data.
-    pub(crate) fn pull(&mut self, now: Time, connection: ConnectionId, prime: Option<Duration>) -> Pull {
+    pub(crate) fn pull(&mut self, connection: ConnectionId, prime: Option<Duration>) -> Pull {
         let Some(state) = self.connections.get_mut(&connection) else {
             return Pull::End;
         };
         state.woken = false;
-        state.last_pull = now;
+        state.caught_up = self.now;
         let id = state.stream;
         if let Some(cut) = state.cut {
             self.connections.remove(&connection);
@@ -32,7 +31,7 @@ impl Streams {
         if !state.is_sse {
             if let Some((_, answer)) = stream.answer.take() {
                 self.answers = self.answers.saturating_sub(1);
-                self.end(connection, id);
+                self.hang_up(connection, id);
                 return Pull::Json(answer);
             }
             if !stream.is_sse {
@@ -52,7 +51,7 @@ impl Streams {
         }
         let Some((sequence, position)) = stream.upcoming() else {
             if stream.is_over() || (stream.kind == StreamKind::Listen && self.closing) {
-                self.end(connection, id);
+                self.hang_up(connection, id);
                 return Pull::End;
             }
             return Pull::Pending;
@@ -70,13 +69,13 @@ impl Streams {
             // Without an id nobody can ask for it again.
             self.take_out(position);
         }
-        self.note_backlog(now);
+        self.note_backlog();
         let id = has_ids.then(|| EventId { stream: id, sequence }.to_string());
         Pull::Event(SseEvent { id, retry: None, data: data.unwrap_or_default() })
     }
 
     /// All is said on this connection.
-    fn end(&mut self, connection: ConnectionId, id: StreamId) {
+    fn hang_up(&mut self, connection: ConnectionId, id: StreamId) {
         self.connections.remove(&connection);
         self.listeners.remove(&id);
         if let Some(stream) = self.streams.get_mut(&id) {

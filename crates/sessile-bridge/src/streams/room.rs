@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::event::{ConnectionId, Cut};
 use crate::event_id::StreamId;
 use crate::record::Why;
-use crate::ring::Position;
+use crate::ring::{Content, Position};
 use crate::time::Time;
 
 use super::{Effect, Streams};
@@ -25,17 +25,18 @@ impl Streams {
     /// When the next connection will have stalled.
     pub(crate) fn stall_deadline(&self, timeout: Duration) -> Option<Time> {
         let since = self.backlogged_since?;
-        self.behind().map(|(_, last_pull)| last_pull.max(since) + timeout).min()
+        self.behind().map(|(_, caught_up)| caught_up.max(since) + timeout).min()
     }
 
     /// Cuts the connections that have not taken their events for `timeout`.
-    pub(crate) fn cut_stalled(&mut self, now: Time, timeout: Duration) {
+    pub(crate) fn cut_stalled(&mut self, timeout: Duration) {
         let Some(since) = self.backlogged_since else {
             return;
         };
-        let is_stalled = |last_pull: Time| last_pull.max(since) + timeout <= now;
+        let now = self.now;
+        let is_stalled = |caught_up: Time| caught_up.max(since) + timeout <= now;
         let stalled: Vec<_> =
-            self.behind().filter(|(_, last_pull)| is_stalled(*last_pull)).map(|(stream, _)| stream).collect();
+            self.behind().filter(|(_, caught_up)| is_stalled(*caught_up)).map(|(stream, _)| stream).collect();
         for stream in stalled {
             self.cut(stream, Cut::Stalled);
         }
@@ -58,8 +59,8 @@ impl Streams {
     }
 
     /// Notes since when the session has been backlogged. To be called after each change.
-    pub(crate) fn note_backlog(&mut self, now: Time) {
-        let since = self.backlogged_since.unwrap_or(now);
+    pub(crate) fn note_backlog(&mut self) {
+        let since = self.backlogged_since.unwrap_or(self.now);
         self.backlogged_since = self.ring.is_backlogged().then_some(since);
     }
 
@@ -67,26 +68,35 @@ impl Streams {
         let Some(entry) = self.take_out(position) else {
             return;
         };
+        // A client that comes back is not refused for notifications it never saw: those are recorded, and the
+        // answer it comes for may well be there. Without its answer there is nothing to come back for.
+        let leaves_a_gap = entry.sent || matches!(entry.content, Content::Answer(_));
         if !entry.sent {
             self.effects.push_back(Effect::Lost(entry.content, entry.data.len(), Why::Evicted));
         }
-        if let Some(id) = entry.stream {
-            if let Some(stream) = self.streams.get_mut(&id) {
-                stream.evicted = stream.evicted.max(entry.sequence);
+        let Some(id) = entry.stream else {
+            return;
+        };
+        if let Some(stream) = self.streams.get_mut(&id).filter(|_| leaves_a_gap) {
+            stream.evicted = stream.evicted.max(entry.sequence);
+            if stream.evicted > stream.sent {
+                stream.is_resumable = false;
+                let rest: Vec<_> = stream.after(stream.cursor).map(|(_, position)| position).collect();
+                rest.into_iter().for_each(|position| self.move_out(position));
             }
-            self.forget_if_over(id);
         }
+        self.forget_if_over(id);
     }
 
     fn is_connected(&self, stream: StreamId) -> bool {
         self.streams.get(&stream).is_some_and(|stream| stream.connection.is_some())
     }
 
-    /// Streams whose connection has events to take, and when it last took any.
+    /// Streams whose connection has events to take, and since when none was taken.
     fn behind(&self) -> impl Iterator<Item = (StreamId, Time)> {
         let open = self.connections.iter().filter(|(_, state)| state.cut.is_none());
         open.filter(|(id, state)| self.has_upcoming(**id, state.stream))
-            .map(|(_, state)| (state.stream, state.last_pull))
+            .map(|(_, state)| (state.stream, state.caught_up))
     }
 
     fn has_upcoming(&self, connection: ConnectionId, stream: StreamId) -> bool {

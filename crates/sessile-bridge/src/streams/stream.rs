@@ -99,7 +99,8 @@ pub(super) struct Connection {
     pub(super) is_get: bool,
     /// Whether events may go out on it.
     pub(super) is_sse: bool,
-    pub(super) last_pull: Time,
+    /// When it last asked for an event, or had none to ask for.
+    pub(super) caught_up: Time,
     /// Whether it was told to pull, and has not.
     pub(super) woken: bool,
     pub(super) cut: Option<Cut>,
@@ -107,6 +108,6 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(stream: StreamId, is_get: bool, now: Time) -> Self {
-        Self { stream, is_get, is_sse: is_get, last_pull: now, woken: false, cut: None }
+        Self { stream, is_get, is_sse: is_get, caught_up: now, woken: false, cut: None }
     }
 }

@@ -97,6 +97,18 @@ impl Client {
         Opening { endpoint: endpoint.clone(), version: "2025-11-25".into(), capabilities: json!({}), key: None }
     }
 
+    /// A client of a session that is open already.
+    pub fn resumed(endpoint: &Endpoint, session: &str) -> Self {
+        Self {
+            endpoint: endpoint.clone(),
+            session: session.to_owned(),
+            version: "2025-11-25".into(),
+            server: Value::Null,
+            key: None,
+            next_id: 1,
+        }
+    }
+
     /// Opens a session as such a client.
     pub async fn open(endpoint: &Endpoint) -> Self {
         Self::at(endpoint).open().await

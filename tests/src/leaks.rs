@@ -88,6 +88,9 @@ impl Footprint {
     }
 }
 
+/// What all nodes of a host share, and what a node moves into itself: it goes with whoever delegated it.
+const SHARED: [&str; 2] = ["sessile", "sessile-runtime"];
+
 /// A cgroup and those above it, up to the first that this test lives in or below as well.
 fn own_cgroups(path: &Path) -> Vec<PathBuf> {
     let of_this_test = procfs::cgroups(std::process::id());
@@ -95,6 +98,7 @@ fn own_cgroups(path: &Path) -> Vec<PathBuf> {
     path.ancestors()
         .take_while(|path| !shared(path))
         .filter(|path| path.starts_with("/sys/fs/cgroup") && !is_hierarchy(path))
+        .filter(|path| !SHARED.iter().any(|name| path.ends_with(name)))
         .map(Path::to_owned)
         .collect()
 }

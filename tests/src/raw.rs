@@ -60,8 +60,12 @@ impl Raw {
     }
 
     /// Sends bytes. `false` when the other side has closed.
+    ///
+    /// # Panics
+    /// When the other side neither reads nor closes.
     pub async fn send(&mut self, bytes: &[u8]) -> bool {
-        self.socket.write_all(bytes).await.is_ok()
+        let sent = tokio::time::timeout(SILENCE, self.socket.write_all(bytes)).await;
+        sent.expect("the node neither reads nor closes").is_ok()
     }
 
     /// Says that nothing more will be sent.

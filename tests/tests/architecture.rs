@@ -81,7 +81,7 @@ fn metadata() -> Value {
 
 /// Crates of this workspace with the crates that they use, except in tests.
 fn direct_uses(metadata: &Value) -> BTreeMap<String, BTreeSet<String>> {
-    let members: BTreeSet<_> = metadata["workspace_members"].as_array().unwrap().iter().collect();
+    let members = metadata["workspace_members"].as_array().unwrap();
     let packages = metadata["packages"].as_array().unwrap().iter().filter(|package| members.contains(&package["id"]));
     let uses = packages.map(|package| {
         let name = package["name"].as_str().unwrap().to_owned();

@@ -62,3 +62,6 @@ pub enum Load {
     /// Everything against everything, in turns: the page docs/benchmarks.md
     Suite(SuiteArgs),
 }
+
+#[cfg(test)]
+mod tests;

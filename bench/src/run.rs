@@ -16,8 +16,8 @@ use crate::{Args, Load};
 /// Progress goes to stderr, nothing to stdout; with `--json` the report is written to that file too.
 ///
 /// # Errors
-/// When the options make no sense, the target's address cannot be used, or a file cannot be written. A
-/// target that answers wrongly is no error: the report counts its faults.
+/// When the options make no sense, the target's address cannot be used, a file cannot be written, or the
+/// suite was cut short. A target that answers wrongly is no error: the report counts its faults.
 pub async fn run(args: Args) -> anyhow::Result<Report> {
     let stop = Stop::default();
     let _ctrl_c = CtrlC::listen(&stop).context("cannot listen for Ctrl-C")?;
@@ -29,6 +29,8 @@ pub async fn run(args: Args) -> anyhow::Result<Report> {
     report.seconds = began.elapsed().as_secs_f64();
     report.interrupted = stop.is_set();
     if let Load::Suite(options) = &args.load {
+        // Half a table would stand in the place of a whole one.
+        anyhow::ensure!(!report.interrupted, "the run was cut short; its page and its JSON are not written");
         options.write(&report)?;
     }
     if let Some(path) = &args.json {

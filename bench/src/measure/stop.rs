@@ -67,7 +67,7 @@ impl CtrlC {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            super::say("stopping; the report will say that the run was cut short");
+            super::say("stopping");
             stop.set();
         });
         Ok(Self { listener })

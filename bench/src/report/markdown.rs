@@ -10,9 +10,6 @@ pub fn page(report: &Report) -> String {
     page.push_str("cores. The ratios decide; absolute times only orient. `benchmarks.json` has every round.\n\n");
     page.push_str(&format!("- machine: {}\n", report.machine.line()));
     page.push_str(&format!("- begun: {} ({} run, {:.0} s)\n", report.began, report.mode, report.seconds));
-    if report.interrupted {
-        page.push_str("- **the run was cut short: what is missing below was not reached**\n");
-    }
     let versions = report.versions.iter().map(|(name, version)| format!("{name} {version}"));
     page.push_str(&format!("- versions: {}\n", versions.collect::<Vec<_>>().join(", ")));
     for (title, text) in [

@@ -11,7 +11,7 @@ use crate::measure::{Sample, Stop};
 #[derive(Debug, Clone, clap::Args)]
 pub struct BystanderLoad {
     /// Warm calls per second of the bystander; 0 for no bystander
-    #[arg(long = "bystander", value_name = "RATE", default_value_t = 0.0)]
+    #[arg(id = "bystander", long, value_name = "RATE", default_value_t = 0.0)]
     pub per_second: f64,
     /// How long
     #[arg(skip = Duration::from_secs(5))]

@@ -134,3 +134,19 @@ fn one_event_is_kept_however_large() {
     assert_eq!(session.event(1).1, large);
     assert!(!session.relay.is_backlogged());
 }
+
+#[test]
+fn streams_without_events_are_kept_for_so_many_clients_that_may_come_back() {
+    let mut session = Session::speaking("2025-11-25", Config { connections: 2, ..Config::default() });
+    let ids: Vec<_> = (1..=3)
+        .map(|connection| {
+            session.listen(connection);
+            let (id, _) = session.event(connection);
+            session.close(connection);
+            id
+        })
+        .collect();
+    assert_eq!(session.resume(4, &ids[0]), Err(Refusal::EventIdGone { id: ids[0].clone() }));
+    session.resume(4, &ids[1]).unwrap();
+    session.resume(5, &ids[2]).unwrap();
+}

@@ -104,8 +104,8 @@ impl Ledger {
                     }
                 }
             }
-            Step::Reply(id) => self.from_client(result(id)),
-            Step::Cancel(id) => self.from_client(notification("notifications/cancelled", json!({"requestId": id}))),
+            Step::Reply(id) => self.say(result(id)),
+            Step::Cancel(id) => self.say(notification("notifications/cancelled", json!({"requestId": id}))),
             Step::Answer(id) => {
                 let payload = self.payload();
                 self.session.server(&json!({"jsonrpc": "2.0", "id": id, "result": {"payload": payload}}));
@@ -238,7 +238,7 @@ impl Ledger {
         self.open(connection, event).then_some(connection)
     }
 
-    fn from_client(&mut self, body: Value) {
+    fn say(&mut self, body: Value) {
         let event = Event::ClientMessages { connection: None, messages: vec![message(&body)] };
         assert_eq!(self.session.on(event).is_err(), self.gone);
     }

@@ -59,6 +59,7 @@ impl Wrong {
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Body(BodyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(BodyError::Stalled) => StatusCode::REQUEST_TIMEOUT,
+            Self::Session(SessionError::Refused(refusal)) if refusal.is_temporary() => StatusCode::TOO_MANY_REQUESTS,
             Self::Body(BodyError::Broken(_))
             | Self::Version(..)
             | Self::Envelope(_)
@@ -116,6 +117,7 @@ impl Wrong {
             Self::Session(SessionError::Busy { .. } | SessionError::InputFull { .. }) => {
                 Some(Duration::from_secs(1))
             }
+            Self::Session(SessionError::Refused(refusal)) if refusal.is_temporary() => Some(Duration::from_secs(1)),
             _ => None,
         }
     }

@@ -13,6 +13,11 @@ use crate::stream::EventStream;
 
 /// How long a client may pause in the middle of a body.
 const PAUSE: Duration = Duration::from_secs(30);
+/// How much of a body over the limit is read and thrown away, in bytes beyond the limit, so that the connection
+/// can serve the next request. What is longer costs its client the connection.
+const SURPLUS: usize = 4 << 20;
+/// How long that may take.
+const SURPLUS_TIME: Duration = Duration::from_secs(5);
 
 /// Why a request body could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +42,12 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    if body.size_hint().lower() > limit as u64 {
+    let announced = body.size_hint().lower();
+    if announced > limit as u64 {
+        let bearable = limit.saturating_add(SURPLUS);
+        if announced <= bearable as u64 {
+            discard(body, bearable).await;
+        }
         return Err(BodyError::TooLarge { limit });
     }
     let mut first: Option<Bytes> = None;
@@ -53,6 +63,8 @@ where
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
         if length > limit {
+            drop((first, rest, data));
+            discard(body, SURPLUS).await;
             return Err(BodyError::TooLarge { limit });
         }
         match (&mut first, &mut rest) {
@@ -67,6 +79,24 @@ where
         }
     }
     Ok(rest.map(BytesMut::freeze).or(first).unwrap_or_default())
+}
+
+/// Reads the rest of a body that is not wanted, at most a little more than `at_most` bytes of it.
+async fn discard<B>(mut body: B, at_most: usize)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let rest = async {
+        let mut length = 0_usize;
+        while let Some(Ok(frame)) = body.frame().await {
+            length += frame.data_ref().map_or(0, Bytes::len);
+            if length > at_most {
+                break;
+            }
+        }
+    };
+    // Not read to its end, it costs the connection and nothing else.
+    let _ = tokio::time::timeout(SURPLUS_TIME, rest).await;
 }
 
 /// What the front answers with.
@@ -130,6 +160,19 @@ mod tests {
         let pieces = (0..11).map(|_| Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"x"))));
         let cut = StreamBody::new(futures_util::stream::iter(pieces));
         assert!(matches!(read(cut, 10).await, Err(BodyError::TooLarge { limit: 10 })));
+    }
+
+    #[tokio::test]
+    async fn of_a_body_over_the_limit_only_so_much_is_read() {
+        let taken = std::cell::Cell::new(0_usize);
+        let piece = Bytes::from(vec![b'x'; 1 << 20]);
+        let pieces = (0..100).map(|_| {
+            taken.set(taken.get() + 1);
+            Ok::<_, Infallible>(Frame::data(piece.clone()))
+        });
+        let cut = StreamBody::new(futures_util::stream::iter(pieces));
+        assert!(matches!(read(cut, 10).await, Err(BodyError::TooLarge { limit: 10 })));
+        assert_eq!(taken.get(), 1 + SURPLUS / (1 << 20) + 1, "up to the surplus and the piece that goes over it");
     }
 
     #[tokio::test]

@@ -3,19 +3,19 @@
 
 use crate::answer::{Reply, Wrong, empty_reply, json_reply};
 use crate::body::{self, Answer};
-use crate::stream::EventStream;
+use crate::stream::{EventStream, KEEP_ALIVE_COMMENT};
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Body;
-use sessile_bridge::Pull;
+use sessile_bridge::{Pull, Refusal};
 use sessile_identity::Principal;
 use sessile_protocol::error::{self as code, error_response};
 use sessile_protocol::headers::{
-    APPLICATION_JSON, LAST_EVENT_ID, MCP_PROTOCOL_VERSION, MCP_SESSION_ID, TEXT_EVENT_STREAM, accepts, is_json,
+    APPLICATION_JSON, LAST_EVENT_ID, MCP_PROTOCOL_VERSION, MCP_SESSION_ID, TEXT_EVENT_STREAM, accepts, is_json, prefers,
 };
 use sessile_protocol::{ErrorObject, LegacyVersion, Message, Payload, RequestId};
-use sessile_runtime::{Exchange, Hosted, Node, Session, SessionId, StopReason};
+use sessile_runtime::{Exchange, Hosted, Node, Session, SessionError, SessionId, StopReason};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,12 +58,12 @@ impl Call<'_> {
         require_accept(&headers, &[APPLICATION_JSON, TEXT_EVENT_STREAM], "application/json and text/event-stream")?;
         check_version(&headers)?;
         let body = body::read(body, self.server.message_limit()).await?;
-        let messages = read_messages(body)?;
+        let (messages, batch) = read_messages(body)?;
         let id = messages.iter().find_map(request_id).cloned();
         let reply = if messages.iter().any(is_initialize) {
             self.initialize(&headers, messages).await
         } else {
-            self.relay(&headers, messages).await
+            self.relay(&headers, messages, batch).await
         };
         reply.map_err(|wrong| Failure { id, wrong })
     }
@@ -108,17 +108,21 @@ impl Call<'_> {
         Ok(reply)
     }
 
-    async fn relay(&self, headers: &HeaderMap, messages: Vec<Message>) -> Result<Reply, Wrong> {
+    async fn relay(&self, headers: &HeaderMap, messages: Vec<Message>, batch: bool) -> Result<Reply, Wrong> {
         let session = self.session(headers)?;
-        let batch = messages.len() > 1;
+        if batch && session.version().is_some_and(|version| !version.batches()) {
+            return Err(SessionError::from(Refusal::BatchNotAllowed).into());
+        }
         let id = messages.iter().find_map(request_id).cloned();
         let Some(mut exchange) = session.post(messages).await? else {
             return Ok(empty_reply(StatusCode::ACCEPTED));
         };
-        let first = if batch { First::Events } else { first_answer(&mut exchange).await };
-        if batch {
+        let first = if batch || prefers_events(headers) {
             exchange.open_stream();
-        }
+            First::Events
+        } else {
+            first_answer(&mut exchange).await
+        };
         Ok(reply(first, exchange, id.as_ref()))
     }
 
@@ -136,6 +140,8 @@ enum First {
     Json(Bytes),
     /// A stream.
     Events,
+    /// A stream that has been silent for so long that it opens with a sign of life.
+    LateEvents,
     /// The session ended without a word.
     Nothing,
 }
@@ -147,7 +153,7 @@ async fn first_answer(exchange: &mut Exchange) -> First {
         Ok(Pull::Event(_) | Pull::Pending | Pull::End | Pull::Cut(_)) => First::Nothing,
         Err(_) => {
             exchange.open_stream();
-            First::Events
+            First::LateEvents
         }
     }
 }
@@ -156,6 +162,7 @@ fn reply(first: First, exchange: Exchange, id: Option<&RequestId>) -> Reply {
     match first {
         First::Json(body) => json_reply(StatusCode::OK, body),
         First::Events => events(exchange, BytesMut::new()),
+        First::LateEvents => events(exchange, BytesMut::from(KEEP_ALIVE_COMMENT)),
         First::Nothing => {
             let error = ErrorObject::new(code::SERVER_GONE, "the session ended before the answer");
             json_reply(StatusCode::OK, error_response(id, &error))
@@ -173,11 +180,12 @@ pub(crate) fn events(exchange: Exchange, first: BytesMut) -> Reply {
     reply
 }
 
-/// Reads a body as messages; a failure carries the id it could read.
-pub(crate) fn read_messages(body: Bytes) -> Result<Vec<Message>, Failure> {
+/// Reads a body as messages, and whether they came as a batch; a failure carries the id it could read.
+pub(crate) fn read_messages(body: Bytes) -> Result<(Vec<Message>, bool), Failure> {
     let payload = Payload::parse(body, MAX_BATCH)
         .map_err(|error| Failure { id: error.id().cloned(), wrong: error.into() })?;
-    Ok(payload.into_messages())
+    let batch = matches!(payload, Payload::Batch(_));
+    Ok((payload.into_messages(), batch))
 }
 
 fn request_id(message: &Message) -> Option<&RequestId> {
@@ -198,6 +206,12 @@ fn is_error(body: &Bytes) -> bool {
 
 pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// A client that names events before JSON gets them, even for a single answer.
+fn prefers_events(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    prefers(values, TEXT_EVENT_STREAM, APPLICATION_JSON)
 }
 
 /// A missing `Accept` accepts everything (RFC 9110 section 12.5.1).

@@ -34,7 +34,8 @@ impl Call<'_> {
         let session =
             self.node.find(self.server, &self.principal, &SessionId::from_client(id)).map_err(Wrong::from)?;
         let body = body::read(body, self.server.message_limit()).await?;
-        session.post(read_messages(body)?).await.map_err(Wrong::from)?;
+        let (messages, _) = read_messages(body)?;
+        session.post(messages).await.map_err(Wrong::from)?;
         Ok(empty_reply(StatusCode::ACCEPTED))
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep};
 /// How often an idle stream says that it is alive, so that no proxy gives up.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A comment line: ignored by every client, seen by every proxy.
-const KEEP_ALIVE_COMMENT: &[u8] = b": keep-alive\n\n";
+pub(crate) const KEEP_ALIVE_COMMENT: &[u8] = b": keep-alive\n\n";
 /// Events are joined into one write up to this many bytes.
 const JOIN: usize = 16 * 1024;
 

@@ -163,9 +163,11 @@ impl SessionError {
     }
 }
 
-/// What requests in flight are answered when their session ends.
+/// What requests in flight are answered when their session ends. A server that ended before it had answered
+/// `initialize` (`started`) has failed to start, whatever ended it.
 pub(crate) fn gone(
     reason: StopReason,
+    started: bool,
     exit: &str,
     stderr_tail: &str,
     hint: Option<&str>,
@@ -173,6 +175,9 @@ pub(crate) fn gone(
 ) -> ErrorObject {
     let code = match reason {
         StopReason::StartTimeout | StopReason::StartFailed => code::START_FAILED,
+        StopReason::ServerExit | StopReason::OutOfMemory | StopReason::ProtocolViolation if !started => {
+            code::START_FAILED
+        }
         _ => code::SERVER_GONE,
     };
     let mut message = format!("the session ended before the answer: {} ({exit})", reason.as_str());

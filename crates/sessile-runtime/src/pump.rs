@@ -247,8 +247,9 @@ impl Pump {
         }
         let exit = ended.as_ref().map_or_else(|| "stopped".to_owned(), |end| describe_exit(&end.exit));
         let tail = session.stderr.text();
-        let hint = if session.version().is_none() { session.hosted.missing_paths(&tail) } else { None };
-        let error = gone(reason, &exit, &tail, hint.as_deref(), session.id.expose());
+        let started = session.version().is_some();
+        let hint = if started { None } else { session.hosted.missing_paths(&tail) };
+        let error = gone(reason, started, &exit, &tail, hint.as_deref(), session.id.expose());
         // Nothing is refused at the end.
         let _ = session.step(|core| {
             core.input.close();

@@ -81,10 +81,10 @@ fn call_outcome(outcome: Outcome) -> CallOutcome {
 
 fn cause_of(why: Why) -> DropCause {
     match why {
-        Why::ClientLeft | Why::Timeout => DropCause::ClientGone,
+        Why::ClientLeft | Why::Timeout | Why::SessionEnded => DropCause::ClientGone,
         Why::Evicted => DropCause::RingFull,
         Why::TooMany | Why::DuplicateId => DropCause::Refused,
-        Why::ServerGone => DropCause::ServerGone,
+        Why::ServerGone | Why::SessionEnded => DropCause::ServerGone,
     }
 }
 

@@ -15,7 +15,8 @@ use crate::stderr::Tail;
 use crate::stop::StopReason;
 use sessile_bridge::{Action, Config, ConnectionId, Event, Record, Relay, Time};
 use sessile_identity::Principal;
-use sessile_protocol::{LegacyVersion, Message};
+use sessile_protocol::error as code;
+use sessile_protocol::{ErrorObject, LegacyVersion, Message};
 use sessile_sandbox::{Sandbox, Usage};
 use sessile_telemetry::Telemetry;
 use std::collections::HashMap;
@@ -187,7 +188,11 @@ impl Session {
         };
         let connection = self.step(|core| {
             if core.stop.is_some() {
-                return Err(SessionError::NotFound { ended: None });
+                return Err(SessionError::NotFound { ended: core.stop });
+            }
+            if requests > 0 && self.opened.elapsed() >= self.limits.max_lifetime {
+                // Calls that run have the drain time; what they still need to be told goes through.
+                return Err(SessionError::NotFound { ended: Some(StopReason::MaxLifetime) });
             }
             if !core.input.has_room() {
                 return Err(SessionError::InputFull { queued: core.input.queued() });
@@ -211,7 +216,7 @@ impl Session {
     pub fn listen(self: &Arc<Self>, last_event_id: Option<String>) -> Result<Exchange, SessionError> {
         let connection = self.step(|core| {
             if core.stop.is_some() {
-                return Err(SessionError::NotFound { ended: None });
+                return Err(SessionError::NotFound { ended: core.stop });
             }
             let connection = core.mint_connection();
             core.relay.on(self.now(), Event::Listen { connection, last_event_id })?;
@@ -309,6 +314,14 @@ impl Session {
     /// When the idle clock runs out, if it runs.
     pub(crate) fn idle_until(&self, core: &Core) -> Option<Instant> {
         (core.relay.in_flight() == 0).then(|| core.last_active + self.limits.idle_timeout)
+    }
+}
+
+impl Drop for Session {
+    /// Nobody can pull any more: what was not taken is counted.
+    fn drop(&mut self) {
+        let gone = ErrorObject::new(code::SERVER_GONE, "the session has ended");
+        self.step(|core| core.relay.end(gone));
     }
 }
 

@@ -67,6 +67,7 @@ fn client_failure(error: client::ClientError) -> Failure {
 }
 
 async fn bench(args: sessile_bench::Args) -> Result<ExitCode, Failure> {
-    sessile_bench::run(args).await.map_err(|error| Failure::Failed(format!("{error:#}")))?;
-    Ok(ExitCode::SUCCESS)
+    let report = sessile_bench::run(args).await.map_err(|error| Failure::Failed(format!("{error:#}")))?;
+    out::line(sessile_bench::report::summary(&report).trim_end());
+    Ok(ExitCode::from(u8::from(report.nothing_done())))
 }

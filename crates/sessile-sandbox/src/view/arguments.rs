@@ -55,20 +55,13 @@ fn show_named(gathering: &mut Gathering<'_>, on_host: &Path, inside: &Path, argu
         }
         return;
     }
-    show_file(
-        gathering,
-        on_host,
-        inside,
-        &format!("because of the argument {argument}"),
-    );
+    show_file(gathering, on_host, inside, &format!("because of the argument {argument}"));
 }
 
 /// Shows a file with what lies around it: its project if it is a script for Node, its directory otherwise, and itself
 /// alone where the directory cannot be shown.
 pub(super) fn show_file(gathering: &mut Gathering<'_>, on_host: &Path, inside: &Path, why: &str) {
-    let mut around = on_host
-        .parent()
-        .filter(|directory| gathering.guard.refuses(directory).is_none());
+    let mut around = on_host.parent().filter(|directory| gathering.guard.refuses(directory).is_none());
     if let Some(directory) = around
         && is_for_node(on_host)
     {
@@ -89,10 +82,7 @@ pub(super) fn show_file(gathering: &mut Gathering<'_>, on_host: &Path, inside: &
         _ => show_at(gathering, on_host, inside, why),
     }
     // The directory of a link does not hold the file.
-    let link = on_host
-        .is_symlink()
-        .then(|| on_host.canonicalize().ok())
-        .flatten();
+    let link = on_host.is_symlink().then(|| on_host.canonicalize().ok()).flatten();
     if let Some(real) = link {
         show_file(gathering, &real, &real, why);
     }
@@ -105,21 +95,14 @@ fn show_at(gathering: &mut Gathering<'_>, on_host: &Path, inside: &Path, why: &s
     let Ok(source) = on_host.canonicalize() else {
         return;
     };
-    let view = FileView::ReadOnly {
-        source,
-        target: inside.to_path_buf(),
-    };
+    let view = FileView::ReadOnly { source, target: inside.to_path_buf() };
     gathering.imply_because(view, why);
 }
 
 fn is_for_node(file: &Path) -> bool {
     let extension = file.extension().and_then(|extension| extension.to_str());
-    matches!(
-        extension,
-        Some("js" | "mjs" | "cjs" | "ts" | "mts" | "cts" | "jsx" | "tsx")
-    ) || file
-        .components()
-        .any(|part| part == Component::Normal("node_modules".as_ref()))
+    matches!(extension, Some("js" | "mjs" | "cjs" | "ts" | "mts" | "cts" | "jsx" | "tsx"))
+        || file.components().any(|part| part == Component::Normal("node_modules".as_ref()))
 }
 
 /// The nearest directory above a script that Node takes for its package, which decides how it is read.
@@ -138,14 +121,8 @@ fn modules_above(gathering: &Gathering<'_>, project: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn showable_above<'p>(
-    gathering: &Gathering<'_>,
-    directory: &'p Path,
-) -> impl Iterator<Item = &'p Path> {
-    directory
-        .ancestors()
-        .take(CLIMB)
-        .take_while(|above| gathering.guard.refuses(above).is_none())
+fn showable_above<'p>(gathering: &Gathering<'_>, directory: &'p Path) -> impl Iterator<Item = &'p Path> {
+    directory.ancestors().take(CLIMB).take_while(|above| gathering.guard.refuses(above).is_none())
 }
 
 #[cfg(test)]

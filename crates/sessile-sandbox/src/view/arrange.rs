@@ -34,10 +34,7 @@ pub(super) fn arrange(entries: Vec<Entry>) -> Vec<Entry> {
     // The order of paths by components puts every parent before its children.
     let mut by_target: BTreeMap<PathBuf, Vec<Entry>> = BTreeMap::new();
     for entry in entries {
-        by_target
-            .entry(entry.view.target().clone())
-            .or_default()
-            .push(entry);
+        by_target.entry(entry.view.target().clone()).or_default().push(entry);
     }
     let mut kept: Vec<Entry> = Vec::new();
     for rivals in by_target.into_values() {
@@ -74,9 +71,8 @@ pub(super) fn nearest<'a, T>(
 
 fn strongest(mut rivals: Vec<Entry>) -> Option<Entry> {
     rivals.sort_by_key(|entry| Reverse(strength(entry)));
-    let private = rivals
-        .iter()
-        .any(|entry| entry.wish == Wish::Implied && matches!(entry.view, FileView::Private { .. }));
+    let private =
+        rivals.iter().any(|entry| entry.wish == Wish::Implied && matches!(entry.view, FileView::Private { .. }));
     let mut winner = rivals.into_iter().next()?;
     if private && let FileView::ReadOnly { source, target } = winner.view {
         // A place that servers may write to, which the host has too: its files, and private changes.

@@ -4,14 +4,8 @@ use std::path::Path;
 
 use super::gathering::Gathering;
 
-const VARIABLES: [&str; 6] = [
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "NODE_EXTRA_CA_CERTS",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "GIT_SSL_CAINFO",
-];
+const VARIABLES: [&str; 6] =
+    ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"];
 
 /// Shows each certificate file or directory that a variable names, and gives the variables to pass on.
 pub(super) fn bring(gathering: &mut Gathering<'_>) -> Vec<(String, String)> {

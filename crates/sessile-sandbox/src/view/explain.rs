@@ -13,12 +13,7 @@ const MOST: usize = 5;
 /// How much of the end of stderr is read.
 const TAIL: usize = 64 * 1024;
 /// How Linux says in words and in names that a file may not be written.
-const NOT_WRITABLE: [&str; 4] = [
-    "Read-only file system",
-    "EROFS",
-    "Permission denied",
-    "EACCES",
-];
+const NOT_WRITABLE: [&str; 4] = ["Read-only file system", "EROFS", "Permission denied", "EACCES"];
 
 /// A path of the host that a server asked for and did not get. Displays as a sentence with the flag in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,16 +27,8 @@ pub struct MissingPath {
 impl fmt::Display for MissingPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, flag } = self;
-        let what = if *flag == "--write" {
-            "is read-only for"
-        } else {
-            "exists on this host but is not visible to"
-        };
-        write!(
-            f,
-            "{} {what} the server; `{flag} {0}` changes that",
-            path.display()
-        )
+        let what = if *flag == "--write" { "is read-only for" } else { "exists on this host but is not visible to" };
+        write!(f, "{} {what} the server; `{flag} {0}` changes that", path.display())
     }
 }
 
@@ -69,26 +56,22 @@ pub fn explain_failed_start(view: &View, host: &super::HostEnv, stderr: &str) ->
 }
 
 fn flag_for(view: &View, guard: &Guard, path: &Path, wants_to_write: bool) -> Option<&'static str> {
-    let too_much = matches!(
-        guard.refuses(path),
-        Some(Refusal::Root | Refusal::Kernel | Refusal::Home)
-    );
+    let too_much = matches!(guard.refuses(path), Some(Refusal::Root | Refusal::Kernel | Refusal::Home));
     if too_much || guard::is_kernel(path) {
         return None;
     }
     if !shows(&view.files, path) {
         return path.exists().then_some("--read");
     }
-    let read_only = nearest(view.files.iter(), path, |file| file)
-        .is_some_and(|file| matches!(file, FileView::ReadOnly { .. }));
+    let read_only =
+        nearest(view.files.iter(), path, |file| file).is_some_and(|file| matches!(file, FileView::ReadOnly { .. }));
     (wants_to_write && read_only && path.exists() && !guard::is_system(path)).then_some("--write")
 }
 
 /// Whether `path` of the host is seen inside under the same name, and what it leads to as well.
 pub(super) fn shows(files: &[FileView], path: &Path) -> bool {
     let real = path.canonicalize().ok();
-    shows_name(files, path, 0)
-        && real.is_none_or(|real| real == path || shows_name(files, &real, 0))
+    shows_name(files, path, 0) && real.is_none_or(|real| real == path || shows_name(files, &real, 0))
 }
 
 fn shows_name(files: &[FileView], path: &Path, depth: usize) -> bool {
@@ -102,24 +85,18 @@ fn shows_name(files: &[FileView], path: &Path, depth: usize) -> bool {
         FileView::Text { .. } => rest.as_os_str().is_empty(),
         FileView::Symlink { target, to } => {
             let directory = target.parent().unwrap_or(Path::new("/"));
-            depth < 8
-                && shows_name(
-                    files,
-                    &guard::absolute(&directory.join(to), rest),
-                    depth + 1,
-                )
+            depth < 8 && shows_name(files, &guard::absolute(&directory.join(to), rest), depth + 1)
         }
         // `/tmp` is there, empty; the host's files in it are not.
         FileView::Private { .. } => false,
-        FileView::ReadOnly { .. } | FileView::Writable { .. } | FileView::CopyOnWrite { .. } => {
-            source(file).is_some_and(|source| {
+        FileView::ReadOnly { .. } | FileView::Writable { .. } | FileView::CopyOnWrite { .. } => source(file)
+            .is_some_and(|source| {
                 source
                     .join(rest)
                     .canonicalize()
                     .ok()
                     .is_some_and(|seen| path.canonicalize().is_ok_and(|real| real == seen))
-            })
-        }
+            }),
     }
 }
 
@@ -136,8 +113,7 @@ fn paths_in(line: &str) -> Vec<PathBuf> {
         if letter == '/' && at >= skip_to && !in_a_word && !in_a_url {
             let quoted = "'\"`".contains(before).then(|| rest.find(before)).flatten();
             let end = quoted.unwrap_or_else(|| {
-                rest.find(|c: char| c.is_whitespace() || "'\"`,;()<>[]{}|".contains(c))
-                    .unwrap_or(rest.len())
+                rest.find(|c: char| c.is_whitespace() || "'\"`,;()<>[]{}|".contains(c)).unwrap_or(rest.len())
             });
             skip_to = at + end;
             found.extend(existing(rest.get(..end).unwrap_or_default()));

@@ -17,30 +17,17 @@ pub(super) struct Gathering<'a> {
 
 impl<'a> Gathering<'a> {
     pub(super) fn new(request: &'a ViewRequest) -> Self {
-        Self {
-            host: &request.host,
-            guard: Guard::new(&request.host),
-            entries: Vec::new(),
-            explanation: Vec::new(),
-        }
+        Self { host: &request.host, guard: Guard::new(&request.host), entries: Vec::new(), explanation: Vec::new() }
     }
 
     /// Adds a view that follows from the rules and goes without saying.
     pub(super) fn imply(&mut self, view: FileView) {
-        self.entries.push(Entry {
-            view,
-            wish: Wish::Implied,
-            why: None,
-        });
+        self.entries.push(Entry { view, wish: Wish::Implied, why: None });
     }
 
     /// Adds a view that follows from the rules, and why.
     pub(super) fn imply_because(&mut self, view: FileView, why: &str) {
-        self.entries.push(Entry {
-            view,
-            wish: Wish::Implied,
-            why: Some(why.to_owned()),
-        });
+        self.entries.push(Entry { view, wish: Wish::Implied, why: Some(why.to_owned()) });
     }
 
     /// Adds a line of explanation, once.
@@ -77,37 +64,21 @@ impl<'a> Gathering<'a> {
         if let Some(path) = &request.workspace {
             let path = asked(base, path, "workspace")?;
             let source = path.canonicalize().unwrap_or(path);
-            self.ask(
-                FileView::Writable {
-                    source,
-                    target: WORKSPACE.into(),
-                },
-                Some("its workspace"),
-            );
+            self.ask(FileView::Writable { source, target: WORKSPACE.into() }, Some("its workspace"));
         }
         for view in &request.also {
             self.ask(view.clone(), None);
         }
         for path in &request.conceal {
-            let view = FileView::Private {
-                target: guard::absolute(base, path),
-            };
+            let view = FileView::Private { target: guard::absolute(base, path) };
             let why = Some("the runtime's own files stay out of sight".to_owned());
-            self.entries.push(Entry {
-                view,
-                wish: Wish::Concealed,
-                why,
-            });
+            self.entries.push(Entry { view, wish: Wish::Concealed, why });
         }
         Ok(())
     }
 
     fn ask(&mut self, view: FileView, why: Option<&str>) {
-        self.entries.push(Entry {
-            view,
-            wish: Wish::Asked,
-            why: why.map(str::to_owned),
-        });
+        self.entries.push(Entry { view, wish: Wish::Asked, why: why.map(str::to_owned) });
     }
 
     /// The views to follow and what there is to say about them.
@@ -115,10 +86,7 @@ impl<'a> Gathering<'a> {
         let mut explanation = self.explanation;
         let kept = arrange(self.entries);
         explanation.extend(kept.iter().filter_map(describe));
-        (
-            kept.into_iter().map(|entry| entry.view).collect(),
-            explanation,
-        )
+        (kept.into_iter().map(|entry| entry.view).collect(), explanation)
     }
 }
 
@@ -132,15 +100,10 @@ fn describe(entry: &Entry) -> Option<String> {
     };
     let target = entry.view.target().display();
     let why = entry.why.as_ref()?;
-    Some(
-        match source(&entry.view).filter(|source| *source != entry.view.target()) {
-            Some(source) => format!(
-                "{how}: {target}, which is {} of the host, {why}",
-                source.display()
-            ),
-            None => format!("{how}: {target}, {why}"),
-        },
-    )
+    Some(match source(&entry.view).filter(|source| *source != entry.view.target()) {
+        Some(source) => format!("{how}: {target}, which is {} of the host, {why}", source.display()),
+        None => format!("{how}: {target}, {why}"),
+    })
 }
 
 /// Where on the host a path really lies, and the places inside where it is to be seen: the one that was named and, for

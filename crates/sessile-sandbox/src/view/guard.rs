@@ -5,9 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use super::HostEnv;
 
 /// Shown read-only in every sandbox, so that nothing below needs a view of its own.
-pub(super) const SYSTEM: [&str; 8] = [
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt",
-];
+pub(super) const SYSTEM: [&str; 8] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt"];
 /// Made by the sandbox itself; the host's are never shown.
 const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
 /// Not shown whole, while a directory in them may be.
@@ -80,12 +78,8 @@ impl Guard {
 
     /// Why a directory is not shown whole, or `None` where it may be. A link counts as what it leads to.
     pub(super) fn refuses(&self, directory: &Path) -> Option<Refusal> {
-        let real = directory
-            .canonicalize()
-            .unwrap_or_else(|_| directory.to_path_buf());
-        let by_name = self
-            .refuses_name(directory)
-            .filter(|refusal| *refusal != Refusal::Personal);
+        let real = directory.canonicalize().unwrap_or_else(|_| directory.to_path_buf());
+        let by_name = self.refuses_name(directory).filter(|refusal| *refusal != Refusal::Personal);
         by_name.or_else(|| self.refuses_name(&real))
     }
 
@@ -112,13 +106,12 @@ impl Guard {
     /// `~/.x` and `~/.x/y`: where programs keep settings and credentials. Deeper ones hold installed software too.
     fn is_personal(&self, directory: &Path) -> bool {
         let mut homes: Vec<&Path> = self.homes.iter().map(PathBuf::as_path).collect();
-        let of_another = directory
-            .ancestors()
-            .find(|above| above.parent() == Some(Path::new("/home")));
+        let of_another = directory.ancestors().find(|above| above.parent() == Some(Path::new("/home")));
         homes.extend(of_another);
         homes.into_iter().filter_map(|home| directory.strip_prefix(home).ok()).any(|rest| {
             let mut parts = rest.components();
-            let hidden = matches!(parts.next(), Some(Component::Normal(first)) if first.as_encoded_bytes().starts_with(b"."));
+            let hidden =
+                matches!(parts.next(), Some(Component::Normal(first)) if first.as_encoded_bytes().starts_with(b"."));
             hidden && parts.count() <= 1
         })
     }
@@ -136,10 +129,7 @@ pub(super) fn is_kernel(path: &Path) -> bool {
 
 /// The store of a functional package manager that a path lies in.
 pub(super) fn store_of(path: &Path) -> Option<&'static Path> {
-    STORES
-        .iter()
-        .map(Path::new)
-        .find(|store| path.starts_with(store))
+    STORES.iter().map(Path::new).find(|store| path.starts_with(store))
 }
 
 fn is_under_any(path: &Path, places: &[&str]) -> bool {

@@ -20,17 +20,12 @@ impl HostEnv {
 
     /// The value of a variable, unless it is unset or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.vars
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// A variable that holds an absolute path.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
-        self.get(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
+        self.get(name).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
     /// The home directory of the user who runs Sessile.
@@ -40,9 +35,7 @@ impl HostEnv {
 
     /// Every variable, in order of names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.vars
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.vars.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The directories of `PATH`, in order.
@@ -54,12 +47,7 @@ impl HostEnv {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for HostEnv {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(vars: I) -> Self {
-        Self {
-            vars: vars
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        }
+        Self { vars: vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
     }
 }
 

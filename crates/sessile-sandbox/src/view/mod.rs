@@ -54,9 +54,7 @@ pub fn resolve(request: &ViewRequest) -> Result<View, ViewError> {
     let mut gathering = Gathering::new(request);
     system::bring(&mut gathering, std::path::Path::new("/"));
     for place in PRIVATE {
-        gathering.imply(FileView::Private {
-            target: place.into(),
-        });
+        gathering.imply(FileView::Private { target: place.into() });
     }
     let place = working_directory::decide(&mut gathering, request)?;
     let program = program::bring(&mut gathering, request)?;
@@ -73,12 +71,5 @@ pub fn resolve(request: &ViewRequest) -> Result<View, ViewError> {
         *first = program.path.to_string_lossy().into_owned();
     }
     explanation.push(format!("working directory: {}", place.inside.display()));
-    Ok(View {
-        command,
-        cwd: place.inside,
-        files,
-        env,
-        explanation,
-        started_in: request.cwd.clone(),
-    })
+    Ok(View { command, cwd: place.inside, files, env, explanation, started_in: request.cwd.clone() })
 }

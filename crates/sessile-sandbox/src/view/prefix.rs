@@ -40,18 +40,13 @@ pub(super) fn bring(gathering: &mut Gathering<'_>, binary: &Path) {
 pub(super) fn prefix_of(binary: &Path) -> Option<&Path> {
     let directory = binary.parent()?;
     let name = directory.file_name()?;
-    (name == "bin" || name == "sbin")
-        .then(|| directory.parent())
-        .flatten()
+    (name == "bin" || name == "sbin").then(|| directory.parent()).flatten()
 }
 
 /// The interpreter that a venv was made from.
 fn base_of_venv(prefix: &Path) -> Option<PathBuf> {
     let settings = fs::read_to_string(prefix.join("pyvenv.cfg")).ok()?;
-    let (_, home) = settings
-        .lines()
-        .filter_map(|line| line.split_once('='))
-        .find(|(key, _)| key.trim() == "home")?;
+    let (_, home) = settings.lines().filter_map(|line| line.split_once('=')).find(|(key, _)| key.trim() == "home")?;
     let home = Path::new(home.trim());
     home.is_absolute().then(|| home.join("python3"))
 }
@@ -67,10 +62,7 @@ fn bring_loose(gathering: &mut Gathering<'_>, binary: &Path) {
 fn bring_alone(gathering: &mut Gathering<'_>, binary: &Path) {
     match fs::read_link(binary) {
         // A copy would not know where it belongs: Python finds its library through the link.
-        Ok(to) => gathering.imply(FileView::Symlink {
-            target: binary.into(),
-            to,
-        }),
+        Ok(to) => gathering.imply(FileView::Symlink { target: binary.into(), to }),
         Err(_) => gathering.show(binary, "the program"),
     }
 }

@@ -25,27 +25,12 @@ pub(super) struct Program {
 }
 
 /// Finds the program and shows it, its prefix and its interpreters.
-pub(super) fn bring(
-    gathering: &mut Gathering<'_>,
-    request: &ViewRequest,
-) -> Result<Program, ViewError> {
-    let word = request
-        .command
-        .first()
-        .filter(|word| !word.is_empty())
-        .ok_or(ViewError::NoCommand)?;
+pub(super) fn bring(gathering: &mut Gathering<'_>, request: &ViewRequest) -> Result<Program, ViewError> {
+    let word = request.command.first().filter(|word| !word.is_empty()).ok_or(ViewError::NoCommand)?;
     let base = request.cwd.as_deref().unwrap_or(Path::new("/"));
-    let mut search = Search {
-        base,
-        directories: Vec::new(),
-        env: Vec::new(),
-    };
+    let mut search = Search { base, directories: Vec::new(), env: Vec::new() };
     let path = search.bring(gathering, word, 0)?;
-    Ok(Program {
-        path,
-        directories: search.directories,
-        env: search.env,
-    })
+    Ok(Program { path, directories: search.directories, env: search.env })
 }
 
 struct Search<'a> {
@@ -55,20 +40,11 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn bring(
-        &mut self,
-        gathering: &mut Gathering<'_>,
-        word: &str,
-        depth: usize,
-    ) -> Result<PathBuf, ViewError> {
+    fn bring(&mut self, gathering: &mut Gathering<'_>, word: &str, depth: usize) -> Result<PathBuf, ViewError> {
         let found = locate(word, gathering.host, self.base)?;
         let path = match shims::resolve(&found, gathering.host, self.base)? {
             Some(choice) => {
-                gathering.say(format!(
-                    "program: {word} is {}, chosen by {}",
-                    choice.path.display(),
-                    choice.reason
-                ));
+                gathering.say(format!("program: {word} is {}, chosen by {}", choice.path.display(), choice.reason));
                 choice.path
             }
             None => {
@@ -109,10 +85,7 @@ impl Search<'_> {
             line: shebang.line.clone(),
             source: Box::new(source),
         };
-        for word in [Some(&shebang.interpreter), shebang.through_env.as_ref()]
-            .into_iter()
-            .flatten()
-        {
+        for word in [Some(&shebang.interpreter), shebang.through_env.as_ref()].into_iter().flatten() {
             self.bring(gathering, word, depth + 1).map_err(at_fault)?;
         }
         Ok(())
@@ -136,10 +109,7 @@ pub(super) fn locate_except(
         return match fs::metadata(&path) {
             Ok(about) if about.is_file() => Ok(path),
             Ok(_) => Err(ViewError::NotExecutable { path }),
-            Err(_) => Err(ViewError::NotFound {
-                program: word.into(),
-                searched: path.display().to_string(),
-            }),
+            Err(_) => Err(ViewError::NotFound { program: word.into(), searched: path.display().to_string() }),
         };
     }
     let directories: Vec<PathBuf> = host
@@ -155,14 +125,8 @@ pub(super) fn locate_except(
     if let Some(path) = candidates().find(|path| path.is_file()) {
         return Err(ViewError::NotExecutable { path });
     }
-    let searched: Vec<_> = directories
-        .iter()
-        .map(|directory| directory.display().to_string())
-        .collect();
-    Err(ViewError::NotFound {
-        program: word.into(),
-        searched: searched.join(", "),
-    })
+    let searched: Vec<_> = directories.iter().map(|directory| directory.display().to_string()).collect();
+    Err(ViewError::NotFound { program: word.into(), searched: searched.join(", ") })
 }
 
 pub(super) fn is_executable(path: &Path) -> bool {
@@ -177,10 +141,7 @@ pub(super) fn links_of(path: &Path) -> Vec<PathBuf> {
         && links.len() < MAX_LINKS
     {
         // `..` counts from where the link really lies.
-        let directory = here
-            .parent()
-            .and_then(|parent| parent.canonicalize().ok())
-            .unwrap_or_default();
+        let directory = here.parent().and_then(|parent| parent.canonicalize().ok()).unwrap_or_default();
         here = guard::absolute(&directory, &to);
         links.push(here.clone());
     }

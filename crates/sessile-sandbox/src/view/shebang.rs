@@ -21,15 +21,8 @@ pub(super) struct Shebang {
 /// The interpreter of a script, or `None` for a binary.
 pub(super) fn of(file: &Path) -> Option<Shebang> {
     let mut start = Vec::new();
-    File::open(file)
-        .ok()?
-        .take(LONGEST)
-        .read_to_end(&mut start)
-        .ok()?;
-    let line = start
-        .strip_prefix(b"#!")?
-        .split(|byte| *byte == b'\n')
-        .next()?;
+    File::open(file).ok()?.take(LONGEST).read_to_end(&mut start).ok()?;
+    let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
     parse(std::str::from_utf8(line).ok()?)
 }
 
@@ -37,18 +30,10 @@ fn parse(line: &str) -> Option<Shebang> {
     let line = line.trim();
     let mut words = line.split_whitespace();
     let interpreter = words.next()?.to_owned();
-    let is_env = Path::new(&interpreter)
-        .file_name()
-        .is_some_and(|name| name == "env");
+    let is_env = Path::new(&interpreter).file_name().is_some_and(|name| name == "env");
     // `env -S NAME=value program arguments`: options and assignments come first.
-    let through_env = words
-        .find(|word| !word.starts_with('-') && !word.contains('='))
-        .filter(|_| is_env);
-    Some(Shebang {
-        line: line.to_owned(),
-        interpreter,
-        through_env: through_env.map(str::to_owned),
-    })
+    let through_env = words.find(|word| !word.starts_with('-') && !word.contains('=')).filter(|_| is_env);
+    Some(Shebang { line: line.to_owned(), interpreter, through_env: through_env.map(str::to_owned) })
 }
 
 #[cfg(test)]

@@ -28,37 +28,21 @@ struct Shim<'a> {
 
 impl Shim<'_> {
     fn leads_nowhere(&self, manager: &'static str, reason: String) -> ViewError {
-        ViewError::Shim {
-            shim: self.path.into(),
-            manager,
-            reason,
-        }
+        ViewError::Shim { shim: self.path.into(), manager, reason }
     }
 
     /// The nearest file of this name at or above the working directory.
     fn nearest_file(&self, name: &str) -> Option<PathBuf> {
-        self.base
-            .ancestors()
-            .map(|directory| directory.join(name))
-            .find(|file| file.is_file())
+        self.base.ancestors().map(|directory| directory.join(name)).find(|file| file.is_file())
     }
 }
 
 /// What `found` leads to if it is the shim of a version manager; `None` if it is a program like any other.
-pub(super) fn resolve(
-    found: &Path,
-    host: &HostEnv,
-    base: &Path,
-) -> Result<Option<Choice>, ViewError> {
+pub(super) fn resolve(found: &Path, host: &HostEnv, base: &Path) -> Result<Option<Choice>, ViewError> {
     let Some(name) = found.file_name().and_then(|name| name.to_str()) else {
         return Ok(None);
     };
-    let shim = Shim {
-        path: found,
-        name,
-        host,
-        base,
-    };
+    let shim = Shim { path: found, name, host, base };
     if let Some(manager) = asking::manager_of(&shim) {
         return asking::choose(&shim, &manager).map(Some);
     }

@@ -56,29 +56,15 @@ pub(super) fn bring(gathering: &mut Gathering<'_>, root: &Path) {
     for name in ETC {
         gathering.entries_of_etc(root, Path::new(name));
     }
-    let names = fs::read_dir(root.join("etc"))
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.file_name());
-    for name in names.filter(|name| {
-        ETC_STARTS
-            .iter()
-            .any(|start| name.as_encoded_bytes().starts_with(start.as_bytes()))
-    }) {
+    let names = fs::read_dir(root.join("etc")).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    for name in
+        names.filter(|name| ETC_STARTS.iter().any(|start| name.as_encoded_bytes().starts_with(start.as_bytes())))
+    {
         gathering.entries_of_etc(root, Path::new(&name));
     }
-    gathering.imply(FileView::Text {
-        target: "/etc/passwd".into(),
-        content: PASSWD.into(),
-    });
-    gathering.imply(FileView::Text {
-        target: "/etc/group".into(),
-        content: GROUP.into(),
-    });
-    gathering.say(
-        "read-only: the system (/usr, /bin, /lib, /opt, and of /etc what libraries read)".into(),
-    );
+    gathering.imply(FileView::Text { target: "/etc/passwd".into(), content: PASSWD.into() });
+    gathering.imply(FileView::Text { target: "/etc/group".into(), content: GROUP.into() });
+    gathering.say("read-only: the system (/usr, /bin, /lib, /opt, and of /etc what libraries read)".into());
 }
 
 /// `/bin -> usr/bin` stays a link, so that paths read the same inside; a directory is shown.
@@ -88,15 +74,9 @@ fn system_directory(root: &Path, place: &Path) -> Option<FileView> {
     if let Ok(to) = fs::read_link(&on_host)
         && lies_in_system(root, &real)
     {
-        return Some(FileView::Symlink {
-            target: place.into(),
-            to,
-        });
+        return Some(FileView::Symlink { target: place.into(), to });
     }
-    Some(FileView::ReadOnly {
-        source: real,
-        target: place.into(),
-    })
+    Some(FileView::ReadOnly { source: real, target: place.into() })
 }
 
 impl Gathering<'_> {
@@ -114,10 +94,7 @@ impl Gathering<'_> {
         }
         self.imply(match small_text(&real) {
             Some(content) => FileView::Text { target, content },
-            None => FileView::ReadOnly {
-                source: real,
-                target,
-            },
+            None => FileView::ReadOnly { source: real, target },
         });
     }
 }
@@ -128,8 +105,7 @@ fn small_text(file: &Path) -> Option<String> {
 }
 
 fn lies_in_system(root: &Path, real: &Path) -> bool {
-    real.strip_prefix(root)
-        .is_ok_and(|inside| guard::is_system(&Path::new("/").join(inside)))
+    real.strip_prefix(root).is_ok_and(|inside| guard::is_system(&Path::new("/").join(inside)))
 }
 
 fn under(root: &Path, place: &Path) -> PathBuf {

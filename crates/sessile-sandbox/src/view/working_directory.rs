@@ -17,16 +17,9 @@ pub(super) struct Place {
     pub(super) shown: bool,
 }
 
-pub(super) fn decide(
-    gathering: &mut Gathering<'_>,
-    request: &ViewRequest,
-) -> Result<Place, ViewError> {
+pub(super) fn decide(gathering: &mut Gathering<'_>, request: &ViewRequest) -> Result<Place, ViewError> {
     let Some(cwd) = &request.cwd else {
-        return Ok(Place {
-            inside: WORKSPACE.into(),
-            on_host: None,
-            shown: false,
-        });
+        return Ok(Place { inside: WORKSPACE.into(), on_host: None, shown: false });
     };
     let cwd = super::guard::absolute(Path::new("/"), cwd);
     let Some(source) = cwd.canonicalize().ok().filter(|real| real.is_dir()) else {
@@ -38,25 +31,11 @@ pub(super) fn decide(
              --read shows what else it needs",
             cwd.display()
         ));
-        return Ok(Place {
-            inside: WORKSPACE.into(),
-            on_host: Some(cwd),
-            shown: false,
-        });
+        return Ok(Place { inside: WORKSPACE.into(), on_host: Some(cwd), shown: false });
     }
-    let view = FileView::CopyOnWrite {
-        source,
-        target: cwd.clone(),
-    };
-    gathering.imply_because(
-        view,
-        "the working directory; what the server writes there ends with its session",
-    );
-    Ok(Place {
-        inside: cwd.clone(),
-        on_host: Some(cwd),
-        shown: true,
-    })
+    let view = FileView::CopyOnWrite { source, target: cwd.clone() };
+    gathering.imply_because(view, "the working directory; what the server writes there ends with its session");
+    Ok(Place { inside: cwd.clone(), on_host: Some(cwd), shown: true })
 }
 
 #[cfg(test)]

@@ -5,11 +5,7 @@ use crate::view::tests::fixture::Host;
 use crate::view::{View, ViewRequest, resolve};
 
 fn view(host: &Host) -> View {
-    resolve(&ViewRequest {
-        read: vec![host.directory("shown")],
-        ..host.request(&["sh"])
-    })
-    .unwrap()
+    resolve(&ViewRequest { read: vec![host.directory("shown")], ..host.request(&["sh"]) }).unwrap()
 }
 
 fn explained(host: &Host, stderr: &str) -> Vec<(PathBuf, &'static str)> {
@@ -29,14 +25,8 @@ fn a_path_that_exists_but_is_not_visible_is_named_with_its_flag() {
         config.display(),
         other.display()
     );
-    assert_eq!(
-        explained(&host, &stderr),
-        [(config, "--read"), (other, "--read")]
-    );
-    let missing = MissingPath {
-        path: "/data/x".into(),
-        flag: "--read",
-    };
+    assert_eq!(explained(&host, &stderr), [(config, "--read"), (other, "--read")]);
+    let missing = MissingPath { path: "/data/x".into(), flag: "--read" };
     assert_eq!(
         missing.to_string(),
         "/data/x exists on this host but is not visible to the server; `--read /data/x` changes that"
@@ -59,19 +49,14 @@ fn what_is_visible_or_nowhere_is_not_named() {
 fn a_read_only_path_is_named_when_the_server_wanted_to_write() {
     let host = Host::new();
     let shown = host.file("shown/file", "");
-    let stderr = format!(
-        "OSError: [Errno 30] Read-only file system: '{}'",
-        shown.display()
-    );
+    let stderr = format!("OSError: [Errno 30] Read-only file system: '{}'", shown.display());
     assert_eq!(explained(&host, &stderr), [(shown, "--write")]);
 }
 
 #[test]
 fn at_most_five_are_named_and_only_the_end_is_read() {
     let host = Host::new();
-    let names: Vec<_> = (0..9)
-        .map(|n| host.file(&format!("many/{n}"), "").display().to_string())
-        .collect();
+    let names: Vec<_> = (0..9).map(|n| host.file(&format!("many/{n}"), "").display().to_string()).collect();
     assert_eq!(explained(&host, &names.join("\n")).len(), 5);
     let far = format!("{}\n{}", names[0], "ä".repeat(64 * 1024));
     assert_eq!(explained(&host, &far), []);
@@ -79,19 +64,11 @@ fn at_most_five_are_named_and_only_the_end_is_read() {
 
 #[test]
 fn paths_are_found_in_the_ways_programs_write_them() {
-    let found = |line: &str| {
-        paths_in(line)
-            .into_iter()
-            .map(|path| path.display().to_string())
-            .collect::<Vec<_>>()
-    };
+    let found = |line: &str| paths_in(line).into_iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
     assert_eq!(
         found("open:/usr/bin, (/usr/lib) \"/usr/share\" `/usr/sbin`."),
         ["/usr/bin", "/usr/lib", "/usr/share", "/usr/sbin"]
     );
     assert_eq!(found("error in /usr/bin:12:34: no"), ["/usr/bin"]);
-    assert_eq!(
-        found("a/usr/bin ./usr/lib https://usr/lib x=/usr/share"),
-        ["/usr/share"]
-    );
+    assert_eq!(found("a/usr/bin ./usr/lib https://usr/lib x=/usr/share"), ["/usr/share"]);
 }

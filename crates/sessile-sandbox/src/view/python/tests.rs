@@ -2,10 +2,7 @@ use crate::view::resolve;
 use crate::view::tests::fixture::{Host, read_only};
 
 fn user_base(view: &crate::view::View) -> Option<&str> {
-    view.env
-        .iter()
-        .find(|(name, _)| name == "PYTHONUSERBASE")
-        .map(|(_, value)| value.as_str())
+    view.env.iter().find(|(name, _)| name == "PYTHONUSERBASE").map(|(_, value)| value.as_str())
 }
 
 #[test]
@@ -25,39 +22,21 @@ fn a_venv_keeps_to_itself_but_shows_projects_installed_in_place() {
     let host = Host::new();
     host.program("py/bin/python3.12", "");
     let python = host.link("venv/bin/python", host.path("py/bin/python3.12"));
-    host.file(
-        "venv/pyvenv.cfg",
-        &format!("home = {}\n", host.path("py/bin").display()),
-    );
+    host.file("venv/pyvenv.cfg", &format!("home = {}\n", host.path("py/bin").display()));
     host.directory("people/ada/.local/lib/python3.12/site-packages");
     let project = host.directory("people/ada/project/src");
-    let lines = format!(
-        "import sys\n{}\n{}\n/no/such\n",
-        project.display(),
-        host.home().display()
-    );
+    let lines = format!("import sys\n{}\n{}\n/no/such\n", project.display(), host.home().display());
     host.file("venv/lib/python3.12/site-packages/_project.pth", &lines);
     let view = resolve(&host.request(&[python.to_str().unwrap()])).unwrap();
     assert_eq!(user_base(&view), None);
-    assert_eq!(
-        host.own(&view),
-        [
-            read_only(project),
-            read_only(host.path("py")),
-            read_only(host.path("venv"))
-        ]
-    );
+    assert_eq!(host.own(&view), [read_only(project), read_only(host.path("py")), read_only(host.path("venv"))]);
 }
 
 #[test]
 fn programs_that_only_sound_like_python_bring_nothing_more() {
     let host = Host::new();
     host.directory("people/ada/.local/lib/python3.12/site-packages");
-    for name in [
-        "x/bin/pythonista",
-        "x/bin/python3",
-        "x/bin/python3.12-config",
-    ] {
+    for name in ["x/bin/pythonista", "x/bin/python3", "x/bin/python3.12-config"] {
         let view = resolve(&host.request(&[host.program(name, "").to_str().unwrap()])).unwrap();
         assert_eq!(host.own(&view), [read_only(host.path("x"))], "{name}");
     }

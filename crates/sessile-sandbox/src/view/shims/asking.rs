@@ -18,19 +18,10 @@ pub(super) struct Manager {
 
 /// Whose shim this is, if it is a link to one of their binaries.
 pub(super) fn manager_of(shim: &Shim<'_>) -> Option<Manager> {
-    let real = shim
-        .path
-        .is_symlink()
-        .then(|| shim.path.canonicalize().ok())??;
+    let real = shim.path.is_symlink().then(|| shim.path.canonicalize().ok())??;
     match real.file_name()?.to_str()? {
-        "mise" if shim.name != "mise" => Some(Manager {
-            name: "mise",
-            program: real,
-        }),
-        "volta-shim" => Some(Manager {
-            name: "Volta",
-            program: real.with_file_name("volta"),
-        }),
+        "mise" if shim.name != "mise" => Some(Manager { name: "mise", program: real }),
+        "volta-shim" => Some(Manager { name: "Volta", program: real.with_file_name("volta") }),
         _ => None,
     }
 }
@@ -38,16 +29,13 @@ pub(super) fn manager_of(shim: &Shim<'_>) -> Option<Manager> {
 /// Asks which program the shim would start.
 pub(super) fn choose(shim: &Shim<'_>, manager: &Manager) -> Result<Choice, ViewError> {
     let question = format!("`{} which {}`", manager.program.display(), shim.name);
-    let answer = ask(shim, manager)
-        .map_err(|reason| shim.leads_nowhere(manager.name, format!("{question} {reason}")))?;
+    let answer =
+        ask(shim, manager).map_err(|reason| shim.leads_nowhere(manager.name, format!("{question} {reason}")))?;
     let path = PathBuf::from(answer.trim());
     if !path.is_absolute() || !path.is_file() {
         return Err(shim.leads_nowhere(manager.name, format!("{question} names no program")));
     }
-    Ok(Choice {
-        path,
-        reason: manager.name.to_owned(),
-    })
+    Ok(Choice { path, reason: manager.name.to_owned() })
 }
 
 fn ask(shim: &Shim<'_>, manager: &Manager) -> Result<String, String> {
@@ -70,10 +58,7 @@ fn ask(shim: &Shim<'_>, manager: &Manager) -> Result<String, String> {
             Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
             Ok(None) => {
                 let ended = child.kill().and_then(|()| child.wait());
-                return Err(format!(
-                    "gave no answer within {} s ({ended:?})",
-                    PATIENCE.as_secs()
-                ));
+                return Err(format!("gave no answer within {} s ({ended:?})", PATIENCE.as_secs()));
             }
             Err(error) => return Err(format!("cannot be waited for: {error}")),
         }
@@ -81,10 +66,7 @@ fn ask(shim: &Shim<'_>, manager: &Manager) -> Result<String, String> {
     let mut answer = String::new();
     if let Some(stdout) = child.stdout.take() {
         use std::io::Read;
-        stdout
-            .take(4096)
-            .read_to_string(&mut answer)
-            .map_err(|error| format!("gave no text: {error}"))?;
+        stdout.take(4096).read_to_string(&mut answer).map_err(|error| format!("gave no text: {error}"))?;
     }
     Ok(answer)
 }

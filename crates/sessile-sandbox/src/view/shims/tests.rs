@@ -4,7 +4,8 @@ use super::resolve;
 use crate::view::ViewError;
 use crate::view::tests::fixture::Host;
 
-const PYENV: &str = "#!/usr/bin/env bash\nexport PYENV_ROOT=\"/x\"\nexec \"/x/libexec/pyenv\" exec \"$program\" \"$@\"\n";
+const PYENV: &str =
+    "#!/usr/bin/env bash\nexport PYENV_ROOT=\"/x\"\nexec \"/x/libexec/pyenv\" exec \"$program\" \"$@\"\n";
 
 fn pyenv(host: &Host, versions: &[&str]) -> PathBuf {
     for version in versions {
@@ -21,8 +22,7 @@ fn choose(host: &Host, shim: &Path) -> Result<PathBuf, ViewError> {
 fn pyenv_follows_variable_file_and_global_version_in_this_order() {
     let mut host = Host::new();
     let shim = pyenv(&host, &["3.9.1", "3.11.7", "3.12.2"]);
-    let of =
-        |host: &Host, version: &str| host.path(&format!("pyenv/versions/{version}/bin/python3"));
+    let of = |host: &Host, version: &str| host.path(&format!("pyenv/versions/{version}/bin/python3"));
     host.file("pyenv/version", "3.9.1\n");
     assert_eq!(choose(&host, &shim).unwrap(), of(&host, "3.9.1"));
     host.file(".python-version", "# ours\n3.11.7\n");
@@ -36,10 +36,7 @@ fn a_short_version_is_the_newest_of_its_kind() {
     let mut host = Host::new();
     let shim = pyenv(&host, &["3.1.9", "3.11.7", "3.11.10", "3.12.0"]);
     host.set("PYENV_VERSION", "3.11");
-    assert_eq!(
-        choose(&host, &shim).unwrap(),
-        host.path("pyenv/versions/3.11.10/bin/python3")
-    );
+    assert_eq!(choose(&host, &shim).unwrap(), host.path("pyenv/versions/3.11.10/bin/python3"));
 }
 
 #[test]
@@ -47,14 +44,7 @@ fn system_is_what_path_has_besides_shims() {
     let mut host = Host::new();
     let shim = pyenv(&host, &["3.12.0"]);
     let system = host.program("system/bin/python3", "");
-    host.set(
-        "PATH",
-        format!(
-            "{}:{}",
-            host.path("pyenv/shims").display(),
-            host.path("system/bin").display()
-        ),
-    );
+    host.set("PATH", format!("{}:{}", host.path("pyenv/shims").display(), host.path("system/bin").display()));
     host.set("PYENV_VERSION", "system");
     assert_eq!(choose(&host, &shim).unwrap(), system);
 }
@@ -66,10 +56,7 @@ fn a_version_without_the_program_is_an_error_that_names_those_with_it() {
     host.directory("pyenv/versions/3.9.1/bin");
     host.set("PYENV_VERSION", "3.9.1");
     let error = choose(&host, &shim).unwrap_err().to_string();
-    assert!(
-        error.contains("3.12.0 has it; select it with PYENV_VERSION"),
-        "{error}"
-    );
+    assert!(error.contains("3.12.0 has it; select it with PYENV_VERSION"), "{error}");
 }
 
 #[test]
@@ -77,19 +64,10 @@ fn relatives_of_rbenv_are_told_apart() {
     let host = Host::new();
     let node = host.program("nodenv/versions/20.1.0/bin/node", "");
     host.file("nodenv/version", "20.1.0");
-    let shim = host.program(
-        "nodenv/shims/node",
-        "#!/bin/sh\nexport NODENV_ROOT='/x'\nexec nodenv exec node \"$@\"\n",
-    );
-    let choice = resolve(&shim, &host.env(), &host.path(""))
-        .unwrap()
-        .unwrap();
+    let shim = host.program("nodenv/shims/node", "#!/bin/sh\nexport NODENV_ROOT='/x'\nexec nodenv exec node \"$@\"\n");
+    let choice = resolve(&shim, &host.env(), &host.path("")).unwrap().unwrap();
     assert_eq!(choice.path, node);
-    assert!(
-        choice.reason.starts_with("nodenv (20.1.0"),
-        "{}",
-        choice.reason
-    );
+    assert!(choice.reason.starts_with("nodenv (20.1.0"), "{}", choice.reason);
 }
 
 #[test]
@@ -100,14 +78,8 @@ fn asdf_takes_what_tool_versions_selects() {
     host.program("asdf/installs/nodejs/18.2.0/bin/node", "");
     let wanted = host.program("asdf/installs/nodejs/20.1.0/bin/node", "");
     let error = choose(&host, &shim).unwrap_err().to_string();
-    assert!(
-        error.contains("no .tool-versions selects one of: nodejs 18.2.0, nodejs 20.1.0"),
-        "{error}"
-    );
-    host.file(
-        "people/ada/.tool-versions",
-        "python 3.12.0\nnodejs 20.1.0 # lts\n",
-    );
+    assert!(error.contains("no .tool-versions selects one of: nodejs 18.2.0, nodejs 20.1.0"), "{error}");
+    host.file("people/ada/.tool-versions", "python 3.12.0\nnodejs 20.1.0 # lts\n");
     assert_eq!(choose(&host, &shim).unwrap(), wanted);
 }
 
@@ -115,10 +87,7 @@ fn asdf_takes_what_tool_versions_selects() {
 fn mise_and_volta_are_asked() {
     let host = Host::new();
     let node = host.program("versions/20/bin/node", "");
-    let answer = format!(
-        "#!/bin/sh\n[ \"$1 $2\" = 'which node' ] && echo {}\n",
-        node.display()
-    );
+    let answer = format!("#!/bin/sh\n[ \"$1 $2\" = 'which node' ] && echo {}\n", node.display());
     host.program("bin/mise", &answer);
     let shim = host.link("shims/node", host.path("bin/mise"));
     assert_eq!(choose(&host, &shim).unwrap(), node);
@@ -127,27 +96,13 @@ fn mise_and_volta_are_asked() {
     let shim = host.link("volta/bin/node", host.path("volta/volta-shim"));
     assert_eq!(choose(&host, &shim).unwrap(), node);
     let stranger = host.link("volta/bin/npm", host.path("volta/volta-shim"));
-    assert!(
-        choose(&host, &stranger)
-            .unwrap_err()
-            .to_string()
-            .contains("which npm` failed")
-    );
+    assert!(choose(&host, &stranger).unwrap_err().to_string().contains("which npm` failed"));
 }
 
 #[test]
 fn other_programs_are_no_shims() {
     let host = Host::new();
-    for path in [
-        host.program("shims/tool", "#!/bin/sh\necho PYENV\n"),
-        host.program("bin/python3", PYENV),
-    ] {
-        assert!(
-            resolve(&path, &host.env(), &host.path(""))
-                .unwrap()
-                .is_none(),
-            "{}",
-            path.display()
-        );
+    for path in [host.program("shims/tool", "#!/bin/sh\necho PYENV\n"), host.program("bin/python3", PYENV)] {
+        assert!(resolve(&path, &host.env(), &host.path("")).unwrap().is_none(), "{}", path.display());
     }
 }

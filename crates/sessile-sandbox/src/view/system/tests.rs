@@ -24,20 +24,8 @@ fn links_of_a_merged_usr_stay_links() {
     host.link("bin", "usr/bin");
     host.directory("lib");
     let views = views(&host);
-    assert_eq!(
-        at(&views, "/bin"),
-        Some(&FileView::Symlink {
-            target: "/bin".into(),
-            to: "usr/bin".into()
-        })
-    );
-    assert_eq!(
-        at(&views, "/lib"),
-        Some(&FileView::ReadOnly {
-            source: host.path("lib"),
-            target: "/lib".into()
-        })
-    );
+    assert_eq!(at(&views, "/bin"), Some(&FileView::Symlink { target: "/bin".into(), to: "usr/bin".into() }));
+    assert_eq!(at(&views, "/lib"), Some(&FileView::ReadOnly { source: host.path("lib"), target: "/lib".into() }));
     assert_eq!(at(&views, "/lib64"), None);
 }
 
@@ -46,13 +34,7 @@ fn a_link_out_of_the_system_is_followed() {
     let host = Host::new();
     let elsewhere = host.directory("data/opt");
     host.link("opt", &elsewhere);
-    assert_eq!(
-        at(&views(&host), "/opt"),
-        Some(&FileView::ReadOnly {
-            source: elsewhere,
-            target: "/opt".into()
-        })
-    );
+    assert_eq!(at(&views(&host), "/opt"), Some(&FileView::ReadOnly { source: elsewhere, target: "/opt".into() }));
 }
 
 #[test]
@@ -64,43 +46,19 @@ fn of_etc_only_what_libraries_read() {
     host.file("etc/ssl/private/key.pem", "");
     host.directory("etc/ssl/certs");
     host.directory("etc/java-17-openjdk");
-    let run = host.file(
-        "run/systemd/resolve/stub-resolv.conf",
-        "nameserver 127.0.0.53\n",
-    );
+    let run = host.file("run/systemd/resolve/stub-resolv.conf", "nameserver 127.0.0.53\n");
     host.link("etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf");
     host.file("usr/share/zoneinfo/Europe/Berlin", "TZif");
     host.link("etc/localtime", "../usr/share/zoneinfo/Europe/Berlin");
     assert!(run.exists());
     let views = views(&host);
-    let text = |target: &str, content: &str| FileView::Text {
-        target: target.into(),
-        content: content.into(),
-    };
-    assert_eq!(
-        at(&views, "/etc/hosts"),
-        Some(&text("/etc/hosts", "127.0.0.1 localhost\n"))
-    );
-    assert_eq!(
-        at(&views, "/etc/resolv.conf"),
-        Some(&text("/etc/resolv.conf", "nameserver 127.0.0.53\n"))
-    );
-    assert!(matches!(
-        at(&views, "/etc/services"),
-        Some(FileView::ReadOnly { .. })
-    ));
-    assert!(matches!(
-        at(&views, "/etc/ssl/certs"),
-        Some(FileView::ReadOnly { .. })
-    ));
-    assert!(matches!(
-        at(&views, "/etc/java-17-openjdk"),
-        Some(FileView::ReadOnly { .. })
-    ));
-    assert!(matches!(
-        at(&views, "/etc/localtime"),
-        Some(FileView::Symlink { .. })
-    ));
+    let text = |target: &str, content: &str| FileView::Text { target: target.into(), content: content.into() };
+    assert_eq!(at(&views, "/etc/hosts"), Some(&text("/etc/hosts", "127.0.0.1 localhost\n")));
+    assert_eq!(at(&views, "/etc/resolv.conf"), Some(&text("/etc/resolv.conf", "nameserver 127.0.0.53\n")));
+    assert!(matches!(at(&views, "/etc/services"), Some(FileView::ReadOnly { .. })));
+    assert!(matches!(at(&views, "/etc/ssl/certs"), Some(FileView::ReadOnly { .. })));
+    assert!(matches!(at(&views, "/etc/java-17-openjdk"), Some(FileView::ReadOnly { .. })));
+    assert!(matches!(at(&views, "/etc/localtime"), Some(FileView::Symlink { .. })));
     for hidden in ["/etc", "/etc/shadow", "/etc/ssl", "/etc/ssl/private"] {
         assert_eq!(at(&views, hidden), None);
     }
@@ -109,12 +67,7 @@ fn of_etc_only_what_libraries_read() {
 #[test]
 fn one_user_is_known() {
     let views = views(&Host::new());
-    let Some(FileView::Text { content, .. }) = at(&views, "/etc/passwd") else {
-        panic!("{views:?}")
-    };
+    let Some(FileView::Text { content, .. }) = at(&views, "/etc/passwd") else { panic!("{views:?}") };
     assert_eq!(content, "server:x:1000:1000:server:/home/server:/bin/sh\n");
-    assert!(matches!(
-        at(&views, "/etc/group"),
-        Some(FileView::Text { .. })
-    ));
+    assert!(matches!(at(&views, "/etc/group"), Some(FileView::Text { .. })));
 }

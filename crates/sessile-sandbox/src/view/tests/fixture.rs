@@ -15,10 +15,7 @@ pub(in crate::view) struct Host {
 impl Host {
     pub(in crate::view) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let host = Self {
-            directory,
-            vars: Vec::new(),
-        };
+        let host = Self { directory, vars: Vec::new() };
         fs::create_dir_all(host.home()).unwrap();
         host
     }
@@ -59,62 +56,37 @@ impl Host {
     }
 
     pub(in crate::view) fn set(&mut self, name: &str, value: impl AsRef<Path>) {
-        self.vars
-            .push((name.to_owned(), value.as_ref().to_str().unwrap().to_owned()));
+        self.vars.push((name.to_owned(), value.as_ref().to_str().unwrap().to_owned()));
     }
 
     pub(in crate::view) fn env(&self) -> HostEnv {
         let home = ("HOME".to_owned(), self.home().to_str().unwrap().to_owned());
         let path = ("PATH".to_owned(), "/usr/bin:/bin".to_owned());
-        [path, home]
-            .into_iter()
-            .chain(self.vars.iter().cloned())
-            .collect()
+        [path, home].into_iter().chain(self.vars.iter().cloned()).collect()
     }
 
     pub(in crate::view) fn request(&self, command: &[&str]) -> ViewRequest {
         let command = command.iter().map(|word| (*word).to_owned()).collect();
-        ViewRequest {
-            command,
-            host: self.env(),
-            ..ViewRequest::default()
-        }
+        ViewRequest { command, host: self.env(), ..ViewRequest::default() }
     }
 
-    pub(in crate::view) fn resolve_in(
-        &self,
-        cwd: &Path,
-        command: &[&str],
-    ) -> Result<View, ViewError> {
-        resolve(&ViewRequest {
-            cwd: Some(cwd.to_path_buf()),
-            ..self.request(command)
-        })
+    pub(in crate::view) fn resolve_in(&self, cwd: &Path, command: &[&str]) -> Result<View, ViewError> {
+        resolve(&ViewRequest { cwd: Some(cwd.to_path_buf()), ..self.request(command) })
     }
 
     /// The views of a result that lie in this host's directory: the rest is the real system.
     pub(in crate::view) fn own(&self, view: &View) -> Vec<FileView> {
         let root = self.path("");
-        view.files
-            .iter()
-            .filter(|file| file.target().starts_with(&root))
-            .cloned()
-            .collect()
+        view.files.iter().filter(|file| file.target().starts_with(&root)).cloned().collect()
     }
 }
 
 pub(in crate::view) fn read_only(path: impl AsRef<Path>) -> FileView {
     let path = path.as_ref().to_path_buf();
-    FileView::ReadOnly {
-        source: path.clone(),
-        target: path,
-    }
+    FileView::ReadOnly { source: path.clone(), target: path }
 }
 
 pub(in crate::view) fn copy(path: impl AsRef<Path>) -> FileView {
     let path = path.as_ref().to_path_buf();
-    FileView::CopyOnWrite {
-        source: path.clone(),
-        target: path,
-    }
+    FileView::CopyOnWrite { source: path.clone(), target: path }
 }

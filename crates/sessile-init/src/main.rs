@@ -1,1 +1,46 @@
-fn main() {}
+//! `sessile-init`: the first process of every sandbox.
+//!
+//! It arrives as PID 1 in fresh namespaces with one descriptor, the [`link`]; takes one order; builds the file system
+//! around itself ([`root`]); starts the server as an unprivileged user ([`server`]); gives up its own privileges
+//! ([`privileges`]); and then only reaps, passes signals on, and reports the end ([`life`]). When it exits, the kernel
+//! kills whatever is left in the sandbox. Under another name the same binary is the [`keeper`], which tidies up
+//! after a runtime that was killed.
+//!
+//! It is not a supervisor: it starts one server once. It holds no policy: every decision is in the order.
+//! Start reading at [`life`].
+#![cfg_attr(not(test), no_main)]
+#![cfg_attr(test, allow(dead_code))] // the tests begin elsewhere than at `main`
+
+mod cgroup_tree;
+mod keeper;
+mod life;
+mod link;
+mod mounts;
+mod network;
+mod privileges;
+mod rlimits;
+mod root;
+mod server;
+mod signals;
+mod userns;
+
+/// The name (`argv[0]`) that makes this binary the keeper.
+const KEEPER: &std::ffi::CStr = c"sessile-keeper";
+
+/// Where the C library starts this program. Not Rust's `main`: what that sets up first (a guard for stack overflows, an
+/// alternative signal stack, checks of the standard descriptors) is more than everything else in here, in size and in time.
+///
+/// # Safety
+/// `arguments` points to `count` terminated strings.
+// SAFETY: nothing else in this program is called `main`, and the signature is the C library's.
+#[cfg(not(test))]
+#[unsafe(no_mangle)]
+#[allow(unsafe_code)]
+unsafe extern "C" fn main(count: libc::c_int, arguments: *const *const libc::c_char) -> libc::c_int {
+    if count < 1 {
+        return 1;
+    }
+    // SAFETY: there is at least one argument, and it is a terminated string.
+    let name = unsafe { std::ffi::CStr::from_ptr(*arguments) };
+    if name == KEEPER { keeper::run() } else { life::run() }
+}

@@ -1,1 +1,19 @@
-//! sessile-link
+//! The link: what the runtime and `sessile-init`, the first process of every sandbox, say to each other.
+//!
+//! Frames (`[channel u8][length u32, big endian][payload]`) travel over a Unix socket or a serial port; channel 0 carries
+//! control messages as JSON. This crate is pure: it turns bytes into messages and back, and never reads or writes
+//! anything itself. Both sides distrust each other's bytes: a frame that is too long, on an unknown channel, or not
+//! JSON is an error that ends the link, never a panic.
+//!
+//! Start reading at [`control`], the two enums of messages; [`order`] is the order to start a server, [`refusal`] why it
+//! was not carried out, [`frame`] the bytes.
+
+pub mod control;
+pub mod frame;
+pub mod order;
+pub mod refusal;
+
+pub use control::{FromInit, Inbox, LinkError, ServerEnd, ToInit, ToKeeper};
+pub use frame::{Frame, FrameDecoder, FrameError};
+pub use order::{HostUsers, Note, Program, Rlimits, StartOrder, View};
+pub use refusal::Refusal;

@@ -1,1 +1,33 @@
-//! sessile-sandbox
+//! Sandboxes: the unit that holds one session's process tree, and the drivers that make them.
+//!
+//! A [`SandboxSpec`] goes in; a [`Sandbox`] comes out, whose handle is the sandbox's life: when it goes, the whole process
+//! tree goes, with its files, its memory, its cgroups and its network. What a driver cannot enforce on this host it says, in
+//! [`Capabilities`] beforehand and in [`Sandbox::notes`] afterwards; nothing is skipped in silence.
+//!
+//! This crate knows nothing of MCP and nothing of sessions: it moves no byte of what a server says, and keeps no list of
+//! sandboxes.
+//!
+//! Start reading at [`spec`], then [`driver`], then [`process`], which is the driver that isolates; [`unsandboxed`] is the
+//! one that does not. [`view`] decides what a server sees of the host.
+
+pub mod capabilities;
+mod cgroup;
+pub mod driver;
+pub mod ended;
+pub mod error;
+pub mod process;
+mod process_tree;
+mod readiness;
+pub mod sandbox;
+pub mod spec;
+pub mod unsandboxed;
+pub mod view;
+
+pub use capabilities::{Capabilities, Capability, Feature, Strength};
+pub use driver::{BoxFuture, Driver};
+pub use ended::{Ended, Exit, Usage};
+pub use error::{DriverError, StartError};
+pub use process::{CgroupUse, ProcessConfig, process_driver};
+pub use sandbox::Sandbox;
+pub use spec::{FileView, InvalidSandboxId, Limits, Network, Pipes, SandboxId, SandboxSpec};
+pub use unsandboxed::unsandboxed_driver;

@@ -1,0 +1,58 @@
+//! The keeper: outlives a runtime that was killed, and removes the cgroups it could not.
+//!
+//! Sandboxes need no keeper to die: their init sees the link end and counts down by itself. But a cgroup is a directory
+//! that somebody has to remove. The keeper sits in a blocking read until the runtime is gone, holds nothing else, and ends when
+//! nothing is left.
+
+use crate::cgroup_tree;
+use crate::link::{Heard, Link};
+use sessile_link::ToKeeper;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How often it looks whether cgroups have become empty.
+const PACE: Duration = Duration::from_millis(100);
+
+/// How much longer than the grace a sandbox gets to end itself before it is killed.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// How long it tries in all after that. A process that not even the kernel can kill would hold it for ever.
+const PERSISTENCE: Duration = Duration::from_secs(60);
+
+/// Runs the keeper of one runtime.
+pub(crate) fn run() -> i32 {
+    let mut link = Link::<ToKeeper>::inherited();
+    let _ = rustix::process::setsid();
+    let mut trees = Vec::new();
+    let mut grace = Duration::ZERO;
+    while let Heard::Message(message) = link.wait() {
+        match message {
+            ToKeeper::Guard(more) => trees.extend(more.into_iter().map(PathBuf::from)),
+            ToKeeper::Sweep(left) => {
+                // What still lives belongs to sandboxes within their grace; it is looked at again at the end.
+                let left = left.into_iter().map(PathBuf::from);
+                trees.extend(left.filter(|tree| !cgroup_tree::remove_empty(tree)));
+            }
+            ToKeeper::Grace(millis) => grace = grace.max(Duration::from_millis(millis)),
+        }
+    }
+    clear(trees, Instant::now() + grace + MARGIN)
+}
+
+/// Removes `trees` as they become empty; from `deadline` on, whatever is in them is killed.
+fn clear(mut trees: Vec<PathBuf>, deadline: Instant) -> i32 {
+    loop {
+        trees.retain(|tree| !cgroup_tree::remove_empty(tree));
+        if trees.is_empty() {
+            return 0;
+        }
+        let now = Instant::now();
+        if now > deadline + PERSISTENCE {
+            return 1;
+        }
+        if now > deadline {
+            trees.iter().for_each(|tree| cgroup_tree::kill(tree));
+        }
+        std::thread::sleep(PACE);
+    }
+}

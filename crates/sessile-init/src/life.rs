@@ -1,0 +1,116 @@
+//! Init's life: take the order, build, start, then watch until the server or the patience for a lost runtime ends.
+
+use crate::link::{Heard, Link};
+use crate::server::Server;
+use crate::{network, privileges, root, server, signals};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
+use sessile_link::{FromInit, Note, Refusal, ServerEnd, StartOrder, ToInit};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// Runs one sandbox. The exit code means nothing to anybody: the report goes over the link.
+pub(crate) fn run() -> i32 {
+    let mut link = Link::<ToInit>::inherited();
+    let Heard::Message(ToInit::Start(order)) = link.wait() else {
+        return 1; // the runtime went away before it said what it wants
+    };
+    match begin(&order) {
+        Ok((server, signals, notes)) => {
+            let patience = Duration::from_millis(order.orphan_grace_ms);
+            drop(order);
+            watch(&mut link, server, &signals, notes, patience)
+        }
+        Err(refusal) => {
+            let _ = link.say(&FromInit::Refused(refusal), &[]);
+            1
+        }
+    }
+}
+
+/// Everything up to the server running and init being nobody.
+fn begin(order: &StartOrder) -> Result<(Server, OwnedFd, Vec<Note>), Refusal> {
+    let kernel =
+        |what: &'static str| move |errno: Errno| Refusal::Kernel { what: what.into(), errno: errno.raw_os_error() };
+    let signals = signals::as_descriptor()
+        .map_err(|error| Refusal::Kernel { what: "take signals".into(), errno: error.raw_os_error().unwrap_or(0) })?;
+    rustix::process::umask(rustix::fs::Mode::empty());
+    rustix::system::sethostname(order.hostname.as_bytes()).map_err(kernel("set the host name"))?;
+    if order.loopback {
+        network::raise_loopback().map_err(kernel("bring up the loopback interface"))?;
+    }
+    // Hides the path of the sandbox's cgroup from the server. An old kernel without cgroup namespaces shows it; that
+    // gives nothing away but the sandbox's id.
+    privileges::hide_cgroup();
+    let built = root::build(order)?;
+    let server = server::start(order, &built.proc)?;
+    privileges::resign(order.users)?;
+    Ok((server, signals, built.notes))
+}
+
+/// Reaps and listens until the end.
+fn watch(link: &mut Link<ToInit>, mut server: Server, signals: &OwnedFd, notes: Vec<Note>, patience: Duration) -> i32 {
+    let started = FromInit::Started { pid: server.pid, notes };
+    let mut deadline = match link.say(&started, &server.host_ends()) {
+        Ok(()) => None,
+        Err(_) => Some(Instant::now() + patience),
+    };
+    drop(started);
+    loop {
+        while let Some(reaped) = signals::reap() {
+            if reaped.pid == server.pid {
+                report(link, reaped.status);
+                return 0;
+            }
+        }
+        let wait = match deadline {
+            None => None,
+            Some(at) => match at.checked_duration_since(Instant::now()) {
+                Some(left) => Timespec::try_from(left).ok(),
+                None => return 0, // nobody came back for the sandbox
+            },
+        };
+        let mut polled = [PollFd::new(signals, PollFlags::IN), PollFd::from_borrowed_fd(link.as_fd(), PollFlags::IN)];
+        // A link that has ended stays readable for ever; it is not looked at again.
+        let watched = if deadline.is_some() { 1 } else { 2 };
+        let _ = poll(polled.get_mut(..watched).unwrap_or_default(), wait.as_ref());
+        let spoken = polled.get(1).is_some_and(|fd| !fd.revents().is_empty());
+        signals::drain(signals);
+        if spoken && !listen(link, &mut server) {
+            deadline = Some(Instant::now() + patience);
+        }
+    }
+}
+
+/// Does what the runtime says. `false` once the link has ended.
+fn listen(link: &mut Link<ToInit>, server: &mut Server) -> bool {
+    if !link.fill() {
+        return false;
+    }
+    loop {
+        match link.next() {
+            Heard::Message(ToInit::CloseStdin) => server.stdin = None,
+            Heard::Message(ToInit::Terminate) => {
+                if let Some(pid) = Pid::from_raw(server.pid) {
+                    let _ = kill_process(pid, Signal::TERM);
+                }
+            }
+            // A second order is nonsense, and so is everything after it.
+            Heard::Message(ToInit::Start(_)) | Heard::End => return false,
+            Heard::Nothing => return true,
+        }
+    }
+}
+
+/// Tells the runtime how the server ended, if it is there to hear it.
+fn report(link: &Link<ToInit>, status: i32) {
+    let end = if libc::WIFSIGNALED(status) {
+        ServerEnd::Signal(libc::WTERMSIG(status))
+    } else {
+        ServerEnd::Code(libc::WEXITSTATUS(status))
+    };
+    let (cpu_us, peak_rss) = signals::children_usage();
+    let exited = FromInit::Exited { end, cpu_us, peak_rss };
+    let _ = link.say(&exited, &[]);
+}

@@ -1,0 +1,107 @@
+//! Init's end of the link: descriptor 3.
+#![allow(unsafe_code)]
+
+use rustix::io::Errno;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use serde::de::DeserializeOwned;
+use sessile_link::{FromInit, Inbox};
+use std::io::{IoSlice, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+/// Where the driver puts the link before it starts this program.
+const LINK_FD: i32 = 3;
+
+/// The link to the runtime (or, for the keeper, to the runtime it guards).
+pub(crate) struct Link<M> {
+    socket: UnixStream,
+    inbox: Inbox<M>,
+}
+
+/// What came over the link.
+pub(crate) enum Heard<M> {
+    /// A message.
+    Message(M),
+    /// Nothing more for the moment.
+    Nothing,
+    /// The runtime is gone, or speaks no sense any more.
+    End,
+}
+
+impl<M: DeserializeOwned> Link<M> {
+    /// Takes over descriptor 3. Called once, before anything else opens a descriptor.
+    pub(crate) fn inherited() -> Self {
+        // SAFETY: the driver puts the link's socket at 3 and nothing in this process has touched it yet, so it is open
+        // and owned by nobody else.
+        let socket = unsafe { OwnedFd::from_raw_fd(LINK_FD) };
+        Self { socket: UnixStream::from(socket), inbox: Inbox::default() }
+    }
+
+    /// The next message, waiting for it if need be.
+    pub(crate) fn wait(&mut self) -> Heard<M> {
+        loop {
+            match self.inbox.next() {
+                Ok(Some(message)) => return Heard::Message(message),
+                Ok(None) => {}
+                Err(_) => return Heard::End,
+            }
+            if !self.fill() {
+                return Heard::End;
+            }
+        }
+    }
+
+    /// Reads once, which must not block: the caller has polled. Then [`next`](Self::next) until it answers `Nothing`.
+    pub(crate) fn fill(&mut self) -> bool {
+        let mut piece = [0; 4096];
+        loop {
+            return match self.socket.read(&mut piece) {
+                Ok(0) => false,
+                Ok(count) => {
+                    self.inbox.push(piece.get(..count).unwrap_or_default());
+                    true
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(_) => false,
+            };
+        }
+    }
+
+    /// The next message that has already been read.
+    pub(crate) fn next(&mut self) -> Heard<M> {
+        match self.inbox.next() {
+            Ok(Some(message)) => Heard::Message(message),
+            Ok(None) => Heard::Nothing,
+            Err(_) => Heard::End,
+        }
+    }
+
+    /// Says `message`, handing over descriptors with its first byte.
+    pub(crate) fn say(&self, message: &FromInit, descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+        let mut bytes = Vec::new();
+        sessile_link::control::encode(message, &mut bytes).map_err(|_| Errno::MSGSIZE)?;
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() {
+            ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+        }
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let flags = SendFlags::NOSIGNAL;
+            match sendmsg(&self.socket, &[IoSlice::new(rest)], &mut ancillary, flags) {
+                Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(error),
+            }
+            ancillary.clear();
+        }
+        Ok(())
+    }
+}
+
+impl<M> AsFd for Link<M> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

@@ -1,0 +1,74 @@
+//! The file system that a server sees: a fresh tmpfs with only what the order lists, `/dev` and `/proc`.
+//!
+//! Built beside the host's root with descriptors, never with paths that something inside could redirect; then
+//! `pivot_root(2)`, and the host's root is let go.
+
+mod devices;
+mod owners;
+mod procfs;
+mod skeleton;
+mod store;
+mod views;
+
+use crate::mounts::{self, Attributes, Fs, TAME};
+use owners::Owners;
+use rustix::io::Errno;
+use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
+use rustix::process::{chdir, fchdir, pivot_root};
+use sessile_link::{Note, Refusal, StartOrder};
+use skeleton::Skeleton;
+use std::os::fd::OwnedFd;
+use store::Store;
+
+/// What is left over of building.
+pub(crate) struct Built {
+    /// `/proc` of the sandbox, writable: for the user mapping of the server. Nobody else gets to see it.
+    pub(crate) proc: OwnedFd,
+    /// What is less than was asked for.
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Wraps the kernel's answer to a step of building, for use with `map_err`.
+fn failed(step: &'static str, path: impl Into<String>) -> impl FnOnce(Errno) -> Refusal {
+    move |errno| Refusal::Mount { step: step.into(), path: path.into(), errno: errno.raw_os_error() }
+}
+
+/// Where the new root is attached while it is built: a directory that every host has and that nothing is shown from. (Not
+/// over `/`, where this process would count as one in a `chroot`, which may make no user namespaces.)
+const BESIDE: &str = "/proc";
+
+/// Builds what `order` lists and moves into it.
+pub(crate) fn build(order: &StartOrder) -> Result<Built, Refusal> {
+    // Nothing mounted here may travel back to the host.
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", private).map_err(failed("make private", "/"))?;
+
+    // Holds mount points, links and generated files; 1 MiB of order cannot fill it.
+    let options = [Fs::Set("size", "8m"), Fs::Set("mode", "755")];
+    let top = mounts::new("tmpfs", &options, TAME).map_err(failed("mount", "/"))?;
+    mounts::attach_on_host(&top, BESIDE).map_err(failed("attach", BESIDE))?;
+    let mut skeleton = Skeleton::new(top).map_err(failed("look at", "/"))?;
+
+    let proc = procfs::mount(&skeleton)?;
+    let mut store = Store::new(&mut skeleton, order)?;
+    devices::mount(&skeleton, &mut store)?;
+    let mut owners = Owners::new(order.users, &proc);
+    let mut notes = Vec::new();
+    for view in &order.views {
+        views::show(view, &mut skeleton, &mut store, &mut owners, &mut notes)?;
+    }
+    store.fold(&skeleton)?;
+    enter(&skeleton)?;
+    Ok(Built { proc, notes })
+}
+
+/// Makes the skeleton the root, for good.
+fn enter(skeleton: &Skeleton) -> Result<(), Refusal> {
+    let read_only = Attributes::MOUNT_ATTR_RDONLY;
+    mounts::restrict(skeleton.top(), read_only, false).map_err(failed("make read-only", "/"))?;
+    fchdir(skeleton.top()).map_err(failed("enter", "/"))?;
+    // Both arguments the same: the old root ends up on top of the new one, where `.` still finds it.
+    pivot_root(".", ".").map_err(failed("pivot to", "/"))?;
+    unmount(".", UnmountFlags::DETACH).map_err(failed("let go of the host's", "/"))?;
+    chdir("/").map_err(failed("enter", "/"))
+}

@@ -1,0 +1,62 @@
+//! `/proc`: only the sandbox's processes, of those only the server's own, and nothing of it can be written.
+
+use super::skeleton::Skeleton;
+use super::{devices, failed};
+use crate::mounts::{self, Attributes, Fs, TAME};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
+use rustix::io::Errno;
+use sessile_link::Refusal;
+use std::os::fd::OwnedFd;
+
+/// What tells about the host and is of no use to a server. Not every kernel has all of it.
+const MASKED: [&str; 14] = [
+    "acpi",
+    "asound",
+    "cmdline",
+    "fs",
+    "interrupts",
+    "kallsyms",
+    "kcore",
+    "keys",
+    "latency_stats",
+    "modules",
+    "scsi",
+    "sched_debug",
+    "sysrq-trigger",
+    "timer_list",
+];
+
+/// Mounts `/proc` read-only for the server, and gives back a writable one that only init holds.
+pub(super) fn mount(skeleton: &Skeleton) -> Result<OwnedFd, Refusal> {
+    let tame = TAME | Attributes::MOUNT_ATTR_NOEXEC;
+    // 2: processes that one may not trace do not exist, which hides init.
+    let hide = [Fs::Set("hidepid", "2")];
+    let shown = mounts::new("proc", &hide, tame).map_err(failed("mount", "/proc"))?;
+    let finish = || {
+        mounts::attach(&shown, skeleton.directory("/proc")?)?;
+        let own = mounts::copy(&shown, false)?;
+        for name in MASKED {
+            mask(skeleton, &own, name)?;
+        }
+        mounts::restrict(&shown, Attributes::MOUNT_ATTR_RDONLY, false)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(&own, ".", flags, Mode::empty())
+    };
+    finish().map_err(failed("set up", "/proc"))
+}
+
+/// Lays something empty over one entry.
+fn mask(skeleton: &Skeleton, proc: &OwnedFd, name: &str) -> Result<(), Errno> {
+    let stat = match statat(proc, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT | Errno::ACCESS) => return Ok(()),
+        Err(errno) => return Err(errno),
+    };
+    let target = format!("/proc/{name}");
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+        return devices::over(skeleton, "/dev/null", &target);
+    }
+    let empty = [Fs::Set("size", "4k"), Fs::Set("nr_inodes", "1"), Fs::Set("mode", "555")];
+    let mount = mounts::new("tmpfs", &empty, TAME | Attributes::MOUNT_ATTR_RDONLY)?;
+    mounts::attach(mount, skeleton.directory(&target)?)
+}

@@ -1,0 +1,140 @@
+//! The sandbox's own memory-backed store: everything that a server can write to without touching the host lies in it, so
+//! that one size limits all of it and nothing is left on any disk.
+
+use super::failed;
+use super::skeleton::Skeleton;
+use crate::mounts::{self, Attributes, Fs, TAME};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, chownat, mkdirat, openat, unlinkat};
+use rustix::io::Errno;
+use rustix::mount::{UnmountFlags, unmount};
+use rustix::process::fchdir;
+use sessile_link::{HostUsers, Refusal, StartOrder};
+use std::os::fd::OwnedFd;
+
+/// Where the store is attached while the root is built; gone before a server runs.
+const STAGE: &str = "/.stage";
+
+/// The names on the stage.
+const STORE: &str = "store";
+const LOWER: &str = "lower";
+
+/// Bytes for each file that the store may hold: full of files of this size, it runs out of both at once.
+const BYTES_PER_FILE: u64 = 4096;
+
+/// The fewest files that the store may hold.
+const MIN_FILES: u64 = 1024;
+
+/// The store while the root is being built.
+pub(super) struct Store {
+    root: OwnedFd,
+    stage: OwnedFd,
+    server: (Uid, Gid),
+    rootless: bool,
+    next: u32,
+}
+
+impl Store {
+    pub(super) fn new(skeleton: &mut Skeleton, order: &StartOrder) -> Result<Self, Refusal> {
+        let (id, rootless) = match order.users {
+            HostUsers::Root { server, .. } => (server, false),
+            HostUsers::Rootless => (0, true),
+        };
+        let size = order.disk.map(|bytes| bytes.to_string());
+        let files = order.disk.map(|bytes| (bytes / BYTES_PER_FILE).max(MIN_FILES).to_string());
+        let mut options = vec![Fs::Set("mode", "755")];
+        options.extend(size.as_deref().map(|size| Fs::Set("size", size)));
+        options.extend(files.as_deref().map(|files| Fs::Set("nr_inodes", files)));
+        let root = mounts::new("tmpfs", &options, TAME).map_err(failed("mount", STAGE))?;
+
+        let stage = skeleton.directory(STAGE).map_err(failed("make", STAGE))?;
+        for name in [STORE, LOWER] {
+            mkdirat(&stage, name, Mode::from_raw_mode(0o700)).map_err(failed("make", STAGE))?;
+        }
+        let place = open(&stage, STORE).map_err(failed("open", STAGE))?;
+        mounts::attach(&root, place).map_err(failed("attach", STAGE))?;
+        skeleton.own(&root).map_err(failed("look at", STAGE))?;
+        Ok(Self { root, stage, server: (Uid::from_raw(id), Gid::from_raw(id)), rootless, next: 0 })
+    }
+
+    /// A new directory in the store, its name and itself.
+    fn room(&mut self, mode: u32) -> Result<(String, OwnedFd), Errno> {
+        let name = self.next.to_string();
+        self.next += 1;
+        mkdirat(&self.root, &name, Mode::from_raw_mode(mode))?;
+        let fd = open(&self.root, &name)?;
+        Ok((name, fd))
+    }
+
+    /// Makes the server the owner of `name` in `parent`.
+    fn give(&self, parent: &OwnedFd, name: &str) -> Result<(), Errno> {
+        let (user, group) = self.server;
+        chownat(parent, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    /// A fresh directory of the server's, as a mount.
+    pub(super) fn directory(&mut self, mode: u32) -> Result<OwnedFd, Errno> {
+        let (name, _) = self.room(mode)?;
+        self.give(&self.root, &name)?;
+        mounts::copy(open(&self.root, &name)?, false)
+    }
+
+    /// A file that cannot be changed, as a mount.
+    pub(super) fn file(&mut self, content: &[u8]) -> Result<OwnedFd, Errno> {
+        let (_, room) = self.room(0o700)?;
+        write(&super::skeleton::create(&room, "text")?, content)?;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let mount = mounts::copy(openat(&room, "text", flags, Mode::empty())?, false)?;
+        mounts::restrict(&mount, Attributes::MOUNT_ATTR_RDONLY, false)?;
+        Ok(mount)
+    }
+
+    /// A private overlay on `lower`, whose files can be seen and whose changes stay in the store, as a mount.
+    pub(super) fn overlay(&mut self, lower: OwnedFd, mode: u32) -> Result<OwnedFd, Errno> {
+        let (name, room) = self.room(0o755)?;
+        mkdirat(&room, "upper", Mode::from_raw_mode(mode))?;
+        self.give(&room, "upper")?;
+        mkdirat(&room, "work", Mode::from_raw_mode(0o700))?;
+        mounts::attach(lower, open(&self.stage, LOWER)?)?;
+
+        // The kernel takes the layers by path. These are relative to the stage, so that no path of the host, which might
+        // hold the separators `:` and `,`, needs to be written down, here or in the server's view of its mounts.
+        fchdir(&self.stage)?;
+        let (upper, work) = (format!("{STORE}/{name}/upper"), format!("{STORE}/{name}/work"));
+        let mut options = vec![Fs::Set("lowerdir", LOWER), Fs::Set("upperdir", &upper), Fs::Set("workdir", &work)];
+        if self.rootless {
+            options.push(Fs::Flag("userxattr")); // `trusted.` attributes are the host root's
+        }
+        let made = mounts::new("overlay", &options, TAME);
+        unmount(LOWER, UnmountFlags::DETACH)?;
+        made
+    }
+
+    /// Takes the stage away; what was shown of the store stays.
+    pub(super) fn fold(self, skeleton: &Skeleton) -> Result<(), Refusal> {
+        let fold = || {
+            fchdir(&self.stage)?;
+            unmount(STORE, UnmountFlags::DETACH)?;
+            for name in [STORE, LOWER] {
+                unlinkat(&self.stage, name, AtFlags::REMOVEDIR)?;
+            }
+            fchdir(skeleton.top())?;
+            let name = STAGE.trim_start_matches('/');
+            unlinkat(skeleton.top(), name, AtFlags::REMOVEDIR)
+        };
+        fold().map_err(failed("take down", STAGE))
+    }
+}
+
+fn open(parent: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(parent, name, flags, Mode::empty())
+}
+
+/// Writes all of `content`.
+pub(super) fn write(file: &OwnedFd, mut content: &[u8]) -> Result<(), Errno> {
+    while !content.is_empty() {
+        let count = rustix::io::write(file, content)?;
+        content = content.get(count..).unwrap_or_default();
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! Starting the server: as an unprivileged user in a user namespace of its own, with nothing but three pipes.
+//!
+//! The child shares init's memory until its program runs (`CLONE_VM | CLONE_VFORK`), so that nothing is copied and every
+//! failure can be told; it therefore makes only system calls.
+#![allow(unsafe_code)]
+
+mod program;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{privileges, rlimits, signals, userns};
+use program::Command;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use rustix::pipe::{PipeFlags, pipe_with};
+use sessile_link::{HostUsers, Program, Refusal, StartOrder};
+use std::ffi::{c_int, c_void};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+/// The stack that the child uses until its program runs.
+const STACK: usize = 64 * 1024;
+
+/// What makes a server the kernel's first choice when memory runs out, before init and the runtime.
+const OOM_SCORE: &[u8] = b"300";
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) pid: i32,
+    /// Init's copies of the runtime's ends, which keep the pipes open while the runtime is away.
+    pub(crate) stdin: Option<OwnedFd>,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+}
+
+impl Server {
+    /// What the runtime is to get: its ends of stdin, stdout, stderr.
+    pub(crate) fn host_ends(&self) -> Vec<BorrowedFd<'_>> {
+        let stdin = self.stdin.as_ref().map(AsFd::as_fd);
+        stdin.into_iter().chain([self.stdout.as_fd(), self.stderr.as_fd()]).collect()
+    }
+}
+
+/// What the child needs, laid out before it exists.
+struct Plan<'a> {
+    /// `None` for a trial.
+    command: Option<&'a Command>,
+    order: &'a StartOrder,
+    proc: BorrowedFd<'a>,
+    /// Whom to become before entering the user namespace, and that user's mapping in it.
+    user: Option<u32>,
+    mapping: Vec<u8>,
+    stdio: [RawFd; 3],
+    /// What went wrong, written by the child into the memory it shares.
+    failure: Option<Failure>,
+}
+
+/// What can go wrong in the child.
+enum Failure {
+    Confine(&'static str, Errno),
+    WorkingDirectory(Errno),
+    Run { candidate: usize, errno: Errno },
+}
+
+/// Starts what the order names. Returns once the program runs.
+pub(crate) fn start(order: &StartOrder, proc: &OwnedFd) -> Result<Server, Refusal> {
+    let kernel =
+        |what: &'static str| move |errno: Errno| Refusal::Kernel { what: what.into(), errno: errno.raw_os_error() };
+    let command = match &order.program {
+        Program::Server { command, env, cwd } => Some(Command::new(command, env, cwd)?),
+        Program::Trial => None,
+    };
+    let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(kernel("make a pipe"));
+    let ((stdin_inside, stdin), (stdout, stdout_inside), (stderr, stderr_inside)) = (pipe()?, pipe()?, pipe()?);
+    for end in [&stdin, &stdout, &stderr] {
+        rustix::fs::fcntl_setfl(end, OFlags::NONBLOCK).map_err(kernel("set up a pipe"))?;
+    }
+    let (user, outside) = match order.users {
+        HostUsers::Root { server, .. } => (Some(server), server),
+        HostUsers::Rootless => (None, 0),
+    };
+    let mut plan = Plan {
+        command: command.as_ref(),
+        order,
+        proc: proc.as_fd(),
+        user,
+        mapping: format!("{} {outside} 1", userns::SERVER_ID).into_bytes(),
+        stdio: [&stdin_inside, &stdout_inside, &stderr_inside].map(|end| end.as_raw_fd()),
+        failure: None,
+    };
+    let pid = spawn(&mut plan).map_err(kernel("make a process"))?;
+    if let Some(failure) = plan.failure.take() {
+        return Err(explain(failure, command.as_ref()));
+    }
+    Ok(Server { pid, stdin: Some(stdin), stdout, stderr })
+}
+
+fn explain(failure: Failure, command: Option<&Command>) -> Refusal {
+    match (failure, command) {
+        (Failure::WorkingDirectory(errno), Some(command)) => {
+            Refusal::WorkingDirectory { path: command.cwd(), errno: errno.raw_os_error() }
+        }
+        (Failure::Run { candidate, errno }, Some(command)) => command.diagnose(candidate, errno),
+        (Failure::Confine(what, errno), _) => Refusal::Confine { what: what.into(), errno: errno.raw_os_error() },
+        (Failure::WorkingDirectory(errno) | Failure::Run { errno, .. }, None) => {
+            Refusal::Confine { what: "trial".into(), errno: errno.raw_os_error() }
+        }
+    }
+}
+
+/// Makes the child and waits until its program runs, or until it gave up.
+fn spawn(plan: &mut Plan<'_>) -> Result<i32, Errno> {
+    let protection = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: a new private mapping at an address of the kernel's choice touches nobody's memory.
+    let stack = unsafe { mmap_anonymous(std::ptr::null_mut(), STACK, protection, MapFlags::PRIVATE)? };
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the stack is STACK bytes, grows down from its end, and outlives the child's use of it, because CLONE_VFORK
+    // suspends this thread until the child has run its program or exited. `plan` is not touched meanwhile, for the same reason.
+    let pid = unsafe { libc::clone(child, stack.byte_add(STACK), flags, std::ptr::from_mut(plan).cast()) };
+    let failed = Errno::from_io_error(&std::io::Error::last_os_error());
+    // SAFETY: mapped above, and the child no longer runs on it.
+    let _ = unsafe { munmap(stack, STACK) };
+    if pid < 0 {
+        return Err(failed.unwrap_or(Errno::AGAIN));
+    }
+    Ok(pid)
+}
+
+/// The child, until its program runs.
+extern "C" fn child(plan: *mut c_void) -> c_int {
+    // SAFETY: `spawn` passes a valid plan and does not touch it while the child runs.
+    let plan = unsafe { &mut *plan.cast::<Plan<'_>>() };
+    match become_server(plan) {
+        Ok(()) => 0, // a trial that went well
+        Err(failure) => {
+            plan.failure = Some(failure);
+            127
+        }
+    }
+}
+
+/// Every step from a copy of init to a server. Makes only system calls.
+fn become_server(plan: &Plan<'_>) -> Result<(), Failure> {
+    let step = |what: &'static str| move |errno| Failure::Confine(what, errno);
+    rustix::process::setsid().map_err(step("start a terminal session"))?;
+    for (place, end) in (0..).zip(plan.stdio) {
+        // SAFETY: `place` is one of the three standard descriptors, which nobody in this process uses otherwise.
+        if unsafe { libc::dup2(end, place) } < 0 {
+            return Err(Failure::Confine("connect the pipes", Errno::BADF));
+        }
+    }
+    rlimits::set_for_anyone(&plan.order.rlimits).map_err(step("set limits"))?;
+    if let Some(user) = plan.user {
+        privileges::become_user(user).map_err(step("become an unprivileged user"))?;
+        // Having changed user made this memory private, its mapping files included.
+        privileges::be_open(true).map_err(step("open the mapping files"))?;
+    }
+    privileges::enter_user_namespace().map_err(step("enter a user namespace"))?;
+    userns::map_self(plan.proc, &plan.mapping).map_err(step("map its user"))?;
+    rlimits::set_for_user(&plan.order.rlimits).map_err(step("limit its processes"))?;
+    // A runtime that is itself marked higher cannot be undercut; then the server stays as high as it is.
+    let _ = userns::write_self(plan.proc, b"self/oom_score_adj\0", OOM_SCORE);
+    privileges::renounce().map_err(step("renounce its privileges"))?;
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    signals::reset().map_err(step("reset its signals"))?;
+    let Some(command) = plan.command else {
+        return Ok(());
+    };
+    command.enter().map_err(Failure::WorkingDirectory)?;
+    let (candidate, errno) = command.run();
+    Err(Failure::Run { candidate, errno })
+}

@@ -1,0 +1,80 @@
+//! Signals: init takes them as bytes from a descriptor, the server gets them as if nobody had touched them.
+#![allow(unsafe_code)]
+
+use rustix::io::Errno;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{FromRawFd, OwnedFd};
+
+/// Every signal, blocked and readable from a descriptor; so none can interrupt init or kill it.
+pub(crate) fn as_descriptor() -> io::Result<OwnedFd> {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `sigfillset` writes the whole set before it is read; the mask pointer is valid for the call and the old
+    // mask is not asked for.
+    let fd = unsafe {
+        libc::sigfillset(set.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
+        libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
+    };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: just opened, owned by nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Forgets what is pending: what happened is found out by asking (`wait4`), so that a merged signal loses nothing.
+pub(crate) fn drain(descriptor: &OwnedFd) {
+    let mut records = [0_u8; size_of::<libc::signalfd_siginfo>() * 8];
+    while rustix::io::read(descriptor, &mut records).is_ok_and(|count| count == records.len()) {}
+}
+
+/// Default actions and an empty mask, as a program expects them. For a child about to run a program; makes only
+/// system calls.
+pub(crate) fn reset() -> Result<(), Errno> {
+    // SAFETY: `SIG_DFL` installs no code; numbers that are no signal or cannot be changed are refused by the kernel,
+    // which is fine; the set is written by `sigemptyset` before it is read.
+    unsafe {
+        for signal in 1..=libc::SIGRTMAX() {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigemptyset(set.as_mut_ptr());
+        if libc::sigprocmask(libc::SIG_SETMASK, set.as_ptr(), std::ptr::null_mut()) != 0 {
+            return Err(Errno::INVAL);
+        }
+    }
+    Ok(())
+}
+
+/// One process that ended.
+pub(crate) struct Reaped {
+    /// Which.
+    pub(crate) pid: i32,
+    /// As `wait(2)` encodes it.
+    pub(crate) status: i32,
+}
+
+/// The next process that ended and has not been reaped; orphans of the whole sandbox come here too.
+pub(crate) fn reap() -> Option<Reaped> {
+    let mut status = 0;
+    // SAFETY: both pointers are valid for the call or null.
+    let pid = unsafe { libc::wait4(-1, &raw mut status, libc::WNOHANG | libc::__WALL, std::ptr::null_mut()) };
+    (pid > 0).then_some(Reaped { pid, status })
+}
+
+/// What the reaped processes used: processor time in microseconds, and the largest resident size of one, in bytes.
+pub(crate) fn children_usage() -> (u64, u64) {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is valid for the call, and all-zero is a valid `rusage` should the call fail.
+    let usage = unsafe {
+        libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    let micros = |time: libc::timeval| {
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        seconds * 1_000_000 + u64::try_from(time.tv_usec).unwrap_or(0)
+    };
+    let peak = u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024;
+    (micros(usage.ru_utime) + micros(usage.ru_stime), peak)
+}

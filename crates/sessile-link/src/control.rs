@@ -1,0 +1,121 @@
+//! Control messages: what travels on channel 0.
+
+use crate::frame::{self, CONTROL, FrameDecoder, FrameError};
+use crate::{Note, Refusal, StartOrder};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::marker::PhantomData;
+
+#[cfg(test)]
+mod tests;
+
+/// What the runtime says to init.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ToInit {
+    /// Build the sandbox and start the server. Once, and first.
+    Start(Box<StartOrder>),
+    /// Close init's own copy of the server's standard input, so that the server sees its end when the runtime closes its copy.
+    CloseStdin,
+    /// Send SIGTERM to the server.
+    Terminate,
+}
+
+/// What init says to the runtime.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FromInit {
+    /// The server's program runs. The message carries three descriptors: the runtime's ends of stdin, stdout, stderr.
+    Started {
+        /// The server's process id inside the sandbox.
+        pid: i32,
+        /// What is less than was asked for.
+        notes: Vec<Note>,
+    },
+    /// The server was not started, and the sandbox ends.
+    Refused(Refusal),
+    /// The server ended, and with it the sandbox.
+    Exited {
+        /// How.
+        end: ServerEnd,
+        /// Processor time of all processes that init has reaped, in microseconds.
+        cpu_us: u64,
+        /// The largest resident size of one process, in bytes.
+        peak_rss: u64,
+    },
+}
+
+/// How a server process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServerEnd {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal killed it.
+    Signal(i32),
+}
+
+/// What a runtime says to its keeper, the process that removes cgroups after the runtime was killed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToKeeper {
+    /// Look after these cgroup directories, each with everything below it, once the runtime is gone.
+    Guard(Vec<String>),
+    /// Remove these now, which another runtime left behind, as soon as nothing lives in them.
+    Sweep(Vec<String>),
+    /// Sandboxes may live this long after the runtime, in milliseconds. The longest one ever sent counts.
+    Grace(u64),
+}
+
+/// Bytes on the link that mean nothing. The link cannot be used any further.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// Not a frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// A channel that nobody serves.
+    #[error("frame on unknown channel {0}")]
+    Channel(u8),
+    /// Not a message.
+    #[error("control message is not understood: {0}")]
+    Message(#[from] serde_json::Error),
+}
+
+/// Appends `message` to `out` as a frame.
+///
+/// # Errors
+/// [`LinkError::Frame`] if it is over [`frame::MAX_PAYLOAD`] as JSON.
+pub fn encode<M: Serialize>(message: &M, out: &mut Vec<u8>) -> Result<(), LinkError> {
+    Ok(frame::encode(CONTROL, &serde_json::to_vec(message)?, out)?)
+}
+
+/// Turns bytes into messages of type `M`.
+#[derive(Debug)]
+pub struct Inbox<M> {
+    frames: FrameDecoder,
+    message: PhantomData<fn() -> M>,
+}
+
+impl<M> Default for Inbox<M> {
+    fn default() -> Self {
+        Self { frames: FrameDecoder::new(), message: PhantomData }
+    }
+}
+
+impl<M: DeserializeOwned> Inbox<M> {
+    /// Takes in bytes as they came.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.frames.push(bytes);
+    }
+
+    /// The next whole message, if there is one.
+    ///
+    /// # Errors
+    /// [`LinkError`] for bytes that mean nothing.
+    #[allow(clippy::should_implement_trait)] // an iterator would hide that `None` means "not yet"
+    pub fn next(&mut self) -> Result<Option<M>, LinkError> {
+        let Some(frame) = self.frames.next()? else {
+            return Ok(None);
+        };
+        if frame.channel != CONTROL {
+            return Err(LinkError::Channel(frame.channel));
+        }
+        Ok(Some(serde_json::from_slice(&frame.payload)?))
+    }
+}

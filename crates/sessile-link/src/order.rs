@@ -1,0 +1,145 @@
+//! The order to start a server, as the runtime sends it to init.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Everything init needs to build the sandbox around itself and to start the server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartOrder {
+    /// What to run.
+    pub program: Program,
+    /// The host name inside.
+    pub hostname: String,
+    /// What the server sees, besides `/dev` and `/proc`; parents before what lies inside them.
+    pub views: Vec<View>,
+    /// Bytes over all private directories; `None` leaves it to the memory limit.
+    pub disk: Option<u64>,
+    /// Limits of each process.
+    pub rlimits: Rlimits,
+    /// Bring the loopback interface up: the sandbox has a network namespace of its own.
+    pub loopback: bool,
+    /// How long to live on after the link ended, in milliseconds.
+    pub orphan_grace_ms: u64,
+    /// Whom to become.
+    pub users: HostUsers,
+}
+
+/// What to run inside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Program {
+    /// A server.
+    Server {
+        /// The program and its arguments.
+        command: Vec<String>,
+        /// The complete environment.
+        env: Vec<(String, String)>,
+        /// Inside, absolute.
+        cwd: String,
+    },
+    /// Nothing: take every step up to running a program, and exit with 0. Shows what the host can do.
+    Trial,
+}
+
+/// The user ids to become, as init's own user namespace numbers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HostUsers {
+    /// Init runs as the host's root: the server and init each become an unprivileged user that nobody else is.
+    Root {
+        /// User and group of the server; 1000 inside.
+        server: u32,
+        /// User and group of init once the server runs.
+        init: u32,
+    },
+    /// Init is root of a user namespace made for it by an ordinary user, and stays that user.
+    Rootless,
+}
+
+/// One thing that the server sees.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum View {
+    /// Part of the host, unchangeable.
+    ReadOnly {
+        /// On the host, free of symbolic links.
+        source: String,
+        /// Inside.
+        target: String,
+    },
+    /// Part of the host, to be changed.
+    Writable {
+        /// On the host, free of symbolic links.
+        source: String,
+        /// Inside.
+        target: String,
+    },
+    /// A private overlay on a directory of the host.
+    CopyOnWrite {
+        /// On the host, free of symbolic links.
+        source: String,
+        /// Inside.
+        target: String,
+    },
+    /// A fresh directory.
+    Private {
+        /// Inside.
+        target: String,
+    },
+    /// A generated file.
+    Text {
+        /// Inside.
+        target: String,
+        /// What it holds.
+        content: String,
+    },
+    /// A symbolic link.
+    Symlink {
+        /// Inside.
+        target: String,
+        /// What it says.
+        to: String,
+    },
+}
+
+/// Limits of each process (`setrlimit(2)`), hard and soft alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rlimits {
+    /// Open files.
+    pub open_files: u64,
+    /// Bytes of private memory, where no cgroup holds the sandbox to its limit.
+    pub data: Option<u64>,
+    /// Processes and threads of the server's user, where no cgroup counts them.
+    pub processes: Option<u64>,
+}
+
+/// Something that is less than was asked for. The start goes on; nobody is left to guess.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Note {
+    /// No overlay could be made: the directory is there, read-only.
+    OverlayRefused {
+        /// Inside.
+        target: String,
+        /// What the kernel said.
+        errno: i32,
+    },
+    /// The file system cannot show its files under another owner: the server meets them as a stranger.
+    OwnerMappingRefused {
+        /// On the host.
+        source: String,
+        /// What the kernel said.
+        errno: i32,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OverlayRefused { target, errno } => {
+                write!(f, "`{target}` is read-only: the kernel refused an overlay (errno {errno})")
+            }
+            Self::OwnerMappingRefused { source, errno } => write!(
+                f,
+                "`{source}` keeps its owner inside the sandbox, so that only what others may do is allowed: its file system refused \
+                 an id-mapped mount (errno {errno})"
+            ),
+        }
+    }
+}

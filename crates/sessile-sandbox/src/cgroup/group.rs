@@ -1,0 +1,165 @@
+//! The cgroups of one sandbox: made before it, joined by its first process, removed after it.
+
+use super::place::{Place, PlaceKind};
+use super::{CgroupError, at, v1, v2, write};
+use crate::{Limits, Usage};
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a directory may stay busy after its last process was reaped.
+const RELEASE: Duration = Duration::from_secs(2);
+
+/// The first pause between two tries to remove a directory; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_micros(200);
+
+/// The cgroups of one sandbox. Removing them twice is harmless. Dropping it kills what is in them and removes them.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    parts: Vec<Place>,
+}
+
+/// Files that a new process writes `0` to, to move itself in.
+#[derive(Debug, Default)]
+pub(crate) struct Joining {
+    files: Vec<OwnedFd>,
+}
+
+impl Joining {
+    /// For the raw code that runs before a new process's program does.
+    pub(crate) fn raw(&self) -> Vec<RawFd> {
+        self.files.iter().map(AsRawFd::as_raw_fd).collect()
+    }
+}
+
+impl Group {
+    /// Makes `id` below each of `places` and sets the limits.
+    pub(crate) fn new(places: &[Place], id: &str, limits: &Limits) -> Result<Self, CgroupError> {
+        let mut group = Self::default();
+        for place in places {
+            let path = place.path.join(id);
+            // Not `create_dir_all`: a second sandbox of the same name would share the first one's limits.
+            fs::create_dir(&path).map_err(at(&path))?;
+            group.parts.push(Place { path, kind: place.kind.clone() });
+        }
+        for part in &group.parts {
+            match &part.kind {
+                PlaceKind::V1(controllers) => v1::limit(&part.path, controllers, limits)?,
+                PlaceKind::V2(controllers) => v2::limit(&part.path, controllers, limits)?,
+            }
+        }
+        Ok(group)
+    }
+
+    /// Opens what a new process needs to move itself in.
+    ///
+    /// In version 1 it is `tasks`: a single thread that moves itself there skips the lock that makes a write to `cgroup.procs`
+    /// wait about ten milliseconds for all processors.
+    pub(crate) fn joining(&self) -> Result<Joining, CgroupError> {
+        let open = |part: &Place| {
+            let file = match part.kind {
+                PlaceKind::V1(_) => "tasks",
+                PlaceKind::V2(_) => "cgroup.procs",
+            };
+            let path = part.path.join(file);
+            let opened = OpenOptions::new().write(true).open(&path).map_err(at(&path))?;
+            above_standard(&opened).map_err(at(&path))
+        };
+        Ok(Joining { files: self.parts.iter().map(open).collect::<Result<_, _>>()? })
+    }
+
+    /// What the kernel has counted; what it does not count stays empty.
+    pub(crate) fn usage(&self) -> Usage {
+        let mut usage = Usage::default();
+        for part in &self.parts {
+            match &part.kind {
+                PlaceKind::V1(controllers) => v1::count(&part.path, controllers, &mut usage),
+                PlaceKind::V2(controllers) => v2::count(&part.path, controllers, &mut usage),
+            }
+        }
+        usage
+    }
+
+    /// Whether the kernel can keep the group from swapping.
+    pub(crate) fn limits_swap(&self) -> bool {
+        self.parts.iter().any(|part| match part.kind {
+            PlaceKind::V1(_) => v1::has_swap_limit(&part.path),
+            PlaceKind::V2(_) => v2::has_swap_limit(&part.path),
+        })
+    }
+
+    /// Whether there is no cgroup at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// Kills everything in the group.
+    pub(crate) fn kill(&self) {
+        for part in &self.parts {
+            // One write where the kernel can (Linux 5.14, version 2).
+            if write(&part.path, "cgroup.kill", "1").is_ok() {
+                continue;
+            }
+            // No forks from here on, or a fork bomb would outrun the loop.
+            let _ = write(&part.path, "pids.max", "0");
+            let members = fs::read_to_string(part.path.join("cgroup.procs")).unwrap_or_default();
+            for pid in members.lines().filter_map(|line| line.parse().ok()) {
+                if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                }
+            }
+        }
+    }
+
+    /// Tries once to remove the directories. `true` if nothing is left.
+    fn try_remove(&self) -> bool {
+        self.parts.iter().filter(|part| !removed(&part.path)).count() == 0
+    }
+
+    /// Removes the directories, killing what is still in them. Blocks for 2 s at most; what is busy then is the keeper's.
+    pub(crate) fn remove(&self) {
+        let deadline = Instant::now() + RELEASE;
+        let mut pause = FIRST_PAUSE;
+        while !self.try_remove() && Instant::now() < deadline {
+            self.kill();
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+fn removed(path: &Path) -> bool {
+    match fs::remove_dir(path) {
+        Ok(()) => true,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// Removes a node's directories, and the shared ones above if no other node is left.
+pub(crate) fn remove_places(places: &[PathBuf]) {
+    for path in places {
+        if removed(path) {
+            path.parent().map(removed);
+        }
+    }
+}
+
+/// A copy with a number that no standard descriptor or link can collide with.
+pub(crate) fn above_standard(file: impl std::os::fd::AsFd) -> io::Result<OwnedFd> {
+    Ok(rustix::io::fcntl_dupfd_cloexec(file, 16)?)
+}
+
+/// Microseconds of processor time per `period` microseconds; at least 1,000, which is the kernel's least.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+pub(super) fn quota(cpus: f64, period: u64) -> Option<u64> {
+    let quota = (cpus * period as f64).round();
+    (quota.is_finite() && quota > 0.0).then(|| (quota as u64).max(1000))
+}

@@ -1,0 +1,25 @@
+//! The process driver: namespaces, a root of its own, cgroups, and `sessile-init` as the first process.
+//!
+//! Where to read: [`driver`] is the whole way of a start; [`launch`] its blocking part, up to the server running; [`spawn`] the
+//! clone itself; [`supervise`] the time after; [`trial`] how capabilities are found out; [`keeper`] and [`node`] what is left
+//! to others when this process is killed.
+
+mod driver;
+mod init_image;
+mod init_process;
+mod keeper;
+mod launch;
+pub(crate) mod node;
+mod order;
+mod refused;
+mod spawn;
+mod supervise;
+mod trial;
+mod users;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use node::Node;
+
+pub use driver::{CgroupUse, ProcessConfig, process_driver};

@@ -1,0 +1,115 @@
+//! The driver: what a start is, from the specification to the handle.
+
+use crate::cgroup::{Controller, Group};
+use crate::driver::{BoxFuture, Driver};
+use crate::process::init_image::InitImage;
+use crate::process::launch::{Deadline, Launched, launch};
+use crate::process::order::WithoutCgroup;
+use crate::process::users::Users;
+use crate::process::{Node, node, order, supervise, trial};
+use crate::{Capabilities, DriverError, Sandbox, SandboxSpec, StartError};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+/// Starts that are under way at once. Each takes a few milliseconds of the kernel's time and no more, so that a queue is
+/// faster than a crowd.
+const AT_ONCE: usize = 16;
+
+/// How the process driver is to work.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessConfig {
+    /// Whether to use cgroups.
+    pub cgroups: CgroupUse,
+}
+
+/// Whether to use cgroups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CgroupUse {
+    /// Wherever this process may.
+    #[default]
+    Auto,
+    /// Not at all: the fallbacks apply, and [`Capabilities`] says so.
+    Never,
+}
+
+/// The process driver.
+#[derive(Debug)]
+struct ProcessDriver {
+    host: Arc<Host>,
+    capabilities: Capabilities,
+    starts: Arc<Semaphore>,
+}
+
+/// What starting takes.
+#[derive(Debug)]
+struct Host {
+    image: InitImage,
+    users: Users,
+    node: Arc<Node>,
+}
+
+/// Makes the process driver. Blocks for some milliseconds: it starts a trial sandbox to find out what this host can enforce.
+///
+/// # Errors
+/// [`DriverError`] if this host cannot isolate processes at all.
+pub fn process_driver(config: ProcessConfig) -> Result<impl Driver + std::fmt::Debug + 'static, DriverError> {
+    let image = InitImage::new().map_err(DriverError::InitImage)?;
+    let (pid, started) = node::identity();
+    let users = Users::new(pid, started);
+    let node = Node::new(&image, config.cgroups == CgroupUse::Auto).map_err(DriverError::Keeper)?;
+    let node = Arc::new(node);
+    let capabilities = trial::run(&image, &node, &users).map_err(DriverError::Trial)?;
+    let host = Arc::new(Host { image, users, node });
+    Ok(ProcessDriver { host, capabilities, starts: Arc::new(Semaphore::new(AT_ONCE)) })
+}
+
+impl Host {
+    fn launch(&self, spec: &SandboxSpec, deadline: Deadline) -> Result<Launched, StartError> {
+        let places = &self.node.places;
+        let without = WithoutCgroup { memory: !places.have(Controller::Memory), pids: !places.have(Controller::Pids) };
+        let order = order::write(spec, self.users.next(), without)?;
+        let group = Group::new(&places.places, spec.id.as_str(), &spec.limits)?;
+        self.node.allow(spec.orphan_grace);
+        launch(&self.image, order, group, Arc::clone(&self.node), deadline)
+    }
+}
+
+impl ProcessDriver {
+    async fn start_one(&self, spec: SandboxSpec) -> Result<Sandbox, StartError> {
+        let deadline = Deadline::in_(spec.start_timeout);
+        let late = StartError::Timeout { after: spec.start_timeout };
+        let permit = Arc::clone(&self.starts).acquire_owned();
+        let Ok(permit) = timeout_at(Instant::from_std(deadline.at), permit).await else {
+            return Err(late);
+        };
+        let notes = self.unenforced(&spec);
+        let (id, memory_limit) = (spec.id.clone(), spec.limits.memory);
+        let host = Arc::clone(&self.host);
+        let start = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            host.launch(&spec, deadline)
+        });
+        let launched = start.await.map_err(|error| StartError::host("start a sandbox")(error.into()))??;
+        supervise::watch_over(launched, id, memory_limit, notes)
+    }
+
+    /// The limits asked for that nothing, or something less, enforces.
+    fn unenforced(&self, spec: &SandboxSpec) -> Vec<String> {
+        use crate::Feature::{Cpu, Memory, Pids};
+        let limits = &spec.limits;
+        let asked = [(Memory, limits.memory.is_some()), (Pids, limits.pids.is_some()), (Cpu, limits.cpu.is_some())];
+        let short = self.capabilities.shortfalls().filter(|row| asked.contains(&(row.feature, true)));
+        short.map(|row| format!("{}: {}", row.feature, row.strength)).collect()
+    }
+}
+
+impl Driver for ProcessDriver {
+    fn start(&self, spec: SandboxSpec) -> BoxFuture<'_, Result<Sandbox, StartError>> {
+        Box::pin(self.start_one(spec))
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+}

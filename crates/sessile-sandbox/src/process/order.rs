@@ -1,0 +1,88 @@
+//! From a specification to the order that init understands.
+
+use crate::{FileView, Network, SandboxSpec, StartError};
+use sessile_link::{HostUsers, Program, Rlimits, StartOrder, View};
+use std::path::Path;
+
+/// The longest host name, in bytes (`HOST_NAME_MAX`).
+const MAX_HOSTNAME: usize = 64;
+
+/// Which limits no cgroup enforces, so that each process is limited by itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WithoutCgroup {
+    pub(crate) memory: bool,
+    pub(crate) pids: bool,
+}
+
+/// Writes the order for `spec`.
+pub(crate) fn write(spec: &SandboxSpec, users: HostUsers, without: WithoutCgroup) -> Result<StartOrder, StartError> {
+    if !(1..=MAX_HOSTNAME).contains(&spec.hostname.len()) {
+        return Err(invalid(format!("the host name `{}` has not 1 to {MAX_HOSTNAME} bytes", spec.hostname)));
+    }
+    if spec.command.is_empty() {
+        return Err(invalid("the command is empty".into()));
+    }
+    let program = Program::Server { command: spec.command.clone(), env: spec.env.clone(), cwd: absolute(&spec.cwd)? };
+    let mut views = spec.files.iter().map(view).collect::<Result<Vec<_>, _>>()?;
+    // A mount hides what lies below it: parents first. Links last of their depth would do, but a stable order is simpler.
+    views.sort_by_key(depth);
+    Ok(StartOrder {
+        program,
+        hostname: spec.hostname.clone(),
+        views,
+        disk: spec.limits.disk,
+        rlimits: Rlimits {
+            open_files: spec.limits.open_files,
+            data: spec.limits.memory.filter(|_| without.memory),
+            processes: spec.limits.pids.filter(|_| without.pids).map(u64::from),
+        },
+        loopback: spec.network == Network::Loopback,
+        orphan_grace_ms: u64::try_from(spec.orphan_grace.as_millis()).unwrap_or(u64::MAX),
+        users,
+    })
+}
+
+fn invalid(what: String) -> StartError {
+    StartError::InvalidSpec { what }
+}
+
+fn absolute(path: &Path) -> Result<String, StartError> {
+    let text = path.to_str().ok_or_else(|| invalid(format!("`{}` is not UTF-8", path.display())))?;
+    let plain = !text.contains('\0') && !path.components().any(|c| c == std::path::Component::ParentDir);
+    if path.is_absolute() && plain {
+        Ok(text.to_owned())
+    } else {
+        Err(invalid(format!("`{text}` is not an absolute path without `..`")))
+    }
+}
+
+fn view(view: &FileView) -> Result<View, StartError> {
+    let target = absolute(view.target())?;
+    if target.trim_matches('/').is_empty() {
+        return Err(invalid("nothing can be shown as `/`: show the directories in it".into()));
+    }
+    Ok(match view {
+        FileView::ReadOnly { source, .. } => View::ReadOnly { source: absolute(source)?, target },
+        FileView::Writable { source, .. } => View::Writable { source: absolute(source)?, target },
+        FileView::CopyOnWrite { source, .. } => View::CopyOnWrite { source: absolute(source)?, target },
+        FileView::Private { .. } => View::Private { target },
+        FileView::Text { content, .. } => View::Text { target, content: content.clone() },
+        FileView::Symlink { to, .. } => {
+            let to = to.to_str().ok_or_else(|| invalid(format!("`{}` is not UTF-8", to.display())))?;
+            View::Symlink { target, to: to.to_owned() }
+        }
+    })
+}
+
+/// How many components a view's target has.
+fn depth(view: &View) -> usize {
+    let target = match view {
+        View::ReadOnly { target, .. }
+        | View::Writable { target, .. }
+        | View::CopyOnWrite { target, .. }
+        | View::Private { target }
+        | View::Text { target, .. }
+        | View::Symlink { target, .. } => target,
+    };
+    target.split('/').filter(|part| !part.is_empty()).count()
+}

@@ -1,0 +1,15 @@
+//! Waiting for a process descriptor in tokio's event loop.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// Registers a descriptor that becomes readable when its process has ended.
+pub(crate) fn watch<T: AsFd + AsRawFd>(process: T) -> io::Result<AsyncFd<T>> {
+    // SAFETY: a type that owns what `AsFd` lends keeps the descriptor open as long as it lives, and `AsyncFd` deregisters it
+    // before it drops the type.
+    let registered = unsafe { AsyncFd::register_with_interest(process, Interest::READABLE) };
+    Ok(registered?)
+}

@@ -1,0 +1,135 @@
+//! The handle of a running sandbox.
+
+use crate::{Ended, Exit, Pipes, SandboxId, Usage};
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// How long a server may take to end by itself once its standard input has ended, before it gets SIGTERM.
+const EOF_PATIENCE: Duration = Duration::from_millis(500);
+
+/// What a driver lets a handle do to its sandbox. None of it waits.
+pub(crate) trait Grip: Send + Sync {
+    /// Closes the driver's own copy of the server's standard input.
+    fn close_stdin(&self);
+    /// Sends SIGTERM to the server.
+    fn terminate(&self);
+    /// Kills the whole tree.
+    fn kill(&self);
+    /// What the tree has used.
+    fn usage(&self) -> Usage;
+}
+
+/// A running sandbox. The handle is its life: dropping it kills the whole process tree and removes everything of it, in the
+/// background where it must wait.
+pub struct Sandbox {
+    id: SandboxId,
+    pid: i32,
+    notes: Vec<String>,
+    pipes: Mutex<Option<Pipes>>,
+    grip: Arc<dyn Grip>,
+    ended: watch::Receiver<Option<Ended>>,
+}
+
+/// What a driver hands over when a server runs.
+pub(crate) struct Running {
+    pub(crate) id: SandboxId,
+    pub(crate) pid: i32,
+    pub(crate) notes: Vec<String>,
+    pub(crate) pipes: Pipes,
+    pub(crate) grip: Arc<dyn Grip>,
+    pub(crate) ended: watch::Receiver<Option<Ended>>,
+}
+
+impl Sandbox {
+    pub(crate) fn new(running: Running) -> Self {
+        let Running { id, pid, notes, pipes, grip, ended } = running;
+        Self { id, pid, notes, pipes: Mutex::new(Some(pipes)), grip, ended }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> &SandboxId {
+        &self.id
+    }
+
+    /// The process id on the host of the sandbox's first process (init, or with `--isolation none` the server itself).
+    /// For showing only: by the time anybody uses it, it may be another process's.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// What is less than was asked for, in words for the operator: an overlay that the kernel refused, a limit that nothing enforces.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The server's standard streams; once.
+    pub fn take_pipes(&mut self) -> Option<Pipes> {
+        self.pipes.get_mut().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Lets the server see the end of its standard input, as soon as the caller has dropped [`Pipes::stdin`] too. Pipes
+    /// that were not taken are given up.
+    pub fn close_stdin(&self) {
+        drop(self.pipes.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.grip.close_stdin();
+    }
+
+    /// The end of the sandbox, for anybody to wait for. When it resolves, every process is gone and every cgroup removed.
+    pub fn ended(&self) -> impl Future<Output = Ended> + Send + 'static {
+        let mut ended = self.ended.clone();
+        async move {
+            let lost = Ended { exit: Exit::Lost, usage: Usage::default() };
+            match ended.wait_for(Option::is_some).await {
+                Ok(value) => value.clone().unwrap_or(lost),
+                Err(_) => lost, // the tokio runtime is going, and everything with it
+            }
+        }
+    }
+
+    /// What the whole tree has used until now, or had when it ended.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let ended = self.ended.borrow().as_ref().map(|ended| ended.usage);
+        ended.unwrap_or_else(|| self.grip.usage())
+    }
+
+    /// Ends the sandbox: the server's standard input ends, then after at most 500 ms (or half of `grace`) SIGTERM, then after
+    /// `grace` the whole tree is killed. Resolves when everything is gone; that takes no longer than `grace` and 2 s.
+    pub async fn stop(&self, grace: Duration) -> Ended {
+        let patience = EOF_PATIENCE.min(grace / 2);
+        self.close_stdin();
+        if let Ok(ended) = timeout(patience, self.ended()).await {
+            return ended;
+        }
+        self.grip.terminate();
+        if let Ok(ended) = timeout(grace.saturating_sub(patience), self.ended()).await {
+            return ended;
+        }
+        self.kill();
+        self.ended().await
+    }
+
+    /// Kills the whole tree, now. [`ended`](Self::ended) tells when it is gone.
+    pub fn kill(&self) {
+        self.grip.kill();
+    }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox").field("id", &self.id).field("pid", &self.pid).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.grip.kill();
+    }
+}

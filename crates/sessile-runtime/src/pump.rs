@@ -238,7 +238,8 @@ impl Pump {
         stderr: JoinHandle<()>,
     ) -> PostMortem {
         let session = self.session;
-        session.lock().stop.get_or_insert(reason);
+        // Whoever asked for the end first has given the reason that everybody is told.
+        let reason = *session.lock().stop.get_or_insert(reason);
         let ended_by_itself = ended.is_some();
         let mut stderr = stderr;
         if ended_by_itself {
@@ -263,7 +264,8 @@ impl Pump {
             None => sandbox.stop(STOP_GRACE).await,
         };
         drop(self.stdout);
-        if tokio::time::timeout(STDERR_GRACE, &mut stderr).await.is_err() {
+        // A handle that has given its result must not be asked again.
+        if !stderr.is_finished() && tokio::time::timeout(STDERR_GRACE, &mut stderr).await.is_err() {
             stderr.abort();
         }
         PostMortem {

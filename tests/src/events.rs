@@ -18,6 +18,7 @@ pub struct Events {
     decoder: Decoder,
     ready: VecDeque<SseEvent>,
     seen: Vec<u8>,
+    last_id: String,
     over: bool,
     _connection: Option<Connection>,
 }
@@ -29,6 +30,7 @@ impl Events {
             decoder: Decoder::new(LONGEST),
             ready: VecDeque::new(),
             seen: Vec::new(),
+            last_id: String::new(),
             over: false,
             _connection: connection,
         }
@@ -39,6 +41,9 @@ impl Events {
         patiently("the next event", async {
             loop {
                 if let Some(event) = self.ready.pop_front() {
+                    if let Some(id) = &event.id {
+                        self.last_id.clone_from(id);
+                    }
                     return Some(event);
                 }
                 if !self.read().await {
@@ -106,8 +111,8 @@ impl Events {
         String::from_utf8_lossy(&self.seen).into_owned()
     }
 
-    /// What to send as `Last-Event-ID`.
+    /// What to send as `Last-Event-ID` to get what comes after the event that was taken last.
     pub fn last_event_id(&self) -> &str {
-        self.decoder.last_event_id()
+        &self.last_id
     }
 }

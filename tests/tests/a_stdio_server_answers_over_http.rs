@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 async fn from_initialize_to_delete() {
     let node = Node::of("everything", &[]);
     from_first_to_last(node.endpoint()).await;
-    assert_eq!(node.admin().only_session().await["end"]["reason"], "client_delete");
+    node.admin().all_ended().await;
+    for session in node.admin().sessions().await {
+        assert_eq!(session["end"]["reason"], "client_delete", "{session}");
+    }
     node.stop();
 }
 

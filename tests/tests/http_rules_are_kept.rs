@@ -168,7 +168,7 @@ async fn what_is_no_message_is_told_what_is_wrong_with_it() {
         (r#"{"jsonrpc":"2.0","id":7,"method":5}"#, json!(7)),
         (r#"{"jsonrpc":"2.0","id":"seven","method":"ping","params":"none"}"#, json!("seven")),
         (r#"{"jsonrpc":"2.0","id":7,"id":8,"method":"ping"}"#, Value::Null),
-        (&depth, json!(1)),
+        (&depth, Value::Null),
     ];
     for (body, id) in no_message {
         let error = client.post(body.to_owned()).await.expect_error(400, -32600).await;

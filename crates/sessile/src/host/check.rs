@@ -69,8 +69,8 @@ fn look_at(server: &Server) -> Found {
     let (what, request) = match &server.kind {
         Kind::Url(remote) => (format!("remote, {}", remote.url.as_str()), None),
         Kind::Package(program) => (format!("package {}", program.package), None),
-        Kind::Command(command) => match sessile_packages::recognise(&command.command) {
-            Ok(Some(package)) => (format!("package {package}"), None),
+        Kind::Command(command) => match sessile_packages::recognise(&command.command, command.cwd.as_deref()) {
+            Ok(Some(package)) => (format!("package {}, installed once and started offline", package.label()), None),
             Ok(None) => {
                 let request = ViewRequest {
                     command: command.command.clone(),

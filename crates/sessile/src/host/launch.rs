@@ -5,39 +5,50 @@ use super::drivers::Drivers;
 use super::plan::Plan;
 use crate::out;
 use sessile_manifest::{Isolation, Kind, Server, Workspace};
-use sessile_packages::{PackageRequest, Store};
+use sessile_packages::{Event, Installed, Lease, PackageRequest, Store};
 use sessile_runtime::Hosted;
 use sessile_sandbox::view::{self, HostEnv, View, ViewRequest};
 use std::path::Path;
 use std::sync::Arc;
 
+/// The servers that run here, and what keeps their packages from being removed meanwhile.
+pub(crate) struct Launched {
+    pub(crate) hosted: Vec<Arc<Hosted>>,
+    pub(crate) leases: Vec<Lease>,
+}
+
 /// Prepares every server that runs here.
-pub(crate) async fn all(plan: &Plan, drivers: &Drivers, verbose: bool) -> Result<Vec<Arc<Hosted>>, Failure> {
+pub(crate) async fn all(plan: &Plan, drivers: &Drivers, verbose: bool) -> Result<Launched, Failure> {
     let state_dir = &plan.manifest.node.state_dir;
-    let mut hosted = Vec::new();
+    let mut launched = Launched { hosted: Vec::new(), leases: Vec::new() };
     for server in &plan.manifest.servers {
         if matches!(server.kind, Kind::Url(_)) {
             continue;
         }
         let driver = drivers.get(server.isolation)?;
-        let view = prepare(server, state_dir).await?;
+        let (view, lease) = prepare(server, state_dir).await?;
+        launched.leases.extend(lease);
         if verbose {
             for line in &view.explanation {
                 out::note(&format!("{}: {line}", server.name));
             }
         }
-        hosted.push(Arc::new(Hosted::new(server.name.as_str(), server.limits.clone(), driver, view, HostEnv::from_process())));
+        let host = HostEnv::from_process();
+        let hosted = Hosted::new(server.name.as_str(), server.limits.clone(), driver, view, host);
+        launched.hosted.push(Arc::new(hosted));
     }
-    Ok(hosted)
+    Ok(launched)
 }
 
 /// Decides what one server starts as; installs its package when it is not there yet.
-pub(crate) async fn prepare(server: &Server, state_dir: &Path) -> Result<View, Failure> {
+async fn prepare(server: &Server, state_dir: &Path) -> Result<(View, Option<Lease>), Failure> {
     let failed = |error: String| Failure::Failed(format!("server {}: {error}", server.name));
     let host = HostEnv::from_process();
+    let mut installed = None;
     let (mut request, env) = match &server.kind {
         Kind::Command(command) => {
-            let package = sessile_packages::recognise(&command.command).map_err(|error| failed(error.to_string()))?;
+            let package = sessile_packages::recognise(&command.command, command.cwd.as_deref())
+                .map_err(|error| failed(error.to_string()))?;
             let mut request = ViewRequest {
                 command: command.command.clone(),
                 cwd: command.cwd.clone(),
@@ -45,14 +56,15 @@ pub(crate) async fn prepare(server: &Server, state_dir: &Path) -> Result<View, F
                 ..ViewRequest::default()
             };
             if let Some(package) = package.filter(|_| server.isolation == Isolation::Process) {
-                install(&package, &mut request, state_dir, &host).await.map_err(failed)?;
+                installed = Some(install(&package, &mut request, state_dir, &host).await.map_err(failed)?);
             }
             (request, &command.env)
         }
         Kind::Package(program) => {
-            let package = PackageRequest::of_manifest(&program.package, &program.args);
+            let package = sessile_packages::parse(&program.package.to_string(), &program.args)
+                .map_err(|error| failed(error.to_string()))?;
             let mut request = ViewRequest { host: host.clone(), ..ViewRequest::default() };
-            install(&package, &mut request, state_dir, &host).await.map_err(failed)?;
+            installed = Some(install(&package, &mut request, state_dir, &host).await.map_err(failed)?);
             (request, &program.env)
         }
         Kind::Url(_) => return Err(failed("a remote server is not started here".to_owned())),
@@ -64,11 +76,12 @@ pub(crate) async fn prepare(server: &Server, state_dir: &Path) -> Result<View, F
     }
     request.conceal.push(state_dir.to_owned());
     let mut view = view::resolve(&request).map_err(|error| failed(error.to_string()))?;
-    for (name, value) in env.iter() {
+    let packaged = installed.iter().flat_map(|installed| &installed.env).map(|(name, value)| (&**name, &**value));
+    for (name, value) in packaged.chain(env.iter()) {
         view.env.retain(|(known, _)| known != name);
         view.env.push((name.to_owned(), value.to_owned()));
     }
-    Ok(view)
+    Ok((view, installed.map(|installed| installed.lease)))
 }
 
 async fn install(
@@ -76,14 +89,14 @@ async fn install(
     request: &mut ViewRequest,
     state_dir: &Path,
     host: &HostEnv,
-) -> Result<(), String> {
+) -> Result<Installed, String> {
     let driver = super::drivers::process_driver().map_err(|error| error.to_string())?;
-    let store = Store::new(state_dir);
+    let store = Store::new(state_dir, host.clone());
     let installed = store
-        .ensure(package, &*driver, host, &|line: &str| out::note(line))
+        .ensure(package, &*driver, &|event: &Event<'_>| out::note(&event.to_string()))
         .await
         .map_err(|error| error.to_string())?;
-    request.command = installed.command;
-    request.also = installed.files;
-    Ok(())
+    request.command.clone_from(&installed.command);
+    request.also.clone_from(&installed.files);
+    Ok(installed)
 }

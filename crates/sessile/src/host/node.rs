@@ -39,8 +39,9 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
 
     let drivers = Drivers::of(&plan.manifest, plan.allow_unsandboxed)?;
     drivers.report_shortfalls();
-    let hosted = tokio::select! {
-        hosted = launch::all(&plan, &drivers, verbose) => hosted?,
+    // The leases are held until the node ends.
+    let launch::Launched { hosted, leases: _leases } = tokio::select! {
+        launched = launch::all(&plan, &drivers, verbose) => launched?,
         () = stops.next() => return Ok(ExitCode::from(130)),
     };
     let telemetry = Telemetry::new();

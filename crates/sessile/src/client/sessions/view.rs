@@ -1,0 +1,65 @@
+//! Sessions as the admin API describes them.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A session, and the JSON that it was read from.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    pub(super) view: View,
+    pub(super) raw: Value,
+}
+
+/// What is shown of a session. Everything but the name may be missing: a node may be older or newer.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct View {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) server: String,
+    #[serde(default)]
+    pub(super) principal: String,
+    #[serde(default)]
+    pub(super) state: String,
+    /// Milliseconds.
+    pub(super) age_ms: Option<u64>,
+    #[serde(default)]
+    pub(super) in_flight: u64,
+    #[serde(default)]
+    pub(super) calls: u64,
+    pub(super) protocol: Option<String>,
+    /// Bytes.
+    pub(super) memory: Option<u64>,
+    /// Milliseconds.
+    pub(super) cpu_ms: Option<u64>,
+    pub(super) end: Option<End>,
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct End {
+    #[serde(default)]
+    pub(super) reason: Value,
+    #[serde(default)]
+    pub(super) exit: Value,
+    #[serde(default)]
+    pub(super) stderr_tail: String,
+    pub(super) hint: Option<String>,
+    /// Milliseconds.
+    pub(super) cpu_ms: Option<u64>,
+    /// Bytes.
+    pub(super) memory_peak: Option<u64>,
+    /// Milliseconds.
+    pub(super) lived_ms: Option<u64>,
+    /// Seconds since 1970.
+    pub(super) ended_at: Option<u64>,
+}
+
+impl Session {
+    pub(super) fn read(raw: Value) -> Result<Self, serde_json::Error> {
+        Ok(Self { view: View::deserialize(&raw)?, raw })
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.view.end.is_none()
+    }
+}

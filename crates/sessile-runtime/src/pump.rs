@@ -21,6 +21,10 @@ use tokio::task::JoinHandle;
 
 /// Lines in a row that are not JSON-RPC before the server is given up.
 const GARBAGE_LINES: u32 = 32;
+/// Such lines of one session that are logged; all are counted.
+const STRAY_LINES: u32 = 100;
+/// Bytes of such a line that are logged.
+const STRAY_BYTES: usize = 1024;
 /// Messages a server may send as one JSON array (2025-03-26).
 const MAX_BATCH: usize = 1_000;
 /// Bytes read from stdout at a time.
@@ -47,6 +51,8 @@ struct Pump {
     stdout: pipe::Receiver,
     lines: Lines,
     garbage: u32,
+    /// Lines on stdout that were no messages, in the whole session.
+    stray: u32,
     /// When the server closed its stdout.
     closed: Option<Instant>,
     lifetime_over: bool,
@@ -67,7 +73,7 @@ pub(crate) async fn run(session: Arc<Session>, sandbox: Sandbox, outputs: Output
     ));
     let lines = Lines::new(session.limits.message);
     let mut pump =
-        Pump { session, stdout: outputs.stdout, lines, garbage: 0, closed: None, lifetime_over: false };
+        Pump { session, stdout: outputs.stdout, lines, garbage: 0, stray: 0, closed: None, lifetime_over: false };
     let (reason, ended) = pump.live(&sandbox).await;
     pump.finish(reason, ended, sandbox, stderr).await
 }
@@ -192,14 +198,29 @@ impl Pump {
             }
             Err(error) => {
                 self.garbage += 1;
-                let shown = String::from_utf8_lossy(line.get(..200).unwrap_or(&line)).into_owned();
-                self.dropped(DropCause::NotJsonRpc, &format!("{error}: {shown:?}"));
+                self.log_stray(&line);
+                self.dropped(DropCause::NotJsonRpc, &error.to_string());
                 if self.garbage >= GARBAGE_LINES {
                     return Err(GivenUp);
                 }
             }
         }
         Ok(())
+    }
+
+    /// What is no message is most often meant for a person: a print statement, a banner, a stack trace.
+    fn log_stray(&mut self, line: &[u8]) {
+        self.stray += 1;
+        if self.stray > STRAY_LINES {
+            return;
+        }
+        let text = String::from_utf8_lossy(line.get(..STRAY_BYTES).unwrap_or(line));
+        self.session.telemetry.emit(&Told::ServerOutput {
+            server: &self.session.server,
+            session: self.session.name.as_str(),
+            stream: "stdout",
+            line: &stderr::clean(&text),
+        });
     }
 
     fn deliver(&self, message: Message) {

@@ -84,7 +84,7 @@ fn cause_of(why: Why) -> DropCause {
         Why::ClientLeft | Why::Timeout | Why::SessionEnded => DropCause::ClientGone,
         Why::Evicted => DropCause::RingFull,
         Why::TooMany | Why::DuplicateId => DropCause::Refused,
-        Why::ServerGone | Why::SessionEnded => DropCause::ServerGone,
+        Why::ServerGone => DropCause::ServerGone,
     }
 }
 

@@ -91,15 +91,18 @@ pub(crate) async fn read(pipe: pipe::Receiver, tail: Arc<Tail>, source: Source) 
     source.report_shed(shed);
 }
 
+/// What a server writes must not steer the operator's terminal.
+pub(crate) fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
 impl Source {
     fn log(&self, line: &Line) {
         let (text, note) = match line {
             Line::Whole(text) => (String::from_utf8_lossy(text), ""),
             Line::TooLong { head, .. } => (String::from_utf8_lossy(head), " … (line cut)"),
         };
-        // What a server writes must not steer the operator's terminal.
-        let clean: String =
-            text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+        let clean = clean(&text);
         self.telemetry.emit(&Event::ServerOutput {
             server: &self.server,
             session: &self.session,

@@ -51,7 +51,8 @@ fn start_log(cli: &Cli) -> Result<LogGuard, Failure> {
     let filter = match (&cli.log, cli.verbose, quiet) {
         (Some(filter), _, _) => filter.as_str(),
         (None, 0, true) => "warn,sessile=info",
-        (None, 0, false) => "warn",
+        // The SDK reports as errors what the command itself explains better.
+        (None, 0, false) => "warn,rmcp=off",
         (None, 1, _) => "info",
         (None, 2.., _) => "info,sessile=debug,sessile::request=debug,sessile::runtime=debug",
     };

@@ -8,6 +8,8 @@ use sessile_manifest::{Isolation, Kind, Server, Workspace};
 use sessile_packages::{Event, Installed, Lease, PackageRequest, Store};
 use sessile_runtime::Hosted;
 use sessile_sandbox::view::{self, HostEnv, View, ViewRequest};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,7 +28,7 @@ pub(crate) async fn all(plan: &Plan, drivers: &Drivers, verbose: bool) -> Result
             continue;
         }
         let driver = drivers.get(server.isolation)?;
-        let (view, lease) = prepare(server, state_dir).await?;
+        let (view, lease) = prepare(server, state_dir, verbose).await?;
         launched.leases.extend(lease);
         if verbose {
             for line in &view.explanation {
@@ -41,7 +43,7 @@ pub(crate) async fn all(plan: &Plan, drivers: &Drivers, verbose: bool) -> Result
 }
 
 /// Decides what one server starts as; installs its package when it is not there yet.
-async fn prepare(server: &Server, state_dir: &Path) -> Result<(View, Option<Lease>), Failure> {
+async fn prepare(server: &Server, state_dir: &Path, verbose: bool) -> Result<(View, Option<Lease>), Failure> {
     let failed = |error: String| Failure::Failed(format!("server {}: {error}", server.name));
     let host = HostEnv::from_process();
     let mut installed = None;
@@ -56,7 +58,7 @@ async fn prepare(server: &Server, state_dir: &Path) -> Result<(View, Option<Leas
                 ..ViewRequest::default()
             };
             if let Some(package) = package.filter(|_| server.isolation == Isolation::Process) {
-                installed = Some(install(&package, &mut request, state_dir, &host).await.map_err(failed)?);
+                installed = Some(install(&package, &mut request, state_dir, &host, verbose).await.map_err(failed)?);
             }
             (request, &command.env)
         }
@@ -64,7 +66,7 @@ async fn prepare(server: &Server, state_dir: &Path) -> Result<(View, Option<Leas
             let package = sessile_packages::parse(&program.package.to_string(), &program.args)
                 .map_err(|error| failed(error.to_string()))?;
             let mut request = ViewRequest { host: host.clone(), ..ViewRequest::default() };
-            installed = Some(install(&package, &mut request, state_dir, &host).await.map_err(failed)?);
+            installed = Some(install(&package, &mut request, state_dir, &host, verbose).await.map_err(failed)?);
             (request, &program.env)
         }
         Kind::Url(_) => return Err(failed("a remote server is not started here".to_owned())),
@@ -74,7 +76,9 @@ async fn prepare(server: &Server, state_dir: &Path) -> Result<(View, Option<Leas
     if let Workspace::Host(directory) = &server.files.workspace {
         request.workspace = Some(directory.clone());
     }
-    request.conceal.push(state_dir.to_owned());
+    if has_state_dir(state_dir) {
+        request.conceal.push(state_dir.to_owned());
+    }
     let mut view = view::resolve(&request).map_err(|error| failed(error.to_string()))?;
     let packaged = installed.iter().flat_map(|installed| &installed.env).map(|(name, value)| (&**name, &**value));
     for (name, value) in packaged.chain(env.iter()) {
@@ -84,19 +88,33 @@ async fn prepare(server: &Server, state_dir: &Path) -> Result<(View, Option<Leas
     Ok((view, installed.map(|installed| installed.lease)))
 }
 
+/// Whether there is a state directory to hide. It is made if need be: one that came into being later would lie open
+/// in sandboxes that see the directory around it. Where it cannot be made, none will be.
+fn has_state_dir(directory: &Path) -> bool {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).is_ok() || directory.is_dir()
+}
+
 async fn install(
     package: &PackageRequest,
     request: &mut ViewRequest,
     state_dir: &Path,
     host: &HostEnv,
+    verbose: bool,
 ) -> Result<Installed, String> {
     let driver = super::drivers::process_driver().map_err(|error| error.to_string())?;
     let store = Store::new(state_dir, host.clone());
     let installed = store
-        .ensure(package, &*driver, &|event: &Event<'_>| out::note(&event.to_string()))
+        .ensure(package, &*driver, &|event: &Event<'_>| report(event, verbose))
         .await
         .map_err(|error| error.to_string())?;
     request.command.clone_from(&installed.command);
     request.also.clone_from(&installed.files);
     Ok(installed)
+}
+
+/// Steps are for everybody; what npm and pip write is for those who asked.
+fn report(event: &Event<'_>, verbose: bool) {
+    if verbose || !matches!(event, Event::Output { .. }) {
+        out::note(&event.to_string());
+    }
 }

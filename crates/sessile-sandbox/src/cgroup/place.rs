@@ -14,6 +14,11 @@ const SHARED: &str = "sessile";
 /// Where a runtime moves to when a cgroup was delegated to it.
 const RUNTIME: &str = "sessile-runtime";
 
+/// How much all sandboxes of a node together weigh against one process outside when processors are short. With the
+/// kernel's own 1, a hundred busy servers share what a single shell gets, and calls wait for a second; without a bound
+/// they would leave the runtime nothing.
+const WEIGHT: u32 = 8;
+
 /// One directory of this node.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -73,7 +78,13 @@ impl Places {
 fn claim(hierarchy: &Hierarchy, node: &str) -> Result<Option<Place>, CgroupError> {
     match &hierarchy.kind {
         Kind::V1(controllers) => {
-            let path = make(&hierarchy.own.join(SHARED).join(node))?;
+            let shared = hierarchy.own.join(SHARED);
+            let path = make(&shared.join(node))?;
+            if controllers.contains(&Controller::Cpu) {
+                for directory in [&shared, &path] {
+                    write(directory, "cpu.shares", &(1024 * WEIGHT).to_string())?;
+                }
+            }
             Ok(Some(Place { path, kind: PlaceKind::V1(controllers.clone()) }))
         }
         Kind::V2 => claim_v2(hierarchy, node),
@@ -106,6 +117,11 @@ fn claim_v2(hierarchy: &Hierarchy, node: &str) -> Result<Option<Place>, CgroupEr
     for directory in [&base, &shared, &path] {
         for name in &wanted {
             write(directory, "cgroup.subtree_control", &format!("+{name}"))?;
+        }
+    }
+    if wanted.contains(&"cpu") {
+        for directory in [&shared, &path] {
+            write(directory, "cpu.weight", &(100 * WEIGHT).to_string())?;
         }
     }
     let controllers = wanted.into_iter().map(str::to_owned).collect();

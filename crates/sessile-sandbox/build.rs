@@ -26,11 +26,10 @@ const MISLEADING: [&str; 12] = [
 fn main() {
     let here = PathBuf::from(required("CARGO_MANIFEST_DIR"));
     let workspace = here.ancestors().nth(2).unwrap_or_else(|| stop("this crate is not in its workspace"));
+    // Relative to this crate, so that the answer is the same wherever the workspace is seen from.
     for source in ["sessile-init", "sessile-link"] {
-        let source = workspace.join("crates").join(source);
-        for part in ["src", "Cargo.toml"] {
-            println!("cargo::rerun-if-changed={}", source.join(part).display());
-        }
+        println!("cargo::rerun-if-changed=../{source}/src");
+        println!("cargo::rerun-if-changed=../{source}/Cargo.toml");
     }
     println!("cargo::rerun-if-changed=build.rs");
     let program = build(workspace);

@@ -35,6 +35,8 @@ impl<M: DeserializeOwned> Link<M> {
         // SAFETY: the driver puts the link's socket at 3 and nothing in this process has touched it yet, so it is open
         // and owned by nobody else.
         let socket = unsafe { OwnedFd::from_raw_fd(LINK_FD) };
+        // It arrived without, or it would not have arrived; the server must never get it.
+        let _ = rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC);
         Self { socket: UnixStream::from(socket), inbox: Inbox::default() }
     }
 

@@ -29,18 +29,25 @@ pub(crate) fn drain(descriptor: &OwnedFd) {
     while rustix::io::read(descriptor, &mut records).is_ok_and(|count| count == records.len()) {}
 }
 
+/// The kernel's signals are numbered from 1 to this.
+const LAST_SIGNAL: libc::c_int = 64;
+
 /// Default actions and an empty mask, as a program expects them. For a child about to run a program; makes only
 /// system calls.
 pub(crate) fn reset() -> Result<(), Errno> {
-    // SAFETY: `SIG_DFL` installs no code; numbers that are no signal or cannot be changed are refused by the kernel,
-    // which is fine; the set is written by `sigemptyset` before it is read.
+    // The kernel's `sigaction`, all zero: the default action. Not the C library's call, which keeps two signals to itself and would
+    // leave them as the runtime's parent had them.
+    let default = [0_u64; 4];
+    let old = std::ptr::null_mut::<libc::c_void>();
+    let none = 0_u64;
+    let size = size_of::<u64>();
+    // SAFETY: the default action installs no code; signals that cannot be changed are refused, which is fine. Action and
+    // mask are at least as large as the kernel reads, and are only read.
     unsafe {
-        for signal in 1..=libc::SIGRTMAX() {
-            libc::signal(signal, libc::SIG_DFL);
+        for signal in 1..=LAST_SIGNAL {
+            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), old, size);
         }
-        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-        libc::sigemptyset(set.as_mut_ptr());
-        if libc::sigprocmask(libc::SIG_SETMASK, set.as_ptr(), std::ptr::null_mut()) != 0 {
+        if libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const none, old, size) != 0 {
             return Err(Errno::INVAL);
         }
     }

@@ -105,6 +105,10 @@ impl Sandbox {
     pub async fn stop(&self, grace: Duration) -> Ended {
         let patience = EOF_PATIENCE.min(grace / 2);
         self.close_stdin();
+        if grace.is_zero() {
+            self.kill();
+            return self.ended().await;
+        }
         if let Ok(ended) = timeout(patience, self.ended()).await {
             return ended;
         }

@@ -1,6 +1,7 @@
 //! Host user ids for sandboxes: each gets two that nobody else has, so that not even the host confuses two sessions.
 
 use sessile_link::HostUsers;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The first id of the range. systemd's table of user ids lists everything from here to [`END`] as unused by anybody.
@@ -12,11 +13,14 @@ const END: u32 = 0x7ffe_0000;
 /// Ids that each sandbox takes: one for the server, one for its init.
 const EACH: u32 = 2;
 
+/// The next pair to hand out, for all drivers of this process; unset until the first begins.
+static NEXT: OnceLock<AtomicU32> = OnceLock::new();
+
 /// Hands out host users.
 #[derive(Debug)]
 pub(crate) struct Users {
     /// `None` without the privilege to become anybody else.
-    next: Option<AtomicU32>,
+    next: Option<&'static AtomicU32>,
 }
 
 impl Users {
@@ -26,12 +30,12 @@ impl Users {
         let privileged = rustix::process::geteuid().is_root();
         let mixed = (u64::from(node_pid) << 32 | node_started & 0xffff_ffff).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let start = u32::try_from(mixed >> 40).unwrap_or(0); // 24 bits
-        Self { next: privileged.then(|| AtomicU32::new(start)) }
+        Self { next: privileged.then(|| NEXT.get_or_init(|| AtomicU32::new(start))) }
     }
 
     /// Two ids for one sandbox. They come round again only after a hundred million sandboxes.
     pub(crate) fn next(&self) -> HostUsers {
-        let Some(next) = &self.next else {
+        let Some(next) = self.next else {
             return HostUsers::Rootless;
         };
         let pairs = (END - BASE) / EACH;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The cgroup directories that this process's driver made and that are still there, sandboxes' and node's.
-pub fn cgroups_of(pid: u32) -> Vec<PathBuf> {
+pub(crate) fn cgroups_of(pid: u32) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let points = mountinfo.lines().filter(|line| line.contains(" - cgroup"));
@@ -33,7 +33,7 @@ fn search(directory: &Path, prefix: &str, levels: u32, found: &mut Vec<PathBuf>)
 }
 
 /// The sandboxes' cgroups only.
-pub fn sandbox_cgroups_of(pid: u32) -> Vec<PathBuf> {
+pub(crate) fn sandbox_cgroups_of(pid: u32) -> Vec<PathBuf> {
     let parent = format!("{pid}-");
     let is_node = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&parent));
     cgroups_of(pid).into_iter().filter(|path| !is_node(path)).collect()
@@ -41,7 +41,7 @@ pub fn sandbox_cgroups_of(pid: u32) -> Vec<PathBuf> {
 
 /// The processes whose parent PID namespace is another one than this process's, by what `/proc` shows: in a PID namespace two
 /// levels deep as seen from here.
-pub fn sandboxed_processes_of(pid: u32) -> Vec<u32> {
+pub(crate) fn sandboxed_processes_of(pid: u32) -> Vec<u32> {
     let mut inits: Vec<u32> = children(pid).into_iter().filter(|child| is_in_other_namespace(*child)).collect();
     let mut next = 0;
     while let Some(&parent) = inits.get(next) {
@@ -52,7 +52,7 @@ pub fn sandboxed_processes_of(pid: u32) -> Vec<u32> {
 }
 
 /// All processes that carry `marker` in their command line, whoever their parent is.
-pub fn processes_with(marker: &str) -> Vec<u32> {
+pub(crate) fn processes_with(marker: &str) -> Vec<u32> {
     let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|e| e.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

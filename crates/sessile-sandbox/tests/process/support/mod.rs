@@ -1,6 +1,4 @@
 //! What the tests share: a specification that shows the system, and a way to run a script to its end.
-#![allow(dead_code, unreachable_pub)] // each test file uses its own part
-
 use sessile_sandbox::{Driver, Ended, FileView, Limits, Network, Pipes, Sandbox, SandboxId, SandboxSpec};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -9,15 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-pub mod leaks;
+pub(crate) mod leaks;
 
 /// The driver under test, in a tokio runtime.
-pub fn driver() -> impl Driver {
+pub(crate) fn driver() -> impl Driver {
     sessile_sandbox::process_driver(sessile_sandbox::ProcessConfig::default()).expect("this host can isolate processes")
 }
 
 /// The system directories, as links or directories like on the host, and private places.
-pub fn system() -> Vec<FileView> {
+pub(crate) fn system() -> Vec<FileView> {
     let mut files = vec![];
     for name in ["/usr", "/bin", "/sbin", "/lib", "/lib64"] {
         let path = Path::new(name);
@@ -34,7 +32,7 @@ pub fn system() -> Vec<FileView> {
 }
 
 /// A specification for `command`.
-pub fn spec(command: &[&str]) -> SandboxSpec {
+pub(crate) fn spec(command: &[&str]) -> SandboxSpec {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     SandboxSpec {
@@ -52,20 +50,20 @@ pub fn spec(command: &[&str]) -> SandboxSpec {
 }
 
 /// A specification for a shell script.
-pub fn script(text: &str) -> SandboxSpec {
+pub(crate) fn script(text: &str) -> SandboxSpec {
     spec(&["/bin/sh", "-c", text])
 }
 
 /// All that a finished server said.
 #[derive(Debug)]
-pub struct Said {
-    pub stdout: String,
-    pub stderr: String,
-    pub ended: Ended,
+pub(crate) struct Said {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) ended: Ended,
 }
 
 /// Runs `spec` to its end, with empty standard input.
-pub async fn run(driver: &impl Driver, spec: SandboxSpec) -> Said {
+pub(crate) async fn run(driver: &impl Driver, spec: SandboxSpec) -> Said {
     let mut sandbox = driver.start(spec).await.unwrap_or_else(|error| panic!("{error}"));
     let Pipes { stdin, stdout, stderr } = sandbox.take_pipes().unwrap();
     drop(stdin);
@@ -77,7 +75,7 @@ pub async fn run(driver: &impl Driver, spec: SandboxSpec) -> Said {
 }
 
 /// Reads a pipe to its end.
-pub fn read_all(pipe: OwnedFd) -> String {
+pub(crate) fn read_all(pipe: OwnedFd) -> String {
     let mut pipe = blocking(pipe);
     let mut bytes = Vec::new();
     pipe.read_to_end(&mut bytes).unwrap();
@@ -85,13 +83,13 @@ pub fn read_all(pipe: OwnedFd) -> String {
 }
 
 /// A pipe's end that waits.
-pub fn blocking(pipe: OwnedFd) -> File {
+pub(crate) fn blocking(pipe: OwnedFd) -> File {
     rustix::fs::fcntl_setfl(&pipe, rustix::fs::OFlags::empty()).unwrap();
     File::from(pipe)
 }
 
 /// One line from a pipe.
-pub fn read_line(pipe: &mut File) -> String {
+pub(crate) fn read_line(pipe: &mut File) -> String {
     let mut line = Vec::new();
     let mut byte = [0];
     loop {
@@ -107,12 +105,12 @@ pub fn read_line(pipe: &mut File) -> String {
 }
 
 /// Writes a line to a pipe.
-pub fn write_line(pipe: &mut File, line: &str) {
+pub(crate) fn write_line(pipe: &mut File, line: &str) {
     pipe.write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
 /// Waits until `done`, for `patience` at most. The condition is the synchronisation; the pause only saves the processor.
-pub fn eventually(patience: Duration, mut done: impl FnMut() -> bool) -> bool {
+pub(crate) fn eventually(patience: Duration, mut done: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + patience;
     while Instant::now() < deadline {
         if done() {
@@ -124,17 +122,17 @@ pub fn eventually(patience: Duration, mut done: impl FnMut() -> bool) -> bool {
 }
 
 /// A fresh directory of the host that any user may enter.
-pub fn host_directory() -> tempfile::TempDir {
+pub(crate) fn host_directory() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("sessile-test-").tempdir().unwrap()
 }
 
 /// The directory's path without symbolic links.
-pub fn real(directory: &tempfile::TempDir) -> PathBuf {
+pub(crate) fn real(directory: &tempfile::TempDir) -> PathBuf {
     directory.path().canonicalize().unwrap()
 }
 
 /// A sandbox that says `ready` and waits.
-pub async fn waiting(driver: &impl Driver, before: &str) -> (Sandbox, Pipes) {
+pub(crate) async fn waiting(driver: &impl Driver, before: &str) -> (Sandbox, Pipes) {
     let text = format!("{before}\necho ready; while :; do sleep 1000; done");
     let mut sandbox = driver.start(script(&text)).await.unwrap_or_else(|error| panic!("{error}"));
     let pipes = sandbox.take_pipes().unwrap();
@@ -142,4 +140,27 @@ pub async fn waiting(driver: &impl Driver, before: &str) -> (Sandbox, Pipes) {
     let line = tokio::task::spawn_blocking(move || read_line(&mut stdout)).await.unwrap();
     assert_eq!(line, "ready");
     (sandbox, pipes)
+}
+
+/// Whether the tests run as root; if not, as `rootless` runs them.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Runs one ignored test in a process of its own, to its end, which must be good.
+pub(crate) fn alone(test: &str, env: &[(&str, &str)]) {
+    let output = alone_in_background(test, env).wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Starts one ignored test in a process of its own.
+pub(crate) fn alone_in_background(test: &str, env: &[(&str, &str)]) -> std::process::Child {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--ignored", "--nocapture"]).envs(env.iter().copied());
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
 }

@@ -1,10 +1,8 @@
 //! A server's pipes carry what is said, both ways, and nothing else is needed to talk to it.
 
-mod support;
-
+use crate::support::{self, blocking, driver, read_line, run, script, spec, write_line};
 use sessile_sandbox::{Driver, Exit, Pipes};
 use std::time::Duration;
-use support::{blocking, driver, read_line, run, script, spec, write_line};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_written_comes_back() {

@@ -1,0 +1,16 @@
+//! The process driver, held to its promises on the host that runs the tests: as root when root runs them, and then again as an
+//! ordinary user (`rootless`). One file for each promise.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod crowd;
+mod echo;
+mod ending;
+mod fallbacks;
+mod files;
+mod inside;
+mod limits;
+mod orphans;
+mod refusals;
+mod rootless;
+mod support;
+mod unsandboxed;

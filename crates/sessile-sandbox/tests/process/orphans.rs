@@ -1,0 +1,92 @@
+//! When the runtime is killed, its sandboxes live on for their grace, and then nothing of them is left.
+
+use crate::support::leaks::{cgroups_of, processes_with};
+use crate::support::{alone_in_background, driver, eventually, script};
+use sessile_sandbox::{Driver, unsandboxed_driver};
+use std::io::{BufRead, BufReader};
+use std::time::Duration;
+
+/// How long the holder's sandboxes may outlive it.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Starts some sandboxes, says so, and waits to be killed.
+fn hold(driver: &impl Driver) {
+    let marker = std::env::var("SESSILE_TEST_MARKER").unwrap();
+    let tokio = tokio::runtime::Runtime::new().unwrap();
+    let _held: Vec<_> = (0..3)
+        .map(|_| {
+            let text = format!("sh -c \"trap '' TERM PIPE; while :; do sleep 1000; done\" {marker} & wait");
+            let mut spec = script(&text);
+            spec.orphan_grace = GRACE;
+            if driver.capabilities().driver == "none" {
+                spec.cwd = "/".into();
+            }
+            tokio.block_on(driver.start(spec)).unwrap()
+        })
+        .collect();
+    println!("holding");
+    std::thread::park();
+}
+
+#[test]
+#[ignore = "run by the tests below in a process of its own, to be killed"]
+fn holder() {
+    hold(&driver());
+}
+
+#[test]
+#[ignore = "run by the tests below in a process of its own, to be killed"]
+fn unsandboxed_holder() {
+    hold(&unsandboxed_driver());
+}
+
+/// Kills a holder; gives back its marker and its process id.
+fn kill_a_holder(test: &str) -> (String, u32) {
+    let marker = format!("orphan-{test}-{}", std::process::id());
+    let mut holder = alone_in_background(test, &[("SESSILE_TEST_MARKER", &marker)]);
+    let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.is_ok_and(|line| line.contains("holding"))), "the holder came up");
+    assert!(eventually(Duration::from_secs(2), || processes_with(&marker).len() >= 3));
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    (marker, holder.id())
+}
+
+#[test]
+fn sandboxes_outlive_a_killed_runtime_by_their_grace_and_no_longer() {
+    let (marker, pid) = kill_a_holder("orphans::holder");
+    std::thread::sleep(GRACE / 4); // the promise is about time: well within the grace they must live
+    assert!(processes_with(&marker).len() >= 3, "they were to live on for their grace");
+    let patience = GRACE + Duration::from_secs(2);
+    assert!(eventually(patience, || processes_with(&marker).is_empty()), "{:?}", processes_with(&marker));
+    assert!(eventually(patience, || cgroups_of(pid).is_empty()), "{:?}", cgroups_of(pid));
+}
+
+#[test]
+fn the_keeper_kills_plain_processes_after_their_grace() {
+    let cgroups = unsandboxed_driver().capabilities().of(sessile_sandbox::Feature::Orphans).cloned();
+    if !matches!(cgroups, Some(sessile_sandbox::Strength::Enforced { .. })) {
+        return;
+    }
+    let (marker, pid) = kill_a_holder("orphans::unsandboxed_holder");
+    let patience = GRACE + Duration::from_secs(4);
+    assert!(eventually(patience, || processes_with(&marker).is_empty()), "{:?}", processes_with(&marker));
+    assert!(eventually(patience, || cgroups_of(pid).is_empty()), "{:?}", cgroups_of(pid));
+}
+
+#[test]
+fn the_next_runtime_sweeps_what_a_keeper_could_not() {
+    let (marker, pid) = kill_a_holder("orphans::holder");
+    for keeper in processes_with("sessile-keeper") {
+        let status = std::fs::read_to_string(format!("/proc/{keeper}/stat")).unwrap_or_default();
+        // Orphaned: the holder was its parent. Other tests' keepers still have theirs.
+        if status.rsplit_once(')').is_some_and(|(_, rest)| rest.split_whitespace().nth(1) == Some("1")) {
+            let keeper = rustix::process::Pid::from_raw(i32::try_from(keeper).unwrap()).unwrap();
+            let _ = rustix::process::kill_process(keeper, rustix::process::Signal::KILL);
+        }
+    }
+    assert!(eventually(GRACE * 2, || processes_with(&marker).is_empty()), "init ends without any keeper");
+    let driver = driver();
+    assert!(eventually(Duration::from_secs(2), || cgroups_of(pid).is_empty()), "{:?}", cgroups_of(pid));
+    drop(driver);
+}

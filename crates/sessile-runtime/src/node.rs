@@ -255,7 +255,9 @@ fn bridge_config(limits: &sessile_manifest::Limits, transport: Transport) -> Con
         ring_bytes: usize::try_from(limits.replay_bytes.bytes()).unwrap_or(usize::MAX),
         ring_events: limits.replay_events as usize,
         retry: RETRY,
-        in_flight: limits.in_flight as usize,
+        // The session's places are the limit. The bridge also counts answers that are on their way out, whose places
+        // are free already.
+        in_flight: (limits.in_flight as usize).saturating_mul(2),
         server_requests: SERVER_REQUESTS,
         transport,
         connections: limits.get_streams as usize,

@@ -359,9 +359,13 @@ impl Core {
         self.wakers.remove(&connection);
     }
 
+    /// Whether a clock will ring before the pump looks again. The idle clock starts when the last answer is taken,
+    /// which the pump does not see.
     fn deadline_moved_closer(&self, session: &Session) -> bool {
-        match (self.relay.deadline(), self.armed) {
-            (Some(deadline), Some(armed)) => session.instant(deadline) < armed,
+        let deadline = self.relay.deadline().map(|deadline| session.instant(deadline));
+        let next = [deadline, session.idle_until(self)].into_iter().flatten().min();
+        match (next, self.armed) {
+            (Some(next), Some(armed)) => next < armed,
             (Some(_), None) => true,
             (None, _) => false,
         }

@@ -34,12 +34,12 @@ pub(crate) struct Call<'a> {
 /// A failure, with the id of the request it answers where that was read.
 pub(crate) struct Failure {
     pub(crate) id: Option<RequestId>,
-    pub(crate) wrong: Wrong,
+    pub(crate) wrong: Box<Wrong>,
 }
 
 impl<W: Into<Wrong>> From<W> for Failure {
     fn from(wrong: W) -> Self {
-        Self { id: None, wrong: wrong.into() }
+        Self { id: None, wrong: Box::new(wrong.into()) }
     }
 }
 
@@ -65,7 +65,7 @@ impl Call<'_> {
         } else {
             self.relay(&headers, messages, batch).await
         };
-        reply.map_err(|wrong| Failure { id, wrong })
+        reply.map_err(|wrong| Failure { id, wrong: Box::new(wrong) })
     }
 
     /// `GET`: a stream for what the server says outside of calls, or the rest of a broken one.
@@ -183,7 +183,7 @@ pub(crate) fn events(exchange: Exchange, first: BytesMut) -> Reply {
 /// Reads a body as messages, and whether they came as a batch; a failure carries the id it could read.
 pub(crate) fn read_messages(body: Bytes) -> Result<(Vec<Message>, bool), Failure> {
     let payload = Payload::parse(body, MAX_BATCH)
-        .map_err(|error| Failure { id: error.id().cloned(), wrong: error.into() })?;
+        .map_err(|error| Failure { id: error.id().cloned(), wrong: Box::new(error.into()) })?;
     let batch = matches!(payload, Payload::Batch(_));
     Ok((payload.into_messages(), batch))
 }

@@ -79,7 +79,7 @@ impl Public {
             }
             Err(Failure { id, wrong }) => {
                 self.telemetry.emit(&Event::Refused { cause: wrong.cause() });
-                let not_the_origin = !matches!(wrong, Wrong::Host(_) | Wrong::Origin(_));
+                let not_the_origin = !matches!(*wrong, Wrong::Host(_) | Wrong::Origin(_));
                 let mut reply = wrong.into_reply(id.as_ref());
                 if let (true, Some(origin)) = (not_the_origin, origin) {
                     allow_origin(reply.headers_mut(), origin);

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 /// Validates, reports, and fails when something is wrong.
 pub(crate) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     if args.schema {
-        out::line(&pretty(&sessile_manifest::schema()));
+        out::line(&pretty(sessile_manifest::schema()));
         return Ok(ExitCode::SUCCESS);
     }
     let file = args.config.clone().or_else(plan::found);

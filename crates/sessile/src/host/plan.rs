@@ -10,8 +10,6 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) manifest: Manifest,
-    /// Directory that relative paths in commands start from.
-    pub(crate) base: Option<PathBuf>,
     /// `run`: one server, at `/mcp`.
     pub(crate) single: bool,
     pub(crate) allow_unsandboxed: bool,
@@ -45,7 +43,6 @@ pub(crate) fn of_run(args: RunArgs) -> Result<Plan, Failure> {
     overrule(&mut manifest, &args.node)?;
     Ok(Plan {
         manifest,
-        base: Some(here),
         single: true,
         allow_unsandboxed: args.node.allow_unsandboxed,
         warnings: Vec::new(),
@@ -69,7 +66,7 @@ pub(crate) fn of_serve(args: ServeArgs) -> Result<Plan, Failure> {
     }
     overrule(&mut manifest, &args.node)?;
     let warnings = manifest.warnings.iter().map(ToString::to_string).collect();
-    Ok(Plan { manifest, base: None, single: false, allow_unsandboxed: args.node.allow_unsandboxed, warnings })
+    Ok(Plan { manifest, single: false, allow_unsandboxed: args.node.allow_unsandboxed, warnings })
 }
 
 /// Reads a manifest; every mistake in it is in the message.

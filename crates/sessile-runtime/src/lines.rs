@@ -33,10 +33,11 @@ pub(crate) struct Lines {
     oversized: Option<Oversized>,
 }
 
-#[derive(Debug)]
+/// What is kept of a line that is too long.
+#[derive(Debug, Default)]
 struct Oversized {
     size: usize,
-    head: Bytes,
+    head: BytesMut,
     tail: BytesMut,
 }
 
@@ -70,7 +71,7 @@ impl Lines {
                 return Ok(Some(oversized.finish()));
             }
             if line.len() > self.limit {
-                let mut oversized = Oversized::new(&line);
+                let mut oversized = Oversized::default();
                 oversized.add(&line);
                 return Ok(Some(oversized.finish()));
             }
@@ -104,7 +105,7 @@ impl Lines {
                 return Err(Endless);
             }
         } else if self.buffer.len() > self.limit {
-            let mut oversized = Oversized::new(&self.buffer);
+            let mut oversized = Oversized::default();
             oversized.add(&self.buffer);
             self.oversized = Some(oversized);
             self.buffer = BytesMut::new();
@@ -115,13 +116,10 @@ impl Lines {
 }
 
 impl Oversized {
-    fn new(start: &[u8]) -> Self {
-        let head = Bytes::copy_from_slice(start.get(..PEEK).unwrap_or(start));
-        Self { size: 0, head, tail: BytesMut::new() }
-    }
-
     fn add(&mut self, part: &[u8]) {
         self.size += part.len();
+        let first = part.get(..PEEK.saturating_sub(self.head.len())).unwrap_or(part);
+        self.head.extend_from_slice(first);
         let last = part.get(part.len().saturating_sub(PEEK)..).unwrap_or_default();
         self.tail.extend_from_slice(last);
         let surplus = self.tail.len().saturating_sub(PEEK);
@@ -129,7 +127,7 @@ impl Oversized {
     }
 
     fn finish(self) -> Line {
-        Line::TooLong { size: self.size, head: self.head, tail: self.tail.freeze() }
+        Line::TooLong { size: self.size, head: self.head.freeze(), tail: self.tail.freeze() }
     }
 }
 

@@ -33,6 +33,10 @@ const READ_CHUNK: usize = 16 * 1024;
 const STOP_GRACE: Duration = Duration::from_secs(1);
 /// How long a server that closed its stdout gets to end by itself.
 const CLOSED_STDOUT_GRACE: Duration = Duration::from_millis(500);
+/// How long clients get to take what a server said before it ended, and how often the bridge looks for those who
+/// do not read.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+const LAST_WORDS_STEP: Duration = Duration::from_millis(500);
 /// How long the last lines of stderr are waited for.
 const STDERR_GRACE: Duration = Duration::from_millis(200);
 
@@ -87,6 +91,9 @@ impl Pump {
             if let Some(reason) = self.due() {
                 return (reason, None);
             }
+            if self.hand_on().is_err() {
+                return (StopReason::ProtocolViolation, None);
+            }
             let (flush, read, next) = self.look_ahead();
             if clock.deadline().into_std() != next {
                 clock.as_mut().reset(next.into());
@@ -107,7 +114,7 @@ impl Pump {
                     let _ = session.step(|core| core.relay.on(session.now(), Event::Tick));
                 }
                 end = &mut ended => {
-                    while self.closed.is_none() && matches!(self.read(), Ok(true)) {}
+                    self.hear_last_words().await;
                     let reason = match end.exit {
                         Exit::OutOfMemory { .. } => StopReason::OutOfMemory,
                         _ => StopReason::ServerExit,
@@ -161,29 +168,55 @@ impl Pump {
         (core.input.queued() > 0, read, next)
     }
 
-    /// Reads once and hands every whole line on. `Ok(false)` when nothing was there.
+    /// Reads once and hands on what it can. `Ok(false)` when nothing was there.
     fn read(&mut self) -> Result<bool, GivenUp> {
+        let came = self.fill();
+        self.hand_on()?;
+        Ok(came)
+    }
+
+    /// Reads once. `false` when nothing was there.
+    fn fill(&mut self) -> bool {
         let buffer = self.lines.buffer();
         buffer.reserve(READ_CHUNK);
         match self.stdout.try_read_buf(buffer) {
-            Ok(0) => {
-                self.closed = Some(Instant::now());
-                return Ok(false);
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(false),
-            Err(_) => {
-                self.closed = Some(Instant::now());
-                return Ok(false);
-            }
+            Ok(0) => self.closed = Some(Instant::now()),
+            Ok(_) => return true,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => self.closed = Some(Instant::now()),
         }
-        while let Some(line) = self.lines.next_line().map_err(|Endless| GivenUp)? {
+        false
+    }
+
+    /// Hands whole lines on. While a client is behind, the rest waits: a burst must not cost it its stream.
+    fn hand_on(&mut self) -> Result<(), GivenUp> {
+        while !self.is_backlogged()
+            && let Some(line) = self.lines.next_line().map_err(|Endless| GivenUp)?
+        {
             match line {
                 Line::Whole(line) => self.take_line(line)?,
                 Line::TooLong { size, head, tail } => self.take_oversized(size, &head, &tail),
             }
         }
-        Ok(true)
+        Ok(())
+    }
+
+    fn is_backlogged(&self) -> bool {
+        self.session.lock().relay.is_backlogged()
+    }
+
+    /// Hands on what a server that has ended said last. Clients that are behind get a while to catch up.
+    async fn hear_last_words(&mut self) {
+        while self.closed.is_none() && self.fill() {}
+        let end = Instant::now() + LAST_WORDS;
+        while self.hand_on().is_ok() && self.is_backlogged() && Instant::now() < end {
+            let session = &self.session;
+            let caught_up = session.pump.notified();
+            if tokio::time::timeout(LAST_WORDS_STEP, caught_up).await.is_err() {
+                // The bridge cuts those who do not read at all.
+                let _ = session.step(|core| core.relay.on(session.now(), Event::Tick));
+            }
+        }
     }
 
     fn take_line(&mut self, line: Bytes) -> Result<(), GivenUp> {

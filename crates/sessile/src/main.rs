@@ -64,7 +64,8 @@ fn start_log(cli: &Cli) -> Result<LogGuard, Failure> {
 }
 
 fn client_failure(error: client::ClientError) -> Failure {
-    Failure::Failed(error.to_string())
+    let text = error.to_string();
+    if error.is_usage() { Failure::Usage(text) } else { Failure::Failed(text) }
 }
 
 async fn bench(args: sessile_bench::Args) -> Result<ExitCode, Failure> {

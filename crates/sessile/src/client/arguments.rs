@@ -101,7 +101,8 @@ fn value_of(argument: Option<&Argument<'_>>, name: &str, texts: &[&str]) -> Resu
 fn typed(argument: Option<&Argument<'_>>, text: &str) -> Result<Value, String> {
     let Some(argument) = argument else { return Ok(Value::String(text.to_owned())) };
     let choices = argument.choices();
-    if let Some(choice) = choices.iter().find(|choice| choice.as_str().map_or(choice.to_string() == text, |c| c == text))
+    if let Some(choice) =
+        choices.iter().find(|choice| choice.as_str().map_or(choice.to_string() == text, |c| c == text))
     {
         return Ok((*choice).clone());
     }
@@ -152,7 +153,9 @@ fn unknown(
         Some(Value::Bool(false)) => {
             Err(ClientError::Usage(format!("{tool} takes no argument {name}{hint} (--no-check sends it all the same)")))
         }
-        None if !known.is_empty() => Ok(Some(format!("{tool} does not name an argument {name}; sent as a string{hint}"))),
+        None if !known.is_empty() => {
+            Ok(Some(format!("{tool} does not name an argument {name}; sent as a string{hint}")))
+        }
         _ => Ok(None),
     }
 }

@@ -6,8 +6,8 @@ mod options;
 pub(crate) use options::CallArgs;
 
 use crate::client::arguments::{Given, Settled, settle, similar};
-use crate::client::ask::terminal::Terminal;
 use crate::client::ask::Asker;
+use crate::client::ask::terminal::Terminal;
 use crate::client::connect::{Connection, connect};
 use crate::client::content;
 use crate::client::error::ClientError;
@@ -127,6 +127,7 @@ async fn send(
         () = patience.run_out() => Err(ClientError::Silent(patience.limit())),
         _ = tokio::signal::ctrl_c() => Ok(None),
     };
+    patience.give_up();
     let reason = if outcome.is_ok() { "interrupted by the user" } else { "no answer in time" };
     let _ = tokio::time::timeout(CANCEL_TIMEOUT, handle.cancel(Some(reason.to_owned()))).await;
     outcome
@@ -146,7 +147,10 @@ impl CallArgs {
         let hint = similar(&self.tool, tools.iter().map(|tool| tool.name.as_ref()))
             .map_or_else(String::new, |other| format!("; did you mean {}?", one_line(other)));
         let url = &self.target.url;
-        Err(ClientError::Usage(format!("the server has no tool {:?}{hint} (`sessile tools {url}` lists them)", self.tool)))
+        Err(ClientError::Usage(format!(
+            "the server has no tool {:?}{hint} (`sessile tools {url}` lists them)",
+            self.tool
+        )))
     }
 
     fn print(&self, printer: &Printer, result: &Value, mut save: Option<SaveDir>) -> Result<ExitCode, ClientError> {

@@ -146,7 +146,7 @@ fn of_http(url: &Url, error: &reqwest::Error) -> ClientError {
         return ClientError::NothingListens { url };
     }
     let timed_out = error.is_connect() && error.is_timeout();
-    let why = if timed_out { "the host does not answer".to_owned() } else { one_line(&whole_chain(error)) };
+    let why = if timed_out { "the host does not answer".to_owned() } else { one_line(&root_cause(error)) };
     ClientError::Unreachable { url, why }
 }
 
@@ -168,7 +168,7 @@ fn of_status(target: &Target, status: u16, body: &str) -> ClientError {
         401 if target.key.is_none() => ClientError::KeyNeeded { url, why },
         401 | 403 if target.key.is_some() => ClientError::KeyRefused { url, status, why },
         404 => ClientError::NotMcp { url, why: format!("HTTP 404{why}; look at the path, such as /mcp or /NAME/mcp") },
-        _ => ClientError::NotMcp { url, why: format!("HTTP {status}{why}") },
+        _ => ClientError::Http { url, status, why },
     }
 }
 
@@ -176,8 +176,13 @@ fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn 
     std::iter::successors(Some(error), |error: &&'e (dyn Error + 'static)| (*error).source())
 }
 
+/// The innermost cause: what the operating system or the TLS library said.
+pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
+    chain(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
 /// An error with its causes, each said once.
-pub(crate) fn whole_chain(error: &(dyn Error + 'static)) -> String {
+fn whole_chain(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     for cause in chain(error).map(ToString::to_string) {
         if text.is_empty() {

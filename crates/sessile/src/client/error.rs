@@ -51,6 +51,16 @@ pub(crate) enum ClientError {
         /// What came instead.
         why: String,
     },
+    /// An HTTP error that no key and no other path would mend.
+    #[error("{url} answered HTTP {status}{why}")]
+    Http {
+        /// Where it was tried.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// What the server said about it, with a leading `: `, or nothing.
+        why: String,
+    },
     /// The server answered with a JSON-RPC error.
     #[error("the server answered with error {code}: {message}{data}")]
     Rpc {
@@ -76,8 +86,10 @@ pub(crate) enum ClientError {
         admin: String,
     },
     /// No admin listener answers.
-    #[error("no node answers at {admin} ({why}); `sessile run` and `sessile serve` print the address: \
-             pass it with --admin or SESSILE_ADMIN")]
+    #[error(
+        "no node answers at {admin} ({why}); `sessile run` and `sessile serve` print the address: \
+             pass it with --admin or SESSILE_ADMIN"
+    )]
     NoNode {
         /// The admin listener asked.
         admin: String,

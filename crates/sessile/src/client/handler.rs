@@ -45,7 +45,9 @@ impl Handler {
             answer = self.asker.answer(question) => answer,
             () = context.ct.cancelled() => {
                 self.printer.asked();
-                self.printer.note("the server took its question back");
+                if !self.patience.is_over() {
+                    self.printer.note("the server took its question back");
+                }
                 ElicitResult::new(ElicitationAction::Cancel)
             }
         }
@@ -96,7 +98,8 @@ impl ClientHandler for Handler {
         context: RequestContext<RoleClient>,
     ) -> Result<CreateMessageResult, ErrorData> {
         let Some(sampler) = &self.sampler else {
-            self.printer.note("the server asked for sampling; refused (--sample TEXT or --sample-with COMMAND answers)");
+            self.printer
+                .note("the server asked for sampling; refused (--sample TEXT or --sample-with COMMAND answers)");
             return Err(ErrorData::method_not_found::<CreateMessageRequestMethod>());
         };
         self.printer.note(&format!("the server asks for sampling: {}", summary(&request)));

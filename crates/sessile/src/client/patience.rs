@@ -16,6 +16,7 @@ pub(crate) struct Patience {
 struct Heard {
     last: Instant,
     questions: usize,
+    over: bool,
 }
 
 /// While this lives, a question of the server is open.
@@ -24,7 +25,7 @@ pub(crate) struct OpenQuestion(Arc<Patience>);
 
 impl Patience {
     pub(crate) fn new(limit: Duration) -> Arc<Self> {
-        Arc::new(Self { limit, state: Mutex::new(Heard { last: Instant::now(), questions: 0 }) })
+        Arc::new(Self { limit, state: Mutex::new(Heard { last: Instant::now(), questions: 0, over: false }) })
     }
 
     pub(crate) fn limit(&self) -> Duration {
@@ -40,6 +41,16 @@ impl Patience {
     pub(crate) fn question(self: &Arc<Self>) -> OpenQuestion {
         self.with(|heard| heard.questions = heard.questions.saturating_add(1));
         OpenQuestion(Arc::clone(self))
+    }
+
+    /// The call was given up: what the server still says is of no interest.
+    pub(crate) fn give_up(&self) {
+        self.with(|heard| heard.over = true);
+    }
+
+    /// Whether the call was given up.
+    pub(crate) fn is_over(&self) -> bool {
+        self.with(|heard| heard.over)
     }
 
     /// Returns once nothing was heard for the limit.

@@ -37,7 +37,17 @@ impl Printer {
     }
 
     fn on(results: Box<dyn Write + Send>, notes: Box<dyn Write + Send>, live: bool) -> Self {
-        Self { screen: Mutex::new(Screen { results, notes, live, progress: None, drawn: false, asking: false, prompt: None }) }
+        Self {
+            screen: Mutex::new(Screen {
+                results,
+                notes,
+                live,
+                progress: None,
+                drawn: false,
+                asking: false,
+                prompt: None,
+            }),
+        }
     }
 
     /// A result, on stdout. A stdout that was closed (`| head`) is no error.
@@ -59,6 +69,7 @@ impl Printer {
         self.with(|screen| {
             screen.clear();
             let _ = writeln!(screen.notes, "{text}");
+            screen.show_prompt();
             screen.draw();
         });
     }
@@ -123,11 +134,14 @@ impl Screen {
         }
     }
 
-    fn draw(&mut self) {
+    fn show_prompt(&mut self) {
         if let Some(prompt) = &self.prompt {
             let _ = write!(self.notes, "{prompt}");
             let _ = self.notes.flush();
         }
+    }
+
+    fn draw(&mut self) {
         if self.asking || !self.live {
             return;
         }

@@ -13,9 +13,7 @@ pub(crate) fn root(text: &str) -> Result<Root, ClientError> {
         let uri = Url::parse(text).map_err(|error| ClientError::Usage(format!("--root {text}: {error}")))?;
         return Ok(Root::new(uri));
     }
-    let path = Path::new(text)
-        .canonicalize()
-        .map_err(|error| ClientError::Usage(format!("--root {text}: {error}")))?;
+    let path = Path::new(text).canonicalize().map_err(|error| ClientError::Usage(format!("--root {text}: {error}")))?;
     let uri = Url::from_file_path(&path)
         .map_err(|()| ClientError::Usage(format!("--root {text}: no file URI can name it")))?;
     let root = Root::new(uri);

@@ -99,8 +99,12 @@ pub(crate) fn summary(request: &CreateMessageRequestParams) -> String {
     let text = last.pointer("/content/text").and_then(|text| text.as_str()).unwrap_or("");
     let text: String = escaped(text).replace('\n', " ").chars().take(80).collect();
     let tools = request.tools.as_ref().map_or(0, Vec::len);
-    let with_tools = if tools == 0 { String::new() } else { format!(", {tools} tools") };
-    format!("{} messages, at most {} tokens{with_tools}: {text}", request.messages.len(), request.max_tokens)
+    let with_tools = if tools == 0 { String::new() } else { format!(", tools to use: {tools}") };
+    let messages = match request.messages.len() {
+        1 => "1 message".to_owned(),
+        count => format!("{count} messages"),
+    };
+    format!("{messages}, at most {} tokens{with_tools}: {text}", request.max_tokens)
 }
 
 #[cfg(test)]

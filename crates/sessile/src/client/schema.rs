@@ -123,7 +123,9 @@ impl<'a> Argument<'a> {
             let texts: Vec<String> = choices.iter().map(|choice| one_line(&choice.to_string())).collect();
             return texts.join(" | ");
         }
-        let kinds = self.kinds();
+        let mut kinds = self.kinds();
+        // Null is tried first and said last.
+        kinds.sort_by_key(|&kind| kind == Kind::Null);
         let names: Vec<String> = kinds
             .iter()
             .map(|kind| match (kind, self.item().kinds().as_slice()) {
@@ -179,15 +181,14 @@ fn own_choices(schema: &Value) -> Vec<&Value> {
 fn resolve<'s>(root: &'s Map<String, Value>, schema: &'s Value) -> &'s Value {
     let mut schema = schema;
     for _ in 0..FARTHEST {
-        let target = schema
-            .get("$ref")
-            .and_then(Value::as_str)
-            .and_then(|reference| reference.strip_prefix("#/"))
-            .and_then(|pointer| {
-                let (first, rest) = pointer.split_once('/').unwrap_or((pointer, ""));
-                let start = root.get(first)?;
-                if rest.is_empty() { Some(start) } else { start.pointer(&format!("/{rest}")) }
-            });
+        let target =
+            schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix("#/")).and_then(
+                |pointer| {
+                    let (first, rest) = pointer.split_once('/').unwrap_or((pointer, ""));
+                    let start = root.get(first)?;
+                    if rest.is_empty() { Some(start) } else { start.pointer(&format!("/{rest}")) }
+                },
+            );
         let Some(target) = target else { break };
         schema = target;
     }

@@ -74,9 +74,8 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
-    let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
-    short.push('…');
-    short
+    let short: String = text.chars().take(width.saturating_sub(1)).collect();
+    format!("{}…", short.trim_end())
 }
 
 #[cfg(test)]

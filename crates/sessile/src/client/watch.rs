@@ -60,16 +60,18 @@ impl Watcher {
             ServerNotification::ProgressNotification(progress) => {
                 self.printer.progress(&progress_text(&progress.params));
             }
-            ServerNotification::LoggingMessageNotification(log) => {
-                if self.log_level.is_some_and(|least| severity(log.params.level) >= severity(least)) {
-                    self.printer.aside(&log_text(&log.params));
-                }
+            ServerNotification::LoggingMessageNotification(log) if self.shows(log.params.level) => {
+                self.printer.aside(&log_text(&log.params));
             }
             ServerNotification::CustomNotification(custom) if custom.method == "notifications/elicitation/complete" => {
                 self.printer.note("the server says that what it asked for at the URL is done");
             }
             _ => {}
         }
+    }
+
+    fn shows(&self, level: LoggingLevel) -> bool {
+        self.log_level.is_some_and(|least| severity(level) >= severity(least))
     }
 }
 

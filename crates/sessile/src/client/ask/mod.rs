@@ -134,7 +134,9 @@ impl<L: Lines> Asker<L> {
                 self.printer.asked();
                 said
             }
-            None => self.refuse(message, &format!("no terminal to ask for a visit to {}; pass --accept", one_line(url))),
+            None => {
+                self.refuse(message, &format!("no terminal to ask for a visit to {}; pass --accept", one_line(url)))
+            }
         }
     }
 

@@ -53,7 +53,8 @@ fn number(text: &str, whole: bool, least: Option<f64>, most: Option<f64>) -> Res
 fn choose(choices: &[Choice], text: &str) -> Result<String, String> {
     let text = text.trim();
     let by_value = choices.iter().find(|choice| choice.value == text);
-    let by_label = || choices.iter().find(|choice| choice.label.as_deref().is_some_and(|l| l.eq_ignore_ascii_case(text)));
+    let by_label =
+        || choices.iter().find(|choice| choice.label.as_deref().is_some_and(|l| l.eq_ignore_ascii_case(text)));
     let by_number = || text.parse::<usize>().ok().and_then(|number| choices.get(number.checked_sub(1)?));
     let choice = by_value.or_else(by_label).or_else(by_number);
     choice.map(|choice| choice.value.clone()).ok_or_else(|| {

@@ -41,8 +41,10 @@ fn a_wrong_path_is_named() {
 
 #[test]
 fn an_ended_session_is_said_and_not_opened_again() {
-    assert!(matches!(of_transport(&target(None), &StreamableHttpError::<reqwest::Error>::SessionExpired),
-        ClientError::SessionEnded));
+    assert!(matches!(
+        of_transport(&target(None), &StreamableHttpError::<reqwest::Error>::SessionExpired),
+        ClientError::SessionEnded
+    ));
 }
 
 #[tokio::test]
@@ -54,4 +56,11 @@ async fn an_address_where_nothing_listens_says_how_to_start_something() {
     let error = http_client(&url).unwrap().get(url.clone()).send().await.unwrap_err();
     let error = of_transport(&Target { url: url.clone(), key: None }, &StreamableHttpError::Client(error));
     assert_eq!(error.to_string(), format!("nothing listens at {url}; start it with `sessile run -- COMMAND`"));
+}
+
+#[test]
+fn other_http_errors_are_said_as_they_are() {
+    let body = r#"HTTP 403 Forbidden: {"error":{"code":-32600,"message":"host \"h\" is not served here"}}"#;
+    let error = StreamableHttpError::UnexpectedServerResponse(body.into());
+    assert_eq!(said(&target(None), error), "http://h:1/mcp answered HTTP 403: host \"h\" is not served here");
 }

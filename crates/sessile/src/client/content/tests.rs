@@ -13,7 +13,10 @@ fn text_is_printed_plainly_and_harmlessly() {
 #[test]
 fn media_are_described() {
     assert_eq!(shown(json!({ "type": "image", "mimeType": "image/png", "data": "AAAA" })), "[image image/png, 3 B]");
-    assert_eq!(shown(json!({ "type": "audio", "mimeType": "audio/wav", "data": "?" })), "[audio audio/wav, not valid base64]");
+    assert_eq!(
+        shown(json!({ "type": "audio", "mimeType": "audio/wav", "data": "?" })),
+        "[audio audio/wav, not valid base64]"
+    );
     let blob = json!({ "type": "resource", "resource": { "uri": "x:/1", "blob": "AA==" } });
     assert_eq!(shown(blob), "[resource x:/1, 1 B]");
 }

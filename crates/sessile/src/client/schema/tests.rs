@@ -12,9 +12,9 @@ fn type_of(schema: Value) -> String {
 #[test]
 fn types_are_read_through_references_and_alternatives() {
     assert_eq!(type_of(json!({ "type": "integer" })), "integer");
-    assert_eq!(type_of(json!({ "type": ["string", "null"] })), "null or string");
+    assert_eq!(type_of(json!({ "type": ["string", "null"] })), "string or null");
     assert_eq!(type_of(json!({ "$ref": "#/$defs/Size" })), "integer");
-    assert_eq!(type_of(json!({ "anyOf": [{ "$ref": "#/$defs/Size" }, { "type": "null" }] })), "null or integer");
+    assert_eq!(type_of(json!({ "anyOf": [{ "$ref": "#/$defs/Size" }, { "type": "null" }] })), "integer or null");
     assert_eq!(type_of(json!({ "type": "array", "items": { "type": "string" } })), "array of string");
     assert_eq!(type_of(json!({ "enum": ["a", 2] })), "\"a\" | 2");
     assert_eq!(type_of(json!({})), "any");

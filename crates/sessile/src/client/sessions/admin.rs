@@ -1,6 +1,6 @@
 //! The admin API of a node.
 
-use crate::client::connect::{http_client, is_refused, whole_chain};
+use crate::client::connect::{http_client, is_refused, root_cause};
 use crate::client::error::ClientError;
 use crate::client::escape::one_line;
 use crate::client::sessions::view::Session;
@@ -72,7 +72,7 @@ impl Admin {
         let why = match error {
             error if is_refused(error) => "nothing listens there".to_owned(),
             error if error.is_timeout() => "no answer in time".to_owned(),
-            error => one_line(&whole_chain(error)),
+            error => one_line(&root_cause(error)),
         };
         ClientError::NoNode { admin: self.base.to_string(), why }
     }

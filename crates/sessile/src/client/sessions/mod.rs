@@ -19,6 +19,7 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// `sessile sessions [list|show NAME|stop NAME]`
 #[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
 pub(crate) struct SessionsArgs {
     #[command(subcommand)]
     command: Option<Command>,

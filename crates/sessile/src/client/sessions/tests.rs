@@ -20,7 +20,8 @@ async fn node(answers: Vec<(u16, Value)>) -> (Admin, Requests) {
             let head = String::from_utf8_lossy(&head[..length]).into_owned();
             seen.lock().unwrap().push(head.lines().next().unwrap().to_owned());
             let body = body.to_string();
-            let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+            let answer =
+                format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
     });

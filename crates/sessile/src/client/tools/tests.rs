@@ -10,9 +10,9 @@ fn a_tool_is_a_row_with_its_arguments_below_each_other() {
     .unwrap();
     assert_eq!(
         listing(&tools, None),
-        "TOOL         DESCRIPTION  ARGUMENTS (* required)\n\
-         add          adds         a* number\n\
-         \x20                         by \"x\" | \"y\"\n\
+        "TOOL        DESCRIPTION  ARGUMENTS (* required)\n\
+         add         adds         a* number\n\
+         \x20                        by \"x\" | \"y\"\n\
          bad\\x1b[2J"
     );
 }

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 fn shown(log_level: Option<LoggingLevel>, messages: &[Value]) -> String {
     let (printer, page) = on_page(false);
-    let watcher =
-        Watcher { printer: Arc::new(printer), patience: Patience::new(Duration::from_secs(1)), log_level };
+    let watcher = Watcher { printer: Arc::new(printer), patience: Patience::new(Duration::from_secs(1)), log_level };
     for message in messages {
         let notification: ServerNotification = serde_json::from_value(message.clone()).unwrap();
         watcher.sees(&ServerJsonRpcMessage::Notification(JsonRpcNotification {

@@ -49,7 +49,8 @@ fn yes_and_no_in_their_usual_spellings() {
 
 #[test]
 fn a_choice_by_value_label_or_number_in_every_spelling_of_the_schema() {
-    let titled = json!({ "type": "string", "oneOf": [{ "const": "r", "title": "Red" }, { "const": "g", "title": "Green" }] });
+    let titled =
+        json!({ "type": "string", "oneOf": [{ "const": "r", "title": "Red" }, { "const": "g", "title": "Green" }] });
     let plain = json!({ "type": "string", "enum": ["r", "g"] });
     let named = json!({ "type": "string", "enum": ["r", "g"], "enumNames": ["Red", "Green"] });
     assert_eq!(read(titled.clone(), "g"), Ok(json!("g")));

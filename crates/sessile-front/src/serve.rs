@@ -98,6 +98,5 @@ fn connection(
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(MAX_HEADERS)
         .max_buf_size(READ_BUFFER)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(socket), service)
 }

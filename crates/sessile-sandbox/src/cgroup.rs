@@ -13,6 +13,8 @@ mod tests;
 pub(crate) use group::{Group, Joining, above_standard, remove_places};
 pub(crate) use layout::Controller;
 pub(crate) use place::Places;
+#[cfg(test)]
+pub(crate) use place::{Place, PlaceKind};
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -116,7 +116,7 @@ impl Plain {
         };
         let group = Group::new(&node.places.places, spec.id.as_str(), &spec.limits)?;
         let joining = group.joining()?;
-        let files = joining.raw();
+        let files = joining.files(false);
         let mut command = Command::new(program);
         command.args(arguments).env_clear().envs(spec.env.iter().map(|(key, value)| (key, value)));
         command.current_dir(&spec.cwd).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

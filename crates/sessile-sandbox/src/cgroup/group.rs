@@ -21,16 +21,25 @@ pub(crate) struct Group {
     parts: Vec<Place>,
 }
 
-/// Files that a new process writes `0` to, to move itself in.
+/// How a new process gets into its cgroups.
 #[derive(Debug, Default)]
 pub(crate) struct Joining {
+    /// Files of version 1 that it writes `0` to, to move itself in.
     files: Vec<OwnedFd>,
+    /// Of version 2: the directory to be born in, and the file to move in by where that cannot be.
+    home: Option<(OwnedFd, OwnedFd)>,
 }
 
 impl Joining {
-    /// For the raw code that runs before a new process's program does.
-    pub(crate) fn raw(&self) -> Vec<RawFd> {
-        self.files.iter().map(AsRawFd::as_raw_fd).collect()
+    /// For the raw code that clones: the directory of version 2 to be born in.
+    pub(crate) fn birthplace(&self) -> Option<RawFd> {
+        self.home.as_ref().map(|(directory, _)| directory.as_raw_fd())
+    }
+
+    /// For the raw code that runs before a new process's program does: the files to write to, with the one of version 2 or without.
+    pub(crate) fn files(&self, born_in_place: bool) -> Vec<RawFd> {
+        let late = self.home.as_ref().filter(|_| !born_in_place).map(|(_, procs)| procs);
+        self.files.iter().chain(late).map(AsRawFd::as_raw_fd).collect()
     }
 }
 
@@ -53,21 +62,29 @@ impl Group {
         Ok(group)
     }
 
-    /// Opens what a new process needs to move itself in.
+    /// Opens what a new process needs to get in.
     ///
     /// In version 1 it is `tasks`: a single thread that moves itself there skips the lock that makes a write to `cgroup.procs`
-    /// wait about ten milliseconds for all processors.
+    /// wait about ten milliseconds for all processors. In version 2 it is the directory, for being born there.
     pub(crate) fn joining(&self) -> Result<Joining, CgroupError> {
-        let open = |part: &Place| {
-            let file = match part.kind {
-                PlaceKind::V1(_) => "tasks",
-                PlaceKind::V2(_) => "cgroup.procs",
-            };
-            let path = part.path.join(file);
-            let opened = OpenOptions::new().write(true).open(&path).map_err(at(&path))?;
+        let open = |path: PathBuf, options: &OpenOptions| {
+            let opened = options.open(&path).map_err(at(&path))?;
             above_standard(&opened).map_err(at(&path))
         };
-        Ok(Joining { files: self.parts.iter().map(open).collect::<Result<_, _>>()? })
+        let (mut reading, mut writing) = (OpenOptions::new(), OpenOptions::new());
+        reading.read(true);
+        writing.write(true);
+        let mut joining = Joining::default();
+        for part in &self.parts {
+            match part.kind {
+                PlaceKind::V1(_) => joining.files.push(open(part.path.join("tasks"), &writing)?),
+                PlaceKind::V2(_) => {
+                    let directory = open(part.path.clone(), &reading)?;
+                    joining.home = Some((directory, open(part.path.join("cgroup.procs"), &writing)?));
+                }
+            }
+        }
+        Ok(joining)
     }
 
     /// What the kernel has counted; what it does not count stays empty.

@@ -5,9 +5,12 @@
 //! neither allocate nor take a lock.
 #![allow(unsafe_code)]
 
+mod clone;
+
 use crate::cgroup::Joining;
 use crate::process::init_image::InitImage;
 use crate::process::init_process::InitProcess;
+use clone::Stack;
 use rustix::fs::{Mode, OFlags};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -59,7 +62,8 @@ pub(crate) struct Birth<'a> {
 
 /// What the child reads, laid out before it exists, and the one thing it writes.
 struct Layout {
-    joining: Vec<RawFd>,
+    /// What it writes `0` to, to move to its cgroups.
+    files: Vec<RawFd>,
     /// `0 <uid> 1` and `0 <gid> 1`, for a user namespace.
     mapping: Option<[Vec<u8>; 2]>,
     null: RawFd,
@@ -81,7 +85,7 @@ pub(crate) fn spawn(birth: Birth<'_>) -> Result<InitProcess, SpawnError> {
         [format!("0 {} 1", group.as_raw()).into_bytes(), format!("0 {} 1", user.as_raw()).into_bytes()]
     });
     let mut layout = Layout {
-        joining: birth.joining.raw(),
+        files: birth.joining.files(birth.joining.birthplace().is_some()),
         mapping,
         null: null.as_raw_fd(),
         link: link.as_raw_fd(),
@@ -89,7 +93,12 @@ pub(crate) fn spawn(birth: Birth<'_>) -> Result<InitProcess, SpawnError> {
         argv: [birth.name.as_ptr(), std::ptr::null()],
         failure: None,
     };
-    let process = clone(birth.namespaces, &mut layout).map_err(SpawnError::Clone)?;
+    let mut cloned = clone_blocked(birth.joining.birthplace(), birth.namespaces, &mut layout);
+    if cloned.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Unsupported) {
+        layout.files = birth.joining.files(false);
+        cloned = clone_blocked(None, birth.namespaces, &mut layout);
+    }
+    let process = cloned.map_err(SpawnError::Clone)?;
     match layout.failure.take() {
         None => Ok(process),
         // Dropping `process` reaps the child, which has exited.
@@ -99,30 +108,31 @@ pub(crate) fn spawn(birth: Birth<'_>) -> Result<InitProcess, SpawnError> {
 
 /// The clone, with all signals blocked: a handler of the runtime must not run in the child, on the runtime's memory. Init
 /// expects to begin with all signals blocked, and puts them right for the server.
-fn clone(namespaces: c_int, layout: &mut Layout) -> io::Result<InitProcess> {
+fn clone_blocked(birthplace: Option<RawFd>, namespaces: c_int, layout: &mut Layout) -> io::Result<InitProcess> {
     let protection = ProtFlags::READ | ProtFlags::WRITE;
     // SAFETY: a new private mapping at an address of the kernel's choice touches nobody's memory.
-    let stack = unsafe { mmap_anonymous(std::ptr::null_mut(), STACK, protection, MapFlags::PRIVATE)? };
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD | namespaces;
+    let lowest = unsafe { mmap_anonymous(std::ptr::null_mut(), STACK, protection, MapFlags::PRIVATE)? };
+    let stack = Stack { lowest, size: STACK };
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | namespaces;
+    let argument = std::ptr::from_mut(layout).cast();
     let mut pidfd: c_int = -1;
     let mut old = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: the signal sets are written before they are read, and the old mask is put back. The stack is STACK bytes, grows
-    // down from its end, and outlives the child's use of it, because CLONE_VFORK suspends this thread until the child has run
-    // its program or exited; for the same reason nothing else touches `layout` meanwhile.
-    let (pid, error) = unsafe {
+    // SAFETY: the signal sets are written before they are read, and the old mask is put back. Nobody else has the stack, and it outlives
+    // the child's use of it, because CLONE_VFORK suspends this thread until the child has run its program or exited; for the
+    // same reason nothing else touches `layout` meanwhile. `child` takes a `Layout` and makes only system calls.
+    let cloned = unsafe {
         let mut all = MaybeUninit::<libc::sigset_t>::uninit();
         libc::sigfillset(all.as_mut_ptr());
         libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr());
-        let top = stack.byte_add(STACK);
-        let pid = libc::clone(child, top, flags, std::ptr::from_mut(layout).cast(), &raw mut pidfd);
-        let error = io::Error::last_os_error();
+        let cloned = match birthplace {
+            Some(cgroup) => clone::clone_into(cgroup, child, &stack, flags, argument, &mut pidfd),
+            None => clone::clone(child, &stack, flags, argument, &mut pidfd),
+        };
         libc::pthread_sigmask(libc::SIG_SETMASK, old.as_ptr(), std::ptr::null_mut());
-        let _ = munmap(stack, STACK);
-        (pid, error)
+        let _ = munmap(lowest, STACK);
+        cloned
     };
-    if pid < 0 {
-        return Err(error);
-    }
+    let pid = cloned?;
     // SAFETY: the kernel has just opened it for this process, close-on-exec, and nobody else knows of it.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     Ok(InitProcess::new(pid, pidfd))
@@ -143,7 +153,7 @@ fn become_init(layout: &Layout) -> ChildStep {
     // SAFETY: plain system calls on descriptors and terminated or sized buffers that `layout` keeps alive. The child has its
     // own copy of the descriptor table, so nothing the runtime holds is closed.
     unsafe {
-        for file in &layout.joining {
+        for file in &layout.files {
             if libc::write(*file, c"0".as_ptr().cast(), 1) != 1 {
                 return ChildStep::Cgroup;
             }

@@ -3,7 +3,7 @@
 use crate::support::leaks::{cgroups_of, processes_with};
 use crate::support::{alone_in_background, driver, eventually, script};
 use sessile_sandbox::{Driver, unsandboxed_driver};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::time::Duration;
 
 /// How long the holder's sandboxes may outlive it.
@@ -24,7 +24,7 @@ fn hold(driver: &impl Driver) {
             tokio.block_on(driver.start(spec)).unwrap()
         })
         .collect();
-    println!("holding");
+    std::io::stdout().write_all(b"holding\n").unwrap();
     std::thread::park();
 }
 

@@ -17,7 +17,9 @@ fn an_ordinary_user_gets_the_same() {
     let place = tempfile::Builder::new().prefix("sessile-rootless-").tempdir().unwrap();
     std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let copy = place.path().join("tests");
-    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    // By another process: written here, the file would be held open by whatever another test forks at the same time.
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&copy).status().unwrap();
+    assert!(copied.success());
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755)).unwrap();
 
     let mut command = Command::new(copy);

@@ -134,6 +134,9 @@ fn data_lines(data: &Value) -> String {
                     Value::String(text) => text.trim_end().to_owned(),
                     other => other.to_string(),
                 };
+                if text.is_empty() {
+                    continue;
+                }
                 let text = escaped(&text);
                 let gap = if text.contains('\n') { "\n    " } else { " " };
                 let _ = write!(lines, "\n  {}:{gap}{}", escaped(name), text.replace('\n', "\n    "));
@@ -146,3 +149,6 @@ fn data_lines(data: &Value) -> String {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,6 +93,7 @@ fn connection(
         let side = side.clone();
         async move { Ok::<_, Infallible>(side.answer(peer, request).await) }
     });
+    // Without `pipeline_flush`: with it, a request that cannot be parsed takes the answers to those before it along.
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

@@ -4,6 +4,8 @@ use crate::events::Events;
 use crate::http::{Ask, Endpoint, Reply};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A session, seen from its client.
 #[derive(Clone, Debug)]
@@ -17,7 +19,8 @@ pub struct Client {
     /// The result of `initialize`.
     pub server: Value,
     key: Option<String>,
-    next_id: u64,
+    /// Shared by the clones of a client, which are one client to the server.
+    next_id: Arc<AtomicU64>,
 }
 
 /// A client that has not said anything yet.
@@ -74,9 +77,8 @@ impl Opening {
     pub async fn open(self) -> Client {
         let reply = self.reply().await;
         let (status, session) = (reply.status, reply.header("mcp-session-id").to_owned());
-        let text = reply.text().await;
-        assert_eq!(status, StatusCode::OK, "initialize: {text}");
-        let answer: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text:?}"));
+        assert!(status == StatusCode::OK, "initialize: {status} {}", reply.text().await);
+        let answer = last_message(reply).await;
         assert!(answer["result"].is_object() && !session.is_empty(), "initialize: {answer}");
         let mut client = Client {
             endpoint: self.endpoint,
@@ -84,7 +86,7 @@ impl Opening {
             version: answer["result"]["protocolVersion"].as_str().unwrap_or_default().to_owned(),
             server: answer["result"].clone(),
             key: self.key,
-            next_id: 1,
+            next_id: Arc::new(AtomicU64::new(2)),
         };
         client.notify("notifications/initialized", json!({})).await;
         client
@@ -105,7 +107,7 @@ impl Client {
             version: "2025-11-25".into(),
             server: Value::Null,
             key: None,
-            next_id: 1,
+            next_id: Arc::new(AtomicU64::new(2)),
         }
     }
 
@@ -128,8 +130,7 @@ impl Client {
 
     /// An id that this client has not used.
     pub fn fresh_id(&mut self) -> u64 {
-        self.next_id += 1;
-        self.next_id
+        self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Posts a body as it is.
@@ -227,13 +228,17 @@ impl Client {
     }
 }
 
-/// The last message of an answer: the one that it is for.
+/// The last message of an answer: the one that it is for. What comes before it need not even be readable.
 pub async fn last_message(reply: Reply) -> Value {
-    if reply.is_events() {
-        reply.events().rest().await.pop().expect("a stream of a request holds its answer").1
-    } else {
-        reply.json().await
+    if !reply.is_events() {
+        return reply.json().await;
     }
+    let (mut events, mut last) = (reply.events(), None);
+    while let Some(event) = events.next().await {
+        last = Some(event.data);
+    }
+    let data = last.expect("a stream of a request holds its answer");
+    serde_json::from_slice(&data).unwrap_or_else(|error| panic!("{error}: {data:?}"))
 }
 
 /// The text of a tool's result.

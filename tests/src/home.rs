@@ -3,6 +3,7 @@
 use crate::binaries;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use tempfile::TempDir;
 
 /// The directory that everything of one node lies in: its state, its manifest, and the servers it runs.
@@ -51,6 +52,24 @@ impl Home {
         let path = self.path().join(name);
         fs::write(&path, content).unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
         text(path)
+    }
+
+    /// Makes an API key as an operator does, and returns it. Its hash is in [`Home::key_file`].
+    pub fn key(&self, name: &str) -> String {
+        let output = Command::new(binaries::sessile()).args(["key", name, "--file", &self.key_file()]).output();
+        let output = output.expect("sessile starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("a key is text").trim().to_owned()
+    }
+
+    /// The file of key hashes.
+    pub fn key_file(&self) -> String {
+        text(self.path().join("keys"))
+    }
+
+    /// Gives the directory to another user, who can then start a node in it.
+    pub fn give_to(&self, user: u32) {
+        std::os::unix::fs::chown(self.path(), Some(user), Some(user)).expect("root gives a directory away");
     }
 
     /// Everything in it, as paths relative to it; directories end in a slash.

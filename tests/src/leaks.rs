@@ -52,7 +52,12 @@ impl Footprint {
     /// What is left of it, in words.
     pub fn remains(&self) -> Vec<String> {
         let mut found = Vec::new();
+        let pids: HashSet<_> = self.processes.iter().map(|process| process.pid).collect();
         for process in procfs::processes() {
+            if process.is_zombie && !pids.contains(&process.parent) {
+                // It has ended, and left the node's family: whoever adopted it has not noticed yet.
+                continue;
+            }
             let known = self.processes.iter().any(|p| (p.pid, p.started) == (process.pid, process.started));
             let inside = |kind: &str, set: &HashSet<u64>| {
                 !set.is_empty() && procfs::namespace(process.pid, kind).is_some_and(|number| set.contains(&number))

@@ -95,6 +95,7 @@ impl Start {
         command.args(&self.arguments).current_dir(self.home.path());
         command.env("RUST_BACKTRACE", "0").env_remove("SESSILE_LOG").envs(self.environment);
         if let Some(user) = self.user {
+            self.home.give_to(user);
             command.uid(user).gid(user);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -14,8 +14,7 @@ const GROWTH: u64 = 150 << 20;
 const NEIGHBOUR: Duration = Duration::from_secs(2);
 
 /// Small enough that an attack reaches them at once.
-const LIMITS: &str =
-    "memory = \"96MiB\"\npids = 40\ncpu = 0.8\nmessage = \"4MiB\"\nrequest_timeout = \"20s\"\nidle_timeout = \"10m\"";
+const LIMITS: &str = "memory = \"96MiB\"\npids = 40\ncpu = 0.8\nmessage = \"4MiB\"\nidle_timeout = \"10m\"";
 
 /// A node with a hostile server and a good one, and a session of each.
 struct Siege {
@@ -236,7 +235,7 @@ async fn a_process_that_hides_ends_with_its_session() {
 
 #[tokio::test]
 async fn a_server_that_does_not_listen_does_not_fill_the_node() {
-    let mut siege = Siege::lay("never-reads-stdin", "request_timeout = \"20s\"\nin_flight = 64").await;
+    let mut siege = Siege::lay("never-reads-stdin", "in_flight = 64").await;
     assert_eq!(text_of(&siege.attack().await["result"]), "not listening any more");
     // Notifications need no place in flight; they pile up until there is no room, and then are refused.
     let text = "x".repeat(1 << 20);

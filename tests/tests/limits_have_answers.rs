@@ -3,8 +3,9 @@
 use http::StatusCode;
 use serde_json::json;
 use sessile_tests::client::{last_message, text_of};
+use sessile_tests::node::{Start, manifest};
 use sessile_tests::wait::{PATIENCE, until};
-use sessile_tests::{Ask, Client, Node, Script};
+use sessile_tests::{Ask, Client, Home, Node, Script};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -21,6 +22,42 @@ async fn sessions_of_one_caller_are_bounded() {
         (Client::at(node.endpoint()).reply().await.status == StatusCode::OK).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn sessions_of_all_callers_are_bounded() {
+    let home = Home::new();
+    let (ada, bob, keys) = (home.key("ada"), home.key("bob"), home.key_file());
+    let command = [home.fixture("counter")];
+    let text = manifest("sessions = 3", &[("a", &command, "sessions = 1"), ("b", &command, "")]);
+    let node = Start::serve(home, "sessile.toml", &text).option(&["--api-keys", &keys]).start();
+    let (a, b) = (node.server("a"), node.server("b"));
+    let hers = Client::at(&a).key(&ada).open().await;
+    let full = Client::at(&a).key(&bob).reply().await;
+    assert_ne!(full.header("retry-after"), "");
+    full.expect_error(503, -32003).await;
+    // Servers are counted apart, and together for the node.
+    let _others = (Client::at(&b).key(&bob).open().await, Client::at(&b).key(&bob).open().await);
+    Client::at(&b).key(&bob).reply().await.expect_error(503, -32003).await;
+    hers.close().await;
+    until("her place is free", PATIENCE, async || {
+        (Client::at(&b).key(&bob).reply().await.status == StatusCode::OK).then_some(())
+    })
+    .await;
+}
+
+/// A session of one server is none of the others.
+#[tokio::test]
+async fn a_session_is_found_at_its_own_server_only() {
+    let home = Home::new();
+    let command = [home.fixture("counter")];
+    let text = manifest("", &[("a", &command, ""), ("b", &command, "")]);
+    let node = Start::serve(home, "sessile.toml", &text).start();
+    let mut client = Client::open(&node.server("a")).await;
+    client.endpoint = node.server("b");
+    client.delete().await.expect_error(404, -32001).await;
+    client.endpoint = node.server("a");
+    client.close().await;
 }
 
 #[tokio::test]

@@ -98,12 +98,7 @@ async fn neither_side_learns_the_secrets_of_the_other() {
     let spying = tokio::spawn(spy(listener, sender));
 
     let home = Home::new();
-    let keys = home.path().join("keys").display().to_string();
-    let make = |name: &str| {
-        let output = Command::new(binaries::sessile()).args(["key", name, "--file", &keys]).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    };
-    let (ada, bob) = (make("ada"), make("bob"));
+    let (ada, bob, keys) = (home.key("ada"), home.key("bob"), home.key_file());
     let entry = json!({ "type": "http", "url": url, "headers": { "Authorization": "Bearer the-servers-own" } });
     let text = json!({ "mcpServers": { "far": entry } }).to_string();
     let node = Start::serve(home, ".mcp.json", &text).option(&["--api-keys", &keys]).start();

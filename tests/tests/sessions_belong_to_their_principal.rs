@@ -10,18 +10,10 @@ fn sessile(arguments: &[&str]) -> Output {
     Command::new(binaries::sessile()).args(arguments).stdin(Stdio::null()).output().expect("sessile starts")
 }
 
-/// Makes a key as an operator does, and returns it.
-fn make_key(file: &str, name: &str) -> String {
-    let output = sessile(&["key", name, "--file", file]);
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).expect("a key is text").trim().to_owned()
-}
-
 /// A node with two keys, of Ada and of Bob.
 fn node_with_keys() -> (Node, String, String) {
     let home = Home::new();
-    let file = home.path().join("keys").display().to_string();
-    let (ada, bob) = (make_key(&file, "ada"), make_key(&file, "bob"));
+    let (ada, bob, file) = (home.key("ada"), home.key("bob"), home.key_file());
     let stored = std::fs::read_to_string(&file).unwrap();
     assert!(!stored.contains(&ada) && stored.contains("ada sha256:"), "the file holds hashes only: {stored}");
     let command = words(&home.fixture("counter"), &[]);

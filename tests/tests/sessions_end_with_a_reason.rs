@@ -4,9 +4,8 @@ use http::{Method, StatusCode};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use sessile_tests::client::{last_message, text_of};
-use sessile_tests::node::{Start, manifest};
 use sessile_tests::wait::{PATIENCE, until};
-use sessile_tests::{Ask, Client, Home, Node, Script};
+use sessile_tests::{Ask, Client, Node, Script};
 use std::time::{Duration, Instant};
 
 /// The session is gone, and says why.
@@ -240,29 +239,4 @@ async fn a_server_of_its_own_mind_is_given_up_after_32_lines() {
     expect_ended(&mut client, "protocol_violation").await;
     assert!(node.admin().metric("sessile_dropped_total", "not_json_rpc").await >= 63.0, "each line is counted");
     assert!(node.log().contains("this is no JSON-RPC"), "and logged");
-}
-
-#[tokio::test]
-async fn several_servers_are_counted_apart() {
-    let home = Home::new();
-    let command = [home.fixture("counter")];
-    let text = manifest("sessions = 3", &[("a", &command, "sessions = 1"), ("b", &command, "")]);
-    let node = Start::serve(home, "sessile.toml", &text).start();
-    let a = Client::open(&node.server("a")).await;
-    let full = Client::at(&node.server("a")).reply().await;
-    assert_ne!(full.header("retry-after"), "");
-    full.expect_error(503, -32003).await;
-    let (_b, _c) = (Client::open(&node.server("b")).await, Client::open(&node.server("b")).await);
-    Client::at(&node.server("b")).reply().await.expect_error(503, -32003).await;
-    a.close().await;
-    until("its place is free", PATIENCE, async || {
-        let reply = Client::at(&node.server("b")).reply().await;
-        (reply.status == StatusCode::OK).then_some(())
-    })
-    .await;
-    // A session of one server is none of the other.
-    let b = Client::open(&node.server("a")).await;
-    let mut elsewhere = b.clone();
-    elsewhere.endpoint = node.server("b");
-    elsewhere.delete().await.expect_error(404, -32001).await;
 }

@@ -8,7 +8,7 @@ use crate::stop::{PostMortem, StopReason};
 use sessile_manifest::Limits;
 use sessile_sandbox::view::{HostEnv, View};
 use sessile_sandbox::{Driver, Network, Sandbox, SandboxId, SandboxSpec};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 /// Open files of one server process.
@@ -22,6 +22,7 @@ pub struct Hosted {
     launch: View,
     host: HostEnv,
     breaker: Mutex<Breaker>,
+    noted: OnceLock<()>,
 }
 
 impl std::fmt::Debug for Hosted {
@@ -34,7 +35,7 @@ impl Hosted {
     /// A server that `driver` starts as `launch` says; `host` is where it was decided.
     #[must_use]
     pub fn new(name: &str, limits: Limits, driver: Arc<dyn Driver>, launch: View, host: HostEnv) -> Self {
-        Self { name: name.into(), limits, driver, launch, host, breaker: Mutex::default() }
+        Self { name: name.into(), limits, driver, launch, host, breaker: Mutex::default(), noted: OnceLock::new() }
     }
 
     /// Its name in the manifest.
@@ -99,7 +100,14 @@ impl Hosted {
             orphan_grace: self.limits.adopt_grace,
             start_timeout: self.limits.start_timeout,
         };
-        self.driver.start(spec).await.map_err(|error| error.to_string())
+        let sandbox = self.driver.start(spec).await.map_err(|error| error.to_string())?;
+        // The same for every session of a server: said once.
+        if !sandbox.notes().is_empty() && self.noted.set(()).is_ok() {
+            for note in sandbox.notes() {
+                tracing::warn!(target: "sessile::runtime", server = &*self.name, note, "less than was asked for");
+            }
+        }
+        Ok(sandbox)
     }
 
     pub(crate) fn start_failed(&self, why: &str) {

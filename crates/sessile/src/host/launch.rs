@@ -23,6 +23,8 @@ pub(crate) struct Launched {
 pub(crate) async fn all(plan: &Plan, drivers: &Drivers, verbose: bool) -> Result<Launched, Failure> {
     let state_dir = &plan.manifest.node.state_dir;
     let mut launched = Launched { hosted: Vec::new(), leases: Vec::new() };
+    // What an installation that was killed left behind.
+    Store::new(state_dir, HostEnv::from_process()).sweep();
     for server in &plan.manifest.servers {
         if matches!(server.kind, Kind::Url(_)) {
             continue;

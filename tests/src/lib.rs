@@ -21,6 +21,7 @@ pub mod node;
 pub mod procfs;
 pub mod raw;
 pub mod script;
+pub mod terminal;
 pub mod wait;
 
 pub use client::Client;

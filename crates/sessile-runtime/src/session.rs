@@ -311,9 +311,11 @@ impl Session {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// When the idle clock runs out, if it runs.
+    /// When the session ends if nothing more is asked of it: the idle clock runs out, or its lifetime is over. None
+    /// while something is in flight.
     pub(crate) fn idle_until(&self, core: &Core) -> Option<Instant> {
-        (core.relay.in_flight() == 0).then(|| core.last_active + self.limits.idle_timeout)
+        let idle = core.last_active + self.limits.idle_timeout;
+        (core.relay.in_flight() == 0).then(|| idle.min(self.opened + self.limits.max_lifetime))
     }
 }
 

@@ -56,7 +56,9 @@ async fn max_lifetime_lets_running_calls_finish_and_no_new_ones_begin() {
     assert_eq!(error["error"]["data"]["reason"], "max_lifetime", "{error}");
     assert!(!running.is_finished(), "new calls are refused while the old one still runs");
     assert_eq!(text_of(&running.await.unwrap()["result"]), "done after 2.5 s");
-    assert_eq!(node.admin().end_of_only_session().await["reason"], "max_lifetime");
+    let end = node.admin().end_of_only_session().await;
+    assert_eq!(end["reason"], "max_lifetime");
+    assert!(end["lived_ms"].as_u64().unwrap() < 6000, "nothing is waited for once the last call is answered: {end}");
     expect_ended(&mut client, "max_lifetime").await;
 }
 

@@ -42,10 +42,9 @@ pub(crate) fn answer(node: &Node, telemetry: &Telemetry, method: &Method, path: 
 
 fn metrics(telemetry: &Telemetry) -> Reply {
     let mut reply = Response::new(Answer::whole(telemetry.render_metrics()));
-    reply.headers_mut().insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8"),
-    );
+    reply
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8"));
     reply
 }
 

@@ -114,9 +114,7 @@ impl Wrong {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Open(error) => error.retry_after(),
-            Self::Session(SessionError::Busy { .. } | SessionError::InputFull { .. }) => {
-                Some(Duration::from_secs(1))
-            }
+            Self::Session(SessionError::Busy { .. } | SessionError::InputFull { .. }) => Some(Duration::from_secs(1)),
             Self::Session(SessionError::Refused(refusal)) if refusal.is_temporary() => Some(Duration::from_secs(1)),
             _ => None,
         }

@@ -21,11 +21,7 @@ impl Hosts {
     #[must_use]
     pub fn new(address: SocketAddr, hosts: &[String], origins: &[String]) -> Self {
         let lower = |names: &[String]| names.iter().map(|name| name.to_ascii_lowercase()).collect();
-        Self {
-            loopback: address.ip().to_canonical().is_loopback(),
-            hosts: lower(hosts),
-            origins: lower(origins),
-        }
+        Self { loopback: address.ip().to_canonical().is_loopback(), hosts: lower(hosts), origins: lower(origins) }
     }
 
     /// Checks `Host` (or the authority of an absolute-form target) and `Origin`.
@@ -90,8 +86,7 @@ fn without_port(host: &str) -> &str {
 }
 
 fn is_loopback_name(name: &str) -> bool {
-    name == "localhost"
-        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 #[cfg(test)]

@@ -91,7 +91,9 @@ impl Call<'_> {
             return Err(Wrong::Shape("initialize must not be part of a batch"));
         };
         if header(headers, MCP_SESSION_ID).is_some() {
-            return Err(Wrong::Shape("this session is initialized already; leave Mcp-Session-Id out to open another one"));
+            return Err(Wrong::Shape(
+                "this session is initialized already; leave Mcp-Session-Id out to open another one",
+            ));
         }
         let id = request_id(&message).cloned();
         let mut exchange = self.node.open(self.server, &self.principal, message).await?;
@@ -128,7 +130,9 @@ impl Call<'_> {
 
     fn session(&self, headers: &HeaderMap) -> Result<Arc<Session>, Wrong> {
         let Some(id) = header(headers, MCP_SESSION_ID) else {
-            return Err(Wrong::Shape("Mcp-Session-Id is missing: send initialize first and repeat the header it answers"));
+            return Err(Wrong::Shape(
+                "Mcp-Session-Id is missing: send initialize first and repeat the header it answers",
+            ));
         };
         Ok(self.node.find(self.server, &self.principal, &SessionId::from_client(id))?)
     }

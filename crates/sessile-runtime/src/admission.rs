@@ -106,10 +106,7 @@ mod tests {
         let who = Principal::anonymous();
         let first = admission.admit(&server, &who, limits).unwrap();
         let _second = admission.admit(&server, &who, limits).unwrap();
-        assert!(matches!(
-            admission.admit(&server, &who, limits),
-            Err(OpenError::PrincipalFull { limit: 2 })
-        ));
+        assert!(matches!(admission.admit(&server, &who, limits), Err(OpenError::PrincipalFull { limit: 2 })));
         drop(first);
         assert!(admission.admit(&server, &who, limits).is_ok());
     }
@@ -120,10 +117,7 @@ mod tests {
         let limits = ServerLimits { sessions: 9, sessions_per_principal: 9 };
         let who = Principal::anonymous();
         let permit = admission.admit(&"a".into(), &who, limits).unwrap();
-        assert!(matches!(
-            admission.admit(&"b".into(), &who, limits),
-            Err(OpenError::NodeFull { limit: 1 })
-        ));
+        assert!(matches!(admission.admit(&"b".into(), &who, limits), Err(OpenError::NodeFull { limit: 1 })));
         drop(permit);
         assert_eq!(admission.live(), 0);
     }

@@ -152,9 +152,7 @@ impl SessionError {
     #[must_use]
     pub fn to_error(&self) -> ErrorObject {
         let (code, data) = match self {
-            Self::NotFound { ended } => {
-                (code::SESSION_NOT_FOUND, ended.map(|reason| json!({ "reason": reason })))
-            }
+            Self::NotFound { ended } => (code::SESSION_NOT_FOUND, ended.map(|reason| json!({ "reason": reason }))),
             Self::Busy { limit } => (code::BUSY, Some(json!({ "limit": limit }))),
             Self::Refused(refusal) => (refusal.code(), None),
             Self::InputFull { queued } => (code::BUSY, Some(json!({ "queuedBytes": queued }))),

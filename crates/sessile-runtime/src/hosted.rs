@@ -73,10 +73,9 @@ impl Hosted {
     }
 
     pub(crate) fn check_breaker(&self) -> Result<(), OpenError> {
-        self.breaker().check(Instant::now()).map_err(|open| OpenError::BreakerOpen {
-            retry_after: open.retry_after,
-            reason: open.last_failure,
-        })
+        self.breaker()
+            .check(Instant::now())
+            .map_err(|open| OpenError::BreakerOpen { retry_after: open.retry_after, reason: open.last_failure })
     }
 
     /// Starts a sandbox for the session called `name`.
@@ -122,10 +121,7 @@ impl Hosted {
         }
         let died = matches!(
             end.reason,
-            StopReason::StartTimeout
-                | StopReason::ServerExit
-                | StopReason::OutOfMemory
-                | StopReason::ProtocolViolation
+            StopReason::StartTimeout | StopReason::ServerExit | StopReason::OutOfMemory | StopReason::ProtocolViolation
         );
         if died {
             let last = end.stderr_tail.lines().last().unwrap_or_default();
@@ -141,8 +137,7 @@ impl Hosted {
     /// What a stopped server may have missed of the host, in words, if anything.
     pub(crate) fn missing_paths(&self, stderr_tail: &str) -> Option<String> {
         let missing = sessile_sandbox::view::explain_failed_start(&self.launch, &self.host, stderr_tail);
-        (!missing.is_empty())
-            .then(|| missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        (!missing.is_empty()).then(|| missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     }
 
     fn breaker(&self) -> std::sync::MutexGuard<'_, Breaker> {

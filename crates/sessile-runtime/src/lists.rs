@@ -1,9 +1,9 @@
 //! What an operator sees: sessions and servers as plain rows.
 
 use crate::node::Node;
+use crate::registry::EndedSession;
 use crate::session::{Session, State};
 use crate::stop::{PostMortem, StopReason, whole_millis};
-use crate::registry::EndedSession;
 use serde::Serialize;
 
 /// A session in a listing.

@@ -56,8 +56,7 @@ impl Node {
     /// A node that hosts `servers`.
     #[must_use]
     pub fn new(servers: Vec<Arc<Hosted>>, limits: NodeLimits, telemetry: Telemetry) -> Self {
-        let servers: BTreeMap<_, _> =
-            servers.into_iter().map(|server| (server.name().to_owned(), server)).collect();
+        let servers: BTreeMap<_, _> = servers.into_iter().map(|server| (server.name().to_owned(), server)).collect();
         Self {
             servers,
             registry: Arc::new(Registry::new(limits.ended_sessions_kept)),
@@ -174,11 +173,7 @@ impl Node {
         });
         let (sandbox, input, outputs) = started.map_err(|reason| {
             server.start_failed(&reason);
-            self.telemetry.emit(&Event::StartFailed {
-                server: server.name(),
-                session: name.as_str(),
-                error: &reason,
-            });
+            self.telemetry.emit(&Event::StartFailed { server: server.name(), session: name.as_str(), error: &reason });
             OpenError::StartFailed { reason, stderr_tail: String::new() }
         })?;
         let session = Arc::new(Session::new(

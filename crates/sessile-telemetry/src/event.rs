@@ -79,29 +79,14 @@ impl DropCause {
 ///
 /// `session` is always the public name of a session, never the id that a client presents.
 #[derive(Clone, Debug)]
-#[allow(
-    missing_docs,
-    reason = "the variants are documented; their fields are the words of the vocabulary"
-)]
+#[allow(missing_docs, reason = "the variants are documented; their fields are the words of the vocabulary")]
 pub enum Event<'a> {
     /// A sandbox is about to be started for a new session.
-    SessionStarting {
-        server: &'a str,
-        session: &'a str,
-        principal: &'a str,
-    },
+    SessionStarting { server: &'a str, session: &'a str, principal: &'a str },
     /// The server process runs; `took` is the time from the request to the running process.
-    SessionStarted {
-        server: &'a str,
-        session: &'a str,
-        took: Duration,
-    },
+    SessionStarted { server: &'a str, session: &'a str, took: Duration },
     /// The sandbox could not be started.
-    StartFailed {
-        server: &'a str,
-        session: &'a str,
-        error: &'a str,
-    },
+    StartFailed { server: &'a str, session: &'a str, error: &'a str },
     /// A session is over; nothing of it is left.
     SessionEnded {
         server: &'a str,
@@ -125,20 +110,9 @@ pub enum Event<'a> {
     /// A request was refused before it reached a server. `cause` is one of a fixed set of words.
     Refused { cause: &'static str },
     /// Something was dropped, and is counted.
-    Dropped {
-        server: &'a str,
-        session: &'a str,
-        cause: DropCause,
-        count: u64,
-        detail: &'a str,
-    },
+    Dropped { server: &'a str, session: &'a str, cause: DropCause, count: u64, detail: &'a str },
     /// A line the server wrote to stderr (or a stray one on stdout).
-    ServerOutput {
-        server: &'a str,
-        session: &'a str,
-        stream: &'static str,
-        line: &'a str,
-    },
+    ServerOutput { server: &'a str, session: &'a str, stream: &'static str, line: &'a str },
     /// An HTTP exchange was answered.
     Http { status: u16 },
 }

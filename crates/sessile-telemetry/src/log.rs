@@ -43,100 +43,53 @@ impl LogGuard {
 /// # Errors
 /// A text that says what is wrong with `filter`, or that logging was set up already.
 pub fn init(filter: &str, format: Format) -> Result<LogGuard, String> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| format!("bad log filter {filter:?}: {error}"))?;
+    let filter = EnvFilter::try_new(filter).map_err(|error| format!("bad log filter {filter:?}: {error}"))?;
     let (writer, worker): (NonBlocking, WorkerGuard) = NonBlockingBuilder::default()
         .buffered_lines_limit(QUEUE_LINES)
         .lossy(true)
         .thread_name("log")
         .finish(std::io::stderr());
     let shed = writer.error_counter();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(writer);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     let set = match format {
-        Format::Text => builder
-            .with_ansi(std::io::stderr().is_terminal())
-            .try_init(),
+        Format::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
         Format::Json => builder.json().flatten_event(true).try_init(),
     };
     set.map_err(|error| format!("logging is already set up: {error}"))?;
-    Ok(LogGuard {
-        _worker: worker,
-        shed,
-    })
+    Ok(LogGuard { _worker: worker, shed })
 }
 
 /// Writes the log line of one event.
 pub(crate) fn write(event: &Event<'_>) {
     match *event {
-        Event::SessionStarting {
-            server,
-            session,
-            principal,
-        } => {
+        Event::SessionStarting { server, session, principal } => {
             tracing::debug!(target: "sessile::runtime", server, session, principal, "session starting");
         }
-        Event::SessionStarted {
-            server,
-            session,
-            took,
-        } => {
+        Event::SessionStarted { server, session, took } => {
             tracing::info!(target: "sessile::runtime", server, session, took_ms = millis(took), "session started");
         }
-        Event::StartFailed {
-            server,
-            session,
-            error,
-        } => {
+        Event::StartFailed { server, session, error } => {
             tracing::warn!(target: "sessile::runtime", server, session, error, "session did not start");
         }
-        Event::SessionEnded {
-            server,
-            session,
-            reason,
-            exit,
-            lived,
-            cpu,
-            memory_peak,
-        } => {
+        Event::SessionEnded { server, session, reason, exit, lived, cpu, memory_peak } => {
             tracing::info!(
                 target: "sessile::runtime", server, session, reason, exit,
                 lived_ms = millis(lived), cpu_ms = millis(cpu), memory_peak, "session ended"
             );
         }
-        Event::CallEnded {
-            server,
-            session,
-            request,
-            method,
-            subject,
-            outcome,
-            took,
-        } => {
+        Event::CallEnded { server, session, request, method, subject, outcome, took } => {
             tracing::debug!(
                 target: "sessile::request", server, session, request, method, subject,
                 outcome = outcome.as_str(), took_ms = millis(took), "call"
             );
         }
         Event::Refused { cause } => tracing::debug!(target: "sessile::request", cause, "refused"),
-        Event::Dropped {
-            server,
-            session,
-            cause,
-            count,
-            detail,
-        } => {
+        Event::Dropped { server, session, cause, count, detail } => {
             tracing::debug!(
                 target: "sessile::runtime", server, session, cause = cause.as_str(), count, detail, "dropped"
             );
         }
-        Event::ServerOutput {
-            server,
-            session,
-            stream,
-            line,
-        } => {
+        Event::ServerOutput { server, session, stream, line } => {
             tracing::info!(target: "sessile::server", server, session, stream, "{line}");
         }
         Event::Http { .. } => {}

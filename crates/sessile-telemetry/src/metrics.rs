@@ -45,17 +45,9 @@ impl Default for Metrics {
         let sessions = Family::default();
         registry.register("sessions", "Sessions that are alive now", sessions.clone());
         let started = Family::default();
-        registry.register(
-            "sessions_started",
-            "Sessions whose server process was started",
-            started.clone(),
-        );
+        registry.register("sessions_started", "Sessions whose server process was started", started.clone());
         let start_failures = Family::default();
-        registry.register(
-            "start_failures",
-            "Sessions that could not be started",
-            start_failures.clone(),
-        );
+        registry.register("start_failures", "Sessions that could not be started", start_failures.clone());
         let start_seconds = Family::new_with_constructor(start_buckets as fn() -> Histogram);
         registry.register_with_unit(
             "session_start",
@@ -64,11 +56,7 @@ impl Default for Metrics {
             start_seconds.clone(),
         );
         let ended = Family::default();
-        registry.register(
-            "sessions_ended",
-            "Sessions that ended, by reason",
-            ended.clone(),
-        );
+        registry.register("sessions_ended", "Sessions that ended, by reason", ended.clone());
         let cpu_milliseconds = Family::default();
         registry.register(
             "session_cpu_milliseconds",
@@ -76,36 +64,15 @@ impl Default for Metrics {
             cpu_milliseconds.clone(),
         );
         let calls = Family::default();
-        registry.register(
-            "calls",
-            "Requests of clients, by method and outcome",
-            calls.clone(),
-        );
+        registry.register("calls", "Requests of clients, by method and outcome", calls.clone());
         let call_seconds = Family::new_with_constructor(call_buckets as fn() -> Histogram);
-        registry.register_with_unit(
-            "call",
-            "Time from a request to its answer",
-            Unit::Seconds,
-            call_seconds.clone(),
-        );
+        registry.register_with_unit("call", "Time from a request to its answer", Unit::Seconds, call_seconds.clone());
         let refused = Family::default();
-        registry.register(
-            "refused",
-            "Requests refused before they reached a server",
-            refused.clone(),
-        );
+        registry.register("refused", "Requests refused before they reached a server", refused.clone());
         let dropped = Family::default();
-        registry.register(
-            "dropped",
-            "Messages and events that reached nobody, by cause",
-            dropped.clone(),
-        );
+        registry.register("dropped", "Messages and events that reached nobody, by cause", dropped.clone());
         let output_lines = Family::default();
-        registry.register(
-            "server_output_lines",
-            "Log lines that servers wrote",
-            output_lines.clone(),
-        );
+        registry.register("server_output_lines", "Log lines that servers wrote", output_lines.clone());
         let http = Family::default();
         registry.register("http_responses", "HTTP responses, by status", http.clone());
         Self {
@@ -133,37 +100,18 @@ impl Metrics {
             Event::SessionStarted { server, took, .. } => {
                 self.sessions.get_or_create(&server_label(server)).inc();
                 self.started.get_or_create(&server_label(server)).inc();
-                self.start_seconds
-                    .get_or_create(&server_label(server))
-                    .observe(took.as_secs_f64());
+                self.start_seconds.get_or_create(&server_label(server)).observe(took.as_secs_f64());
             }
             Event::StartFailed { server, .. } => {
-                self.start_failures
-                    .get_or_create(&server_label(server))
-                    .inc();
+                self.start_failures.get_or_create(&server_label(server)).inc();
             }
-            Event::SessionEnded {
-                server,
-                reason,
-                cpu,
-                ..
-            } => {
+            Event::SessionEnded { server, reason, cpu, .. } => {
                 self.sessions.get_or_create(&server_label(server)).dec();
-                self.ended
-                    .get_or_create(&[("server", server.to_owned()), ("reason", reason.to_owned())])
-                    .inc();
+                self.ended.get_or_create(&[("server", server.to_owned()), ("reason", reason.to_owned())]).inc();
                 let millis = u64::try_from(cpu.as_millis()).unwrap_or(u64::MAX);
-                self.cpu_milliseconds
-                    .get_or_create(&server_label(server))
-                    .inc_by(millis);
+                self.cpu_milliseconds.get_or_create(&server_label(server)).inc_by(millis);
             }
-            Event::CallEnded {
-                server,
-                method,
-                outcome,
-                took,
-                ..
-            } => {
+            Event::CallEnded { server, method, outcome, took, .. } => {
                 let method = bounded_method(method);
                 self.calls
                     .get_or_create(&[
@@ -177,32 +125,18 @@ impl Metrics {
                     .observe(took.as_secs_f64());
             }
             Event::Refused { cause } => {
-                self.refused
-                    .get_or_create(&[("cause", cause.to_owned())])
-                    .inc();
+                self.refused.get_or_create(&[("cause", cause.to_owned())]).inc();
             }
-            Event::Dropped {
-                server,
-                cause,
-                count,
-                ..
-            } => {
+            Event::Dropped { server, cause, count, .. } => {
                 self.dropped
-                    .get_or_create(&[
-                        ("server", server.to_owned()),
-                        ("cause", cause.as_str().to_owned()),
-                    ])
+                    .get_or_create(&[("server", server.to_owned()), ("cause", cause.as_str().to_owned())])
                     .inc_by(count);
             }
             Event::ServerOutput { server, stream, .. } => {
-                self.output_lines
-                    .get_or_create(&[("server", server.to_owned()), ("stream", stream.to_owned())])
-                    .inc();
+                self.output_lines.get_or_create(&[("server", server.to_owned()), ("stream", stream.to_owned())]).inc();
             }
             Event::Http { status } => {
-                self.http
-                    .get_or_create(&[("status", status.to_string())])
-                    .inc();
+                self.http.get_or_create(&[("status", status.to_string())]).inc();
             }
         }
     }
@@ -237,9 +171,5 @@ fn bounded_method(method: &str) -> &str {
         "logging/setLevel",
         "server/discover",
     ];
-    if KNOWN.contains(&method) {
-        method
-    } else {
-        "other"
-    }
+    if KNOWN.contains(&method) { method } else { "other" }
 }

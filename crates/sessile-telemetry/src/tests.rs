@@ -4,11 +4,7 @@ use std::time::Duration;
 #[test]
 fn a_session_and_its_calls_show_up_in_the_metrics() {
     let telemetry = Telemetry::new();
-    telemetry.emit(&Event::SessionStarted {
-        server: "files",
-        session: "s",
-        took: Duration::from_millis(3),
-    });
+    telemetry.emit(&Event::SessionStarted { server: "files", session: "s", took: Duration::from_millis(3) });
     telemetry.emit(&Event::CallEnded {
         server: "files",
         session: "s",
@@ -19,16 +15,8 @@ fn a_session_and_its_calls_show_up_in_the_metrics() {
         took: Duration::from_micros(90),
     });
     let text = telemetry.render_metrics();
-    assert!(
-        text.contains("sessile_sessions{server=\"files\"} 1"),
-        "{text}"
-    );
-    assert!(
-        text.contains(
-            "sessile_calls_total{server=\"files\",method=\"tools/call\",outcome=\"ok\"} 1"
-        ),
-        "{text}"
-    );
+    assert!(text.contains("sessile_sessions{server=\"files\"} 1"), "{text}");
+    assert!(text.contains("sessile_calls_total{server=\"files\",method=\"tools/call\",outcome=\"ok\"} 1"), "{text}");
     telemetry.emit(&Event::SessionEnded {
         server: "files",
         session: "s",
@@ -39,10 +27,7 @@ fn a_session_and_its_calls_show_up_in_the_metrics() {
         memory_peak: None,
     });
     let text = telemetry.render_metrics();
-    assert!(
-        text.contains("sessile_sessions{server=\"files\"} 0"),
-        "{text}"
-    );
+    assert!(text.contains("sessile_sessions{server=\"files\"} 0"), "{text}");
     assert!(text.contains("reason=\"client_delete\"} 1"), "{text}");
 }
 
@@ -63,8 +48,5 @@ fn a_client_cannot_mint_label_values() {
     }
     let text = telemetry.render_metrics();
     assert!(!text.contains("evil/"));
-    assert!(
-        text.contains("method=\"other\",outcome=\"error\"} 1000"),
-        "{text}"
-    );
+    assert!(text.contains("method=\"other\",outcome=\"error\"} 1000"), "{text}");
 }

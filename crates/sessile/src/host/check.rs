@@ -90,9 +90,7 @@ fn look_at(server: &Server) -> Found {
     };
     match request.map(|request| sessile_sandbox::view::resolve(&request)) {
         Some(Ok(view)) => Found { name, what, explanation: view.explanation, problem: None },
-        Some(Err(error)) => {
-            Found { name, what, explanation: Vec::new(), problem: Some(error.to_string()) }
-        }
+        Some(Err(error)) => Found { name, what, explanation: Vec::new(), problem: Some(error.to_string()) },
         None => Found { name, what, explanation: Vec::new(), problem: None },
     }
 }

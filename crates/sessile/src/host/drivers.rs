@@ -62,7 +62,7 @@ impl Drivers {
 
 /// The process driver of this host.
 pub(crate) fn process_driver() -> Result<Arc<dyn Driver>, Failure> {
-    let driver = sessile_sandbox::process_driver(ProcessConfig::default())
-        .map_err(|error| Failure::Host(error.to_string()))?;
+    let driver =
+        sessile_sandbox::process_driver(ProcessConfig::default()).map_err(|error| Failure::Host(error.to_string()))?;
     Ok(Arc::new(driver))
 }

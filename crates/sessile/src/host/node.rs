@@ -83,12 +83,7 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
     Ok(ExitCode::SUCCESS)
 }
 
-fn spawn(
-    socket: tokio::net::TcpListener,
-    side: Side,
-    connections: usize,
-    stop: &CancellationToken,
-) -> JoinHandle<()> {
+fn spawn(socket: tokio::net::TcpListener, side: Side, connections: usize, stop: &CancellationToken) -> JoinHandle<()> {
     tokio::spawn(sessile_front::serve(socket, side, connections, stop.clone()))
 }
 
@@ -115,8 +110,8 @@ fn remotes(manifest: &Manifest) -> Result<BTreeMap<String, Arc<Remote>>, Failure
     let mut remotes = BTreeMap::new();
     for server in &manifest.servers {
         if let Some(settings) = remote(server) {
-            let proxy = Remote::new(settings)
-                .map_err(|error| Failure::Usage(format!("server {}: {error}", server.name)))?;
+            let proxy =
+                Remote::new(settings).map_err(|error| Failure::Usage(format!("server {}: {error}", server.name)))?;
             remotes.insert(server.name.as_str().to_owned(), Arc::new(proxy));
         }
     }

@@ -41,12 +41,7 @@ pub(crate) fn of_run(args: RunArgs) -> Result<Plan, Failure> {
     let mut manifest = Manifest::single(name, args.command, options, &Surroundings::of_process(&here))
         .map_err(|error| Failure::Usage(error.to_string()))?;
     overrule(&mut manifest, &args.node)?;
-    Ok(Plan {
-        manifest,
-        single: true,
-        allow_unsandboxed: args.node.allow_unsandboxed,
-        warnings: Vec::new(),
-    })
+    Ok(Plan { manifest, single: true, allow_unsandboxed: args.node.allow_unsandboxed, warnings: Vec::new() })
 }
 
 /// The plan of `sessile serve`.

@@ -1,6 +1,8 @@
 //! Where the binaries under test lie.
 
+use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The directory of `sessile` and the fixtures: `CARGO_BIN` if it is set, else where cargo put this test.
 ///
@@ -38,6 +40,18 @@ pub fn fixture(name: &str) -> PathBuf {
     let path = directory().join(format!("fixture-{name}"));
     assert!(path.is_file(), "there is no {}; run `cargo build -p sessile-fixtures` first", path.display());
     path
+}
+
+/// Whether `sessile check` says that this host enforces a feature fully, for whoever runs the test.
+///
+/// # Panics
+/// When it knows no such feature.
+pub fn host_enforces(feature: &str) -> bool {
+    let output = Command::new(sessile()).args(["check", "--json"]).current_dir("/").output().expect("sessile starts");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("check writes JSON");
+    let rows = report["host"]["rows"].as_array().expect("check looks at the host");
+    let row = rows.iter().find(|row| row["feature"] == feature);
+    row.unwrap_or_else(|| panic!("check knows no {feature:?}: {report}"))["strength"] == "enforced"
 }
 
 /// Where tests may put files: beside the binaries, as `/tmp` is one thing outside a sandbox and another inside.

@@ -247,7 +247,7 @@ async fn when_the_node_is_told_to_stop() {
     let mut node = start("drain = \"500ms\"");
     let _clients = populate(&node).await;
     let footprint = node.footprint();
-    assert!(footprint.remains().len() > 8, "this test must know what to look for: {:?}", footprint.remains());
+    assert!(footprint.remains().len() >= 8, "this test must know what to look for: {:?}", footprint.remains());
     node.signal(Signal::TERM);
     assert!(node.wait(PATIENCE).success());
     footprint.is_gone(GONE_WITHIN).unwrap();
@@ -261,7 +261,8 @@ async fn when_the_node_is_killed() {
     node.signal(Signal::KILL);
     node.wait(PATIENCE);
     let alive = footprint.remains();
-    assert!(alive.len() > 8, "sessions outlive their node for a while: {alive:?}");
+    // An init and a server for each.
+    assert!(alive.len() >= 8, "sessions outlive their node for a while: {alive:?}");
     footprint.is_gone(GRACE + GONE_WITHIN).unwrap();
 }
 

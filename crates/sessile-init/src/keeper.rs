@@ -4,11 +4,12 @@
 //! that somebody has to remove. The keeper sits in a blocking read until the runtime is gone, holds nothing else, and ends when
 //! nothing is left.
 
-use crate::cgroup_tree;
 use crate::link::{Heard, Link};
+use crate::{cgroup_tree, clock};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
 use sessile_link::ToKeeper;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 /// How often it looks whether cgroups have become empty.
 const PACE: Duration = Duration::from_millis(100);
@@ -27,32 +28,31 @@ pub(crate) fn run() -> i32 {
     let mut grace = Duration::ZERO;
     while let Heard::Message(message) = link.wait() {
         match message {
-            ToKeeper::Guard(more) => trees.extend(more.into_iter().map(PathBuf::from)),
+            ToKeeper::Guard(more) => trees.extend(more),
             ToKeeper::Sweep(left) => {
                 // What still lives belongs to sandboxes within their grace; it is looked at again at the end.
-                let left = left.into_iter().map(PathBuf::from);
-                trees.extend(left.filter(|tree| !cgroup_tree::remove_empty(tree)));
+                trees.extend(left.into_iter().filter(|tree| !cgroup_tree::remove_empty(tree)));
             }
             ToKeeper::Grace(millis) => grace = grace.max(Duration::from_millis(millis)),
         }
     }
-    clear(trees, Instant::now() + grace + MARGIN)
+    clear(trees, clock::now() + grace + MARGIN)
 }
 
 /// Removes `trees` as they become empty; from `deadline` on, whatever is in them is killed.
-fn clear(mut trees: Vec<PathBuf>, deadline: Instant) -> i32 {
+fn clear(mut trees: Vec<String>, deadline: Duration) -> i32 {
     loop {
         trees.retain(|tree| !cgroup_tree::remove_empty(tree));
         if trees.is_empty() {
             return 0;
         }
-        let now = Instant::now();
+        let now = clock::now();
         if now > deadline + PERSISTENCE {
             return 1;
         }
         if now > deadline {
             trees.iter().for_each(|tree| cgroup_tree::kill(tree));
         }
-        std::thread::sleep(PACE);
+        clock::sleep(PACE);
     }
 }

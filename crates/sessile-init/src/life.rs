@@ -1,14 +1,16 @@
 //! Init's life: take the order, build, start, then watch until the server or the patience for a lost runtime ends.
 
+use crate::clock::{self, timespec};
 use crate::link::{Heard, Link};
 use crate::server::Server;
 use crate::{network, privileges, root, server, signals};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use alloc::vec::Vec;
+use core::time::Duration;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use sessile_link::{FromInit, Note, Refusal, ServerEnd, StartOrder, ToInit};
-use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
 
 /// Runs one sandbox. The exit code means nothing to anybody: the report goes over the link.
 pub(crate) fn run() -> i32 {
@@ -33,8 +35,7 @@ pub(crate) fn run() -> i32 {
 fn begin(order: &StartOrder) -> Result<(Server, OwnedFd, Vec<Note>), Refusal> {
     let kernel =
         |what: &'static str| move |errno: Errno| Refusal::Kernel { what: what.into(), errno: errno.raw_os_error() };
-    let signals = signals::as_descriptor()
-        .map_err(|error| Refusal::Kernel { what: "take signals".into(), errno: error.raw_os_error().unwrap_or(0) })?;
+    let signals = signals::as_descriptor().map_err(kernel("take signals"))?;
     rustix::process::umask(rustix::fs::Mode::empty());
     rustix::system::sethostname(order.hostname.as_bytes()).map_err(kernel("set the host name"))?;
     if order.loopback {
@@ -54,7 +55,7 @@ fn watch(link: &mut Link<ToInit>, mut server: Server, signals: &OwnedFd, notes: 
     let started = FromInit::Started { pid: server.pid, notes };
     let mut deadline = match link.say(&started, &server.host_ends()) {
         Ok(()) => None,
-        Err(_) => Some(Instant::now() + patience),
+        Err(_) => Some(clock::now() + patience),
     };
     drop(started);
     loop {
@@ -66,8 +67,8 @@ fn watch(link: &mut Link<ToInit>, mut server: Server, signals: &OwnedFd, notes: 
         }
         let wait = match deadline {
             None => None,
-            Some(at) => match at.checked_duration_since(Instant::now()) {
-                Some(left) => Timespec::try_from(left).ok(),
+            Some(at) => match at.checked_sub(clock::now()) {
+                Some(left) => timespec(left),
                 None => return 0, // nobody came back for the sandbox
             },
         };
@@ -78,7 +79,7 @@ fn watch(link: &mut Link<ToInit>, mut server: Server, signals: &OwnedFd, notes: 
         let spoken = polled.get(1).is_some_and(|fd| !fd.revents().is_empty());
         signals::drain(signals);
         if spoken && !listen(link, &mut server) {
-            deadline = Some(Instant::now() + patience);
+            deadline = Some(clock::now() + patience);
         }
     }
 }

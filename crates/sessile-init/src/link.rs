@@ -1,21 +1,20 @@
 //! Init's end of the link: descriptor 3.
 #![allow(unsafe_code)]
 
-use rustix::io::Errno;
+use alloc::vec::Vec;
+use core::mem::MaybeUninit;
+use rustix::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use rustix::io::{Errno, IoSlice};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::de::DeserializeOwned;
 use sessile_link::{FromInit, Inbox};
-use std::io::{IoSlice, Read};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 
 /// Where the driver puts the link before it starts this program.
 const LINK_FD: i32 = 3;
 
 /// The link to the runtime (or, for the keeper, to the runtime it guards).
 pub(crate) struct Link<M> {
-    socket: UnixStream,
+    socket: OwnedFd,
     inbox: Inbox<M>,
 }
 
@@ -37,7 +36,7 @@ impl<M: DeserializeOwned> Link<M> {
         let socket = unsafe { OwnedFd::from_raw_fd(LINK_FD) };
         // It arrived without, or it would not have arrived; the server must never get it.
         let _ = rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC);
-        Self { socket: UnixStream::from(socket), inbox: Inbox::default() }
+        Self { socket, inbox: Inbox::default() }
     }
 
     /// The next message, waiting for it if need be.
@@ -58,13 +57,13 @@ impl<M: DeserializeOwned> Link<M> {
     pub(crate) fn fill(&mut self) -> bool {
         let mut piece = [0; 4096];
         loop {
-            return match self.socket.read(&mut piece) {
+            return match rustix::io::read(&self.socket, &mut piece) {
                 Ok(0) => false,
                 Ok(count) => {
                     self.inbox.push(piece.get(..count).unwrap_or_default());
                     true
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(Errno::INTR) => continue,
                 Err(_) => false,
             };
         }

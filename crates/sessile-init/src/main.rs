@@ -8,10 +8,20 @@
 //!
 //! It is not a supervisor: it starts one server once. It holds no policy: every decision is in the order.
 //! Start reading at [`life`].
+//!
+//! As it is shipped (profile `init`, which aborts on panic) it does without the standard library, which would double the memory of
+//! every sandbox's first process; see [`floor`]. Other profiles, for checks and tests, use it: they unwind.
 #![cfg_attr(not(test), no_main)]
+#![cfg_attr(all(panic = "abort", not(test)), no_std)]
 #![cfg_attr(test, allow(dead_code))] // the tests begin elsewhere than at `main`
 
+extern crate alloc;
+
 mod cgroup_tree;
+mod clock;
+mod errno;
+#[cfg(all(panic = "abort", not(test)))]
+mod floor;
 mod keeper;
 mod life;
 mod link;
@@ -25,7 +35,7 @@ mod signals;
 mod userns;
 
 /// The name (`argv[0]`) that makes this binary the keeper.
-const KEEPER: &std::ffi::CStr = c"sessile-keeper";
+const KEEPER: &core::ffi::CStr = c"sessile-keeper";
 
 /// Where the C library starts this program. Not Rust's `main`: what that sets up first (a guard for stack overflows, an
 /// alternative signal stack, checks of the standard descriptors) is more than everything else in here, in size and in time.
@@ -41,6 +51,6 @@ unsafe extern "C" fn main(count: libc::c_int, arguments: *const *const libc::c_c
         return 1;
     }
     // SAFETY: there is at least one argument, and it is a terminated string.
-    let name = unsafe { std::ffi::CStr::from_ptr(*arguments) };
+    let name = unsafe { core::ffi::CStr::from_ptr(*arguments) };
     if name == KEEPER { keeper::run() } else { life::run() }
 }

@@ -2,13 +2,13 @@
 //! then attached, so that there is no moment in which one is visible with too many rights.
 #![allow(unsafe_code)]
 
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
     fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// The attributes of a mount.
 pub(crate) type Attributes = MountAttrFlags;
@@ -78,14 +78,14 @@ fn set_attributes(mount: BorrowedFd<'_>, change: &MountAttr, whole_tree: bool) -
             mount.as_raw_fd(),
             c"".as_ptr(),
             flags,
-            std::ptr::from_ref(change),
+            core::ptr::from_ref(change),
             size_of::<MountAttr>(),
         )
     };
     if answer == 0 {
         return Ok(());
     }
-    Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
+    Err(crate::errno::last())
 }
 
 /// Takes rights away from a mount, or from it and everything mounted below it.

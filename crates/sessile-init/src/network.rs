@@ -1,15 +1,15 @@
 //! The loopback interface, which a new network namespace has, but down.
 #![allow(unsafe_code)]
 
+use rustix::fd::AsRawFd;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
-use std::os::fd::AsRawFd;
 
 /// Brings `lo` up.
 pub(crate) fn raise_loopback() -> Result<(), Errno> {
     let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     // SAFETY: all-zero is a valid `ifreq`.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    let mut request: libc::ifreq = unsafe { core::mem::zeroed() };
     for (slot, byte) in request.ifr_name.iter_mut().zip(b"lo") {
         *slot = byte.cast_signed();
     }
@@ -20,5 +20,5 @@ pub(crate) fn raise_loopback() -> Result<(), Errno> {
     if answer == 0 {
         return Ok(());
     }
-    Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
+    Err(crate::errno::last())
 }

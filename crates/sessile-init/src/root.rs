@@ -11,13 +11,15 @@ mod store;
 mod views;
 
 use crate::mounts::{self, Attributes, Fs, TAME};
+use alloc::string::String;
+use alloc::vec::Vec;
 use owners::Owners;
+use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
 use rustix::process::{chdir, fchdir, pivot_root};
 use sessile_link::{Note, Refusal, StartOrder};
 use skeleton::Skeleton;
-use std::os::fd::OwnedFd;
 use store::Store;
 
 /// What is left over of building.

@@ -10,14 +10,16 @@ mod program;
 mod tests;
 
 use crate::{privileges, rlimits, signals, userns};
+use alloc::format;
+use alloc::vec::Vec;
+use core::ffi::{c_int, c_void};
 use program::Command;
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use rustix::pipe::{PipeFlags, pipe_with};
 use sessile_link::{HostUsers, Program, Refusal, StartOrder};
-use std::ffi::{c_int, c_void};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// The stack that the child uses until its program runs.
 const STACK: usize = 64 * 1024;
@@ -113,16 +115,16 @@ fn explain(failure: Failure, command: Option<&Command>) -> Refusal {
 fn spawn(plan: &mut Plan<'_>) -> Result<i32, Errno> {
     let protection = ProtFlags::READ | ProtFlags::WRITE;
     // SAFETY: a new private mapping at an address of the kernel's choice touches nobody's memory.
-    let stack = unsafe { mmap_anonymous(std::ptr::null_mut(), STACK, protection, MapFlags::PRIVATE)? };
+    let stack = unsafe { mmap_anonymous(core::ptr::null_mut(), STACK, protection, MapFlags::PRIVATE)? };
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     // SAFETY: the stack is STACK bytes, grows down from its end, and outlives the child's use of it, because CLONE_VFORK
     // suspends this thread until the child has run its program or exited. `plan` is not touched meanwhile, for the same reason.
-    let pid = unsafe { libc::clone(child, stack.byte_add(STACK), flags, std::ptr::from_mut(plan).cast()) };
-    let failed = Errno::from_io_error(&std::io::Error::last_os_error());
+    let pid = unsafe { libc::clone(child, stack.byte_add(STACK), flags, core::ptr::from_mut(plan).cast()) };
+    let failed = crate::errno::last();
     // SAFETY: mapped above, and the child no longer runs on it.
     let _ = unsafe { munmap(stack, STACK) };
     if pid < 0 {
-        return Err(failed.unwrap_or(Errno::AGAIN));
+        return Err(failed);
     }
     Ok(pid)
 }

@@ -1,23 +1,22 @@
 //! Signals: init takes them as bytes from a descriptor, the server gets them as if nobody had touched them.
 #![allow(unsafe_code)]
 
+use core::mem::MaybeUninit;
+use rustix::fd::{FromRawFd, OwnedFd};
 use rustix::io::Errno;
-use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::{FromRawFd, OwnedFd};
 
 /// Every signal, blocked and readable from a descriptor; so none can interrupt init or kill it.
-pub(crate) fn as_descriptor() -> io::Result<OwnedFd> {
+pub(crate) fn as_descriptor() -> Result<OwnedFd, Errno> {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: `sigfillset` writes the whole set before it is read; the mask pointer is valid for the call and the old
     // mask is not asked for.
     let fd = unsafe {
         libc::sigfillset(set.as_mut_ptr());
-        libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
+        libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), core::ptr::null_mut());
         libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
     };
     if fd < 0 {
-        return Err(io::Error::last_os_error());
+        return Err(crate::errno::last());
     }
     // SAFETY: just opened, owned by nobody else.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
@@ -38,7 +37,7 @@ pub(crate) fn reset() -> Result<(), Errno> {
     // The kernel's `sigaction`, all zero: the default action. Not the C library's call, which keeps two signals to itself and would
     // leave them as the runtime's parent had them.
     let default = [0_u64; 4];
-    let old = std::ptr::null_mut::<libc::c_void>();
+    let old = core::ptr::null_mut::<libc::c_void>();
     let none = 0_u64;
     let size = size_of::<u64>();
     // SAFETY: the default action installs no code; signals that cannot be changed are refused, which is fine. Action and
@@ -66,7 +65,7 @@ pub(crate) struct Reaped {
 pub(crate) fn reap() -> Option<Reaped> {
     let mut status = 0;
     // SAFETY: both pointers are valid for the call or null.
-    let pid = unsafe { libc::wait4(-1, &raw mut status, libc::WNOHANG | libc::__WALL, std::ptr::null_mut()) };
+    let pid = unsafe { libc::wait4(-1, &raw mut status, libc::WNOHANG | libc::__WALL, core::ptr::null_mut()) };
     (pid > 0).then_some(Reaped { pid, status })
 }
 

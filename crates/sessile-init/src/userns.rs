@@ -1,16 +1,18 @@
 //! User namespaces: the server's own, and those that exist only for the mapping they describe.
 #![allow(unsafe_code)]
 
+use alloc::format;
+use alloc::string::String;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
-use std::os::fd::{AsFd, OwnedFd};
 
 /// The server's user and group id as it sees itself.
 pub(crate) const SERVER_ID: u32 = 1000;
 
 /// Writes one of a process's mapping files, in one piece as the kernel demands. Makes only system calls.
 fn write_once(proc: impl AsFd, path: &[u8], text: &[u8]) -> Result<(), Errno> {
-    let path = std::ffi::CStr::from_bytes_with_nul(path).map_err(|_| Errno::INVAL)?;
+    let path = core::ffi::CStr::from_bytes_with_nul(path).map_err(|_| Errno::INVAL)?;
     let file = openat(proc, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
     rustix::io::write(&file, text).map(drop)
 }
@@ -62,14 +64,14 @@ pub(crate) fn only_for_its_mapping(proc: &OwnedFd, users: &str, groups: &str) ->
         unsafe { libc::_exit(0) };
     }
     if child < 0 {
-        return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::AGAIN));
+        return Err(crate::errno::last());
     }
     drop(say_ready);
     let entered = rustix::io::read(&ready, &mut [0; 1]) == Ok(1);
     let made = if entered { describe(proc, child, users, groups) } else { Err(Errno::PERM) };
     drop(release); // the child's read ends, and with it the child
     // SAFETY: the child is this process's, and a null status is allowed.
-    unsafe { libc::waitpid(child, std::ptr::null_mut(), libc::__WALL) };
+    unsafe { libc::waitpid(child, core::ptr::null_mut(), libc::__WALL) };
     made
 }
 

@@ -2,9 +2,12 @@
 
 use crate::frame::{self, CONTROL, FrameDecoder, FrameError};
 use crate::{Note, Refusal, StartOrder};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::marker::PhantomData;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::marker::PhantomData;
 
 #[cfg(test)]
 mod tests;

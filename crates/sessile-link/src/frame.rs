@@ -1,5 +1,7 @@
 //! Frames: `[channel u8][length u32, big endian][payload]`.
 
+use alloc::vec::Vec;
+
 #[cfg(test)]
 mod tests;
 

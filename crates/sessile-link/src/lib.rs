@@ -8,6 +8,12 @@
 //! Start reading at [`control`], the two enums of messages; [`order`] is the order to start a server, [`refusal`] why it
 //! was not carried out, [`frame`] the bytes.
 
+#![no_std] // init is built without the standard library
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
 pub mod control;
 pub mod frame;
 pub mod order;

@@ -1,7 +1,9 @@
 //! The order to start a server, as the runtime sends it to init.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// Everything init needs to build the sandbox around itself and to start the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! Why init could not carry out a start order.
 
+use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 /// Why init could not carry out a start order. It exits after saying so. Every `errno` is the kernel's.

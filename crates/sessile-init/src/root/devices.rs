@@ -5,6 +5,7 @@ use super::skeleton::Skeleton;
 use super::store::Store;
 use super::views::FOR_ALL;
 use crate::mounts::{self, Attributes, Fs};
+use alloc::format;
 use rustix::fs::symlinkat;
 use rustix::io::Errno;
 use sessile_link::Refusal;

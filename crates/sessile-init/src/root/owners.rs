@@ -2,10 +2,11 @@
 //! writes what the server makes as the host's user's. Nothing is ever chowned.
 
 use crate::userns;
+use alloc::vec::Vec;
+use rustix::fd::OwnedFd;
 use rustix::fs::Stat;
 use rustix::io::Errno;
 use sessile_link::{HostUsers, Note, Refusal};
-use std::os::fd::OwnedFd;
 
 use super::failed;
 use crate::mounts;

@@ -3,10 +3,11 @@
 use super::skeleton::Skeleton;
 use super::{devices, failed};
 use crate::mounts::{self, Attributes, Fs, TAME};
+use alloc::format;
+use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 use sessile_link::Refusal;
-use std::os::fd::OwnedFd;
 
 /// What tells about the host and is of no use to a server. Not every kernel has all of it.
 const MASKED: [&str; 14] = [

@@ -1,8 +1,10 @@
 //! Finding and making mount points below the new root.
 
+use alloc::vec;
+use alloc::vec::Vec;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Gid, Mode, OFlags, ResolveFlags, Stat, Uid, chownat, fstat, mkdirat, openat, openat2};
 use rustix::io::Errno;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The new root while it is being built.
 pub(super) struct Skeleton {

@@ -4,12 +4,15 @@
 use super::failed;
 use super::skeleton::Skeleton;
 use crate::mounts::{self, Attributes, Fs, TAME};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, chownat, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::fchdir;
 use sessile_link::{HostUsers, Refusal, StartOrder};
-use std::os::fd::OwnedFd;
 
 /// Where the store is attached while the root is built; gone before a server runs.
 const STAGE: &str = "/.stage";

@@ -5,10 +5,11 @@ use super::owners::Owners;
 use super::skeleton::{Skeleton, create};
 use super::store::{self, Store};
 use crate::mounts::{self, Attributes, TAME};
+use alloc::vec::Vec;
+use rustix::fd::OwnedFd;
 use rustix::fs::{FileType, Stat, fstat, readlinkat, symlinkat};
 use rustix::io::Errno;
 use sessile_link::{Note, Refusal, View};
-use std::os::fd::OwnedFd;
 
 /// The mode of directories that are everybody's, as programs expect of `/tmp`.
 pub(super) const FOR_ALL: u32 = 0o1777;

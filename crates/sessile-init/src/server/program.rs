@@ -1,10 +1,16 @@
 //! Finding and running the server's program, and saying why it would not run.
 #![allow(unsafe_code)]
 
+use alloc::borrow::ToOwned;
+use alloc::ffi::CString;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ffi::{CStr, c_char};
 use rustix::fs::{CWD, Mode, OFlags, open};
 use rustix::io::Errno;
 use sessile_link::Refusal;
-use std::ffi::{CStr, CString, c_char};
 
 /// Where programs are looked for without a `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -33,7 +39,7 @@ struct Strings {
 impl Strings {
     fn new(texts: Vec<CString>) -> Self {
         let pointers = texts.iter().map(|text| text.as_ptr());
-        Self { pointers: pointers.chain([std::ptr::null()]).collect(), _texts: texts }
+        Self { pointers: pointers.chain([core::ptr::null()]).collect(), _texts: texts }
     }
 }
 

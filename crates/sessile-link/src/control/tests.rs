@@ -1,6 +1,8 @@
 use super::*;
 use crate::{HostUsers, Program, Rlimits, View};
 use proptest::prelude::*;
+use std::prelude::rust_2024::*;
+use std::vec;
 
 fn order() -> StartOrder {
     StartOrder {

@@ -1,5 +1,7 @@
 use super::*;
 use proptest::prelude::*;
+use std::prelude::rust_2024::*;
+use std::vec;
 
 fn frames() -> impl Strategy<Value = Vec<Frame>> {
     let frame = (any::<u8>(), prop::collection::vec(any::<u8>(), 0..300))

@@ -141,3 +141,27 @@ async fn an_id_that_is_no_longer_held_is_refused() {
     let newest = messages[5].0.clone();
     other.resume(&newest).await.expect_error(400, -32600).await;
 }
+
+/// With `stream_timeout` the node closes connections that stay open long, and the client polls.
+#[tokio::test]
+async fn a_client_is_asked_to_come_back() {
+    let node = Node::limited("everything", &[], "stream_timeout = \"300ms\"");
+    let mut client = Client::open(node.endpoint()).await;
+    let mut events = client.begin_with_progress("progress", json!({ "steps": 5, "interval_ms": 200 }), "t").await;
+    let (mut connections, mut seen) = (1, Vec::new());
+    let answer = loop {
+        let all = events.rest().await;
+        seen.extend(steps(&all));
+        if let Some((_, message)) = all.into_iter().find(|(_, message)| message["result"].is_object()) {
+            break message;
+        }
+        connections += 1;
+        assert!(connections < 20, "the answer never comes");
+        let last = events.last_event_id().to_owned();
+        assert!(!last.is_empty(), "a connection is closed only when the client can come back");
+        events = client.resume(&last).await.events();
+    };
+    assert!(connections > 1, "no connection was closed");
+    assert_eq!(seen, [1.0, 2.0, 3.0, 4.0, 5.0], "each once, in order");
+    assert_eq!(text_of(&answer["result"]), "5 steps done");
+}

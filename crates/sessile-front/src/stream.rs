@@ -23,6 +23,8 @@ pub(crate) struct EventStream {
     exchange: Exchange,
     pending: BytesMut,
     quiet: Pin<Box<Sleep>>,
+    /// When the connection is closed although the stream goes on, and the client comes back (SEP-1699).
+    poll_at: Option<Instant>,
     over: bool,
 }
 
@@ -30,7 +32,10 @@ impl EventStream {
     /// Events from `exchange`, after `first` (a keep-alive comment, or nothing).
     pub(crate) fn new(exchange: Exchange, first: BytesMut) -> Self {
         let quiet = Box::pin(tokio::time::sleep(KEEP_ALIVE));
-        Self { exchange, pending: first, quiet, over: false }
+        let poll_at = exchange.session().stream_timeout().map(|timeout| Instant::now() + timeout);
+        let mut stream = Self { exchange, pending: first, quiet, poll_at, over: false };
+        stream.wait_again();
+        stream
     }
 
     /// The next bytes; `None` at the end of the stream.
@@ -51,18 +56,28 @@ impl EventStream {
             }
         }
         if !self.pending.is_empty() {
-            self.quiet.as_mut().reset(Instant::now() + KEEP_ALIVE);
+            self.wait_again();
             return Poll::Ready(Some(self.pending.split().freeze()));
         }
         if self.over {
             return Poll::Ready(None);
         }
         if self.quiet.as_mut().poll(cx).is_ready() {
-            self.quiet.as_mut().reset(Instant::now() + KEEP_ALIVE);
+            if self.poll_at.is_some_and(|at| at <= Instant::now()) {
+                // The client has had an event id by now: it knows where to go on.
+                return Poll::Ready(None);
+            }
+            self.wait_again();
             // Registers the timer; it cannot have run out again already.
             let _ = self.quiet.as_mut().poll(cx);
             return Poll::Ready(Some(Bytes::from_static(KEEP_ALIVE_COMMENT)));
         }
         Poll::Pending
+    }
+
+    /// Waits for the next moment at which something must be done though nothing is said.
+    fn wait_again(&mut self) {
+        let keep_alive = Instant::now() + KEEP_ALIVE;
+        self.quiet.as_mut().reset(self.poll_at.map_or(keep_alive, |at| at.min(keep_alive)));
     }
 }

@@ -72,6 +72,11 @@ pub struct Limits {
     /// GET streams open at one time on one session.
     #[schemars(range(min = 1, max = 1_000))]
     pub get_streams: u32,
+    /// Time after which the connection of a stream is closed and its client comes back for the rest (polling,
+    /// SEP-1699); only for clients of 2025-11-25, which know how. `0s` leaves connections open.
+    #[serde(with = "crate::span")]
+    #[schemars(with = "Span", extend("x-minimum" = "0s", "x-maximum" = "1day"))]
+    pub stream_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -95,6 +100,7 @@ impl Default for Limits {
             replay_bytes: Size::mib(1),
             replay_events: 1000,
             get_streams: 16,
+            stream_timeout: Duration::ZERO,
         }
     }
 }

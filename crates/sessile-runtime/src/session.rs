@@ -147,6 +147,15 @@ impl Session {
         self.lock().relay.negotiated()
     }
 
+    /// How long a connection of this session's streams stays open before its client is asked to come back; `None` for
+    /// as long as it likes, and for clients that would not know to come back.
+    #[must_use]
+    pub fn stream_timeout(&self) -> Option<Duration> {
+        let timeout = self.hosted.limits().stream_timeout;
+        let polls = self.version().is_some_and(LegacyVersion::primes_streams);
+        (polls && !timeout.is_zero()).then_some(timeout)
+    }
+
     /// What the session is doing now.
     #[must_use]
     pub fn state(&self) -> State {

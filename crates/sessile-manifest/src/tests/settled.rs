@@ -79,6 +79,7 @@ fn every_limit_is_read() {
         replay_bytes = "0B"
         replay_events = 0
         get_streams = 8
+        stream_timeout = "55s"
         "#,
     )
     .expect("right");
@@ -100,6 +101,7 @@ fn every_limit_is_read() {
         replay_bytes: Size::from_bytes(0),
         replay_events: 0,
         get_streams: 8,
+        stream_timeout: Duration::from_secs(55),
     };
     assert_eq!(manifest.servers[0].limits, expected);
 }

@@ -48,14 +48,17 @@ impl Exchange {
         let session = &self.session;
         let pull = session.step(|core| {
             let pull = core.relay.pull(session.now(), self.connection);
-            if matches!(pull, Pull::Pending) {
-                core.wait(self.connection, cx.waker());
+            match pull {
+                Pull::Pending => core.wait(self.connection, cx.waker()),
+                // The bridge has forgotten the connection with these.
+                Pull::Json(_) | Pull::End | Pull::Cut(_) => core.forget(self.connection),
+                Pull::OpenSse | Pull::Event(_) => {}
             }
             pull
         });
         match pull {
             Pull::Pending => return Poll::Pending,
-            Pull::Json(_) | Pull::End | Pull::Cut(_) => self.finish(),
+            Pull::Json(_) | Pull::End | Pull::Cut(_) => self.over = true,
             Pull::OpenSse | Pull::Event(_) => {}
         }
         Poll::Ready(pull)

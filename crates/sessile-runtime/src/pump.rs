@@ -16,6 +16,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::task::JoinHandle;
 
@@ -82,6 +83,15 @@ pub(crate) async fn run(session: Arc<Session>, sandbox: Sandbox, outputs: Output
     pump.finish(reason, ended, sandbox, stderr).await
 }
 
+/// Waits for the server to say something. `false` at the end of its stdout.
+///
+/// A read that does not fill the buffer tells tokio that nothing more is there, which saves a second one.
+async fn fill(stdout: &mut pipe::Receiver, lines: &mut Lines) -> bool {
+    let buffer = lines.buffer();
+    buffer.reserve(READ_CHUNK);
+    matches!(stdout.read_buf(buffer).await, Ok(1..))
+}
+
 impl Pump {
     /// The life of the session, up to the reason of its end.
     async fn live(&mut self, sandbox: &Sandbox) -> (StopReason, Option<Ended>) {
@@ -95,14 +105,16 @@ impl Pump {
                 return (StopReason::ProtocolViolation, None);
             }
             let (flush, read, next) = self.look_ahead();
-            if clock.deadline().into_std() != next {
+            // A clock that rings early costs a look; setting it anew after every call costs more.
+            if clock.is_elapsed() || next < clock.deadline().into_std() {
                 clock.as_mut().reset(next.into());
+                self.session.lock().armed = Some(next);
             }
             let session = &self.session;
             tokio::select! {
-                readable = self.stdout.readable(), if read => {
-                    if readable.is_err() || self.read().is_err() {
-                        return (StopReason::ProtocolViolation, None);
+                came = fill(&mut self.stdout, &mut self.lines), if read => {
+                    if !came {
+                        self.closed = Some(Instant::now());
                     }
                 }
                 () = poll_fn(|cx| session.lock().input.poll_writable(cx)), if flush => {
@@ -152,7 +164,7 @@ impl Pump {
     /// What to wait for: room in stdin, something on stdout, and the next moment a clock rings.
     fn look_ahead(&self) -> (bool, bool, Instant) {
         let limits = self.session.limits;
-        let mut core = self.session.lock();
+        let core = self.session.lock();
         let mut next = self.session.opened + limits.max_lifetime;
         if self.lifetime_over {
             next += limits.drain;
@@ -163,20 +175,12 @@ impl Pump {
         for moment in [deadline, closed, start, self.session.idle_until(&core)].into_iter().flatten() {
             next = next.min(moment);
         }
-        core.armed = Some(next);
         let read = self.closed.is_none() && !core.relay.is_backlogged();
         (core.input.queued() > 0, read, next)
     }
 
-    /// Reads once and hands on what it can. `Ok(false)` when nothing was there.
-    fn read(&mut self) -> Result<bool, GivenUp> {
-        let came = self.fill();
-        self.hand_on()?;
-        Ok(came)
-    }
-
-    /// Reads once. `false` when nothing was there.
-    fn fill(&mut self) -> bool {
+    /// Reads once what is there already. `false` when nothing was.
+    fn fill_now(&mut self) -> bool {
         let buffer = self.lines.buffer();
         buffer.reserve(READ_CHUNK);
         match self.stdout.try_read_buf(buffer) {
@@ -207,7 +211,7 @@ impl Pump {
 
     /// Hands on what a server that has ended said last. Clients that are behind get a while to catch up.
     async fn hear_last_words(&mut self) {
-        while self.closed.is_none() && self.fill() {}
+        while self.closed.is_none() && self.fill_now() {}
         let end = Instant::now() + LAST_WORDS;
         while self.hand_on().is_ok() && self.is_backlogged() && Instant::now() < end {
             let session = &self.session;

@@ -128,6 +128,17 @@ async fn a_server_that_does_not_start_says_why() {
 }
 
 #[tokio::test]
+async fn a_server_whose_program_is_gone_says_where_it_was() {
+    let node = Node::of("counter", &[]);
+    let program = node.home().fixture("counter");
+    std::fs::remove_file(&program).unwrap();
+    let reply = Client::at(node.endpoint()).reply().await;
+    let error = reply.expect_error(503, -32006).await;
+    let message = error["error"]["message"].as_str().unwrap();
+    assert!(message.contains(&program), "{message}");
+}
+
+#[tokio::test]
 async fn a_server_that_starts_too_slowly_is_given_up() {
     let node = Node::limited("slow", &["--start-delay", "60s"], "start_timeout = \"1s\"");
     let began = Instant::now();

@@ -19,6 +19,15 @@ pub(crate) fn remove_empty(top: &str) -> bool {
     matches!(rmdir(top), Ok(()) | Err(Errno::NOENT))
 }
 
+/// Removes a node's directory like [`remove_empty`], and the one that all nodes share if it was the last.
+pub(crate) fn remove_with_parent(node: &str) -> bool {
+    let removed = remove_empty(node);
+    if let Some((shared, _)) = node.rsplit_once('/').filter(|_| removed) {
+        let _ = rmdir(shared);
+    }
+    removed
+}
+
 /// Kills everything that lives in `top` or below it.
 pub(crate) fn kill(top: &str) {
     // One write where the kernel can (Linux 5.14, version 2).

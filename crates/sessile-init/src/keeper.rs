@@ -31,7 +31,7 @@ pub(crate) fn run() -> i32 {
             ToKeeper::Guard(more) => trees.extend(more),
             ToKeeper::Sweep(left) => {
                 // What still lives belongs to sandboxes within their grace; it is looked at again at the end.
-                trees.extend(left.into_iter().filter(|tree| !cgroup_tree::remove_empty(tree)));
+                trees.extend(left.into_iter().filter(|tree| !cgroup_tree::remove_with_parent(tree)));
             }
             ToKeeper::Grace(millis) => grace = grace.max(Duration::from_millis(millis)),
         }
@@ -42,7 +42,7 @@ pub(crate) fn run() -> i32 {
 /// Removes `trees` as they become empty; from `deadline` on, whatever is in them is killed.
 fn clear(mut trees: Vec<String>, deadline: Duration) -> i32 {
     loop {
-        trees.retain(|tree| !cgroup_tree::remove_empty(tree));
+        trees.retain(|tree| !cgroup_tree::remove_with_parent(tree));
         if trees.is_empty() {
             return 0;
         }

@@ -2,15 +2,15 @@
 
 use crate::clock::{self, timespec};
 use crate::link::{Heard, Link};
+use crate::root::Built;
 use crate::server::Server;
-use crate::{network, privileges, root, server, signals};
-use alloc::vec::Vec;
+use crate::{memory, network, privileges, root, server, signals};
 use core::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
-use sessile_link::{FromInit, Note, Refusal, ServerEnd, StartOrder, ToInit};
+use sessile_link::{FromInit, Refusal, ServerEnd, StartOrder, ToInit};
 
 /// Runs one sandbox. The exit code means nothing to anybody: the report goes over the link.
 pub(crate) fn run() -> i32 {
@@ -19,10 +19,10 @@ pub(crate) fn run() -> i32 {
         return 1; // the runtime went away before it said what it wants
     };
     match begin(&order) {
-        Ok((server, signals, notes)) => {
+        Ok(begun) => {
             let patience = Duration::from_millis(order.orphan_grace_ms);
             drop(order);
-            watch(&mut link, server, &signals, notes, patience)
+            watch(&mut link, begun, patience)
         }
         Err(refusal) => {
             let _ = link.say(&FromInit::Refused(refusal), &[]);
@@ -31,8 +31,15 @@ pub(crate) fn run() -> i32 {
     }
 }
 
+/// A sandbox whose server runs.
+struct Begun {
+    server: Server,
+    signals: OwnedFd,
+    built: Built,
+}
+
 /// Everything up to the server running and init being nobody.
-fn begin(order: &StartOrder) -> Result<(Server, OwnedFd, Vec<Note>), Refusal> {
+fn begin(order: &StartOrder) -> Result<Begun, Refusal> {
     let kernel =
         |what: &'static str| move |errno: Errno| Refusal::Kernel { what: what.into(), errno: errno.raw_os_error() };
     let signals = signals::as_descriptor().map_err(kernel("take signals"))?;
@@ -47,17 +54,20 @@ fn begin(order: &StartOrder) -> Result<(Server, OwnedFd, Vec<Note>), Refusal> {
     let built = root::build(order)?;
     let server = server::start(order, &built.proc)?;
     privileges::resign(order.users)?;
-    Ok((server, signals, built.notes))
+    Ok(Begun { server, signals, built })
 }
 
 /// Reaps and listens until the end.
-fn watch(link: &mut Link<ToInit>, mut server: Server, signals: &OwnedFd, notes: Vec<Note>, patience: Duration) -> i32 {
+fn watch(link: &mut Link<ToInit>, begun: Begun, patience: Duration) -> i32 {
+    let Begun { mut server, signals, built: Built { proc, notes } } = begun;
     let started = FromInit::Started { pid: server.pid, notes };
     let mut deadline = match link.say(&started, &server.host_ends()) {
         Ok(()) => None,
         Err(_) => Some(clock::now() + patience),
     };
-    drop(started);
+    // After the report, not before: the kernel takes its time over the end of a mount.
+    drop((started, proc));
+    memory::give_back_code();
     loop {
         while let Some(reaped) = signals::reap() {
             if reaped.pid == server.pid {
@@ -72,12 +82,12 @@ fn watch(link: &mut Link<ToInit>, mut server: Server, signals: &OwnedFd, notes: 
                 None => return 0, // nobody came back for the sandbox
             },
         };
-        let mut polled = [PollFd::new(signals, PollFlags::IN), PollFd::from_borrowed_fd(link.as_fd(), PollFlags::IN)];
+        let mut polled = [PollFd::new(&signals, PollFlags::IN), PollFd::from_borrowed_fd(link.as_fd(), PollFlags::IN)];
         // A link that has ended stays readable for ever; it is not looked at again.
         let watched = if deadline.is_some() { 1 } else { 2 };
         let _ = poll(polled.get_mut(..watched).unwrap_or_default(), wait.as_ref());
         let spoken = polled.get(1).is_some_and(|fd| !fd.revents().is_empty());
-        signals::drain(signals);
+        signals::drain(&signals);
         if spoken && !listen(link, &mut server) {
             deadline = Some(clock::now() + patience);
         }

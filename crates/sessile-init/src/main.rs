@@ -25,6 +25,7 @@ mod floor;
 mod keeper;
 mod life;
 mod link;
+mod memory;
 mod mounts;
 mod network;
 mod privileges;

@@ -45,6 +45,23 @@ pub(crate) fn become_user(id: u32) -> Result<(), Errno> {
     set_thread_res_uid(user, user, user)
 }
 
+/// `KEYCTL_JOIN_SESSION_KEYRING`.
+const JOIN_SESSION_KEYRING: libc::c_long = 1;
+
+/// Leaves the runtime's session keyring, which no namespace hides, for an empty one. Makes only system calls.
+pub(crate) fn leave_keyring() -> Result<(), Errno> {
+    let anonymous = core::ptr::null::<libc::c_char>();
+    // SAFETY: takes a number and a null name.
+    if unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, anonymous) } >= 0 {
+        return Ok(());
+    }
+    match crate::errno::last() {
+        // A kernel without keyrings, or a filter around all of this that forbids them to the server too.
+        Errno::NOSYS | Errno::PERM | Errno::OPNOTSUPP => Ok(()),
+        errno => Err(errno),
+    }
+}
+
 /// Enters a new user namespace. For the child that becomes the server, before its ids are mapped.
 pub(crate) fn enter_user_namespace() -> Result<(), Errno> {
     // SAFETY: changes who the caller is and nothing about memory or descriptors.

@@ -35,31 +35,27 @@ fn failed(step: &'static str, path: impl Into<String>) -> impl FnOnce(Errno) -> 
     move |errno| Refusal::Mount { step: step.into(), path: path.into(), errno: errno.raw_os_error() }
 }
 
-/// Where the new root is attached while it is built: a directory that every host has and that nothing is shown from. (Not
-/// over `/`, where this process would count as one in a `chroot`, which may make no user namespaces.)
-const BESIDE: &str = "/proc";
-
 /// Builds what `order` lists and moves into it.
 pub(crate) fn build(order: &StartOrder) -> Result<Built, Refusal> {
     // Nothing mounted here may travel back to the host.
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).map_err(failed("make private", "/"))?;
 
+    let mut store = Store::new(order)?;
     // Holds mount points, links and generated files; 1 MiB of order cannot fill it.
     let options = [Fs::Set("size", "8m"), Fs::Set("mode", "755")];
     let top = mounts::new("tmpfs", &options, TAME).map_err(failed("mount", "/"))?;
-    mounts::attach_on_host(&top, BESIDE).map_err(failed("attach", BESIDE))?;
+    store.hold(&top).map_err(failed("attach", "/"))?;
     let mut skeleton = Skeleton::new(top).map_err(failed("look at", "/"))?;
+    skeleton.own(store.root()).map_err(failed("look at", "/"))?;
 
     let proc = procfs::mount(&skeleton)?;
-    let mut store = Store::new(&mut skeleton, order)?;
     devices::mount(&skeleton, &mut store)?;
     let mut owners = Owners::new(order.users, &proc);
     let mut notes = Vec::new();
     for view in &order.views {
         views::show(view, &mut skeleton, &mut store, &mut owners, &mut notes)?;
     }
-    store.fold(&skeleton)?;
     enter(&skeleton)?;
     Ok(Built { proc, notes })
 }

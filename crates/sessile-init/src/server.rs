@@ -158,6 +158,7 @@ fn become_server(plan: &Plan<'_>) -> Result<(), Failure> {
         // Having changed user made this memory private, its mapping files included.
         privileges::be_open(true).map_err(step("open the mapping files"))?;
     }
+    privileges::leave_keyring().map_err(step("leave the keyring"))?;
     privileges::enter_user_namespace().map_err(step("enter a user namespace"))?;
     userns::map_self(plan.proc, &plan.mapping).map_err(step("map its user"))?;
     rlimits::set_for_user(&plan.order.rlimits).map_err(step("limit its processes"))?;

@@ -17,8 +17,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 /// The driver without isolation.
@@ -105,8 +105,8 @@ struct PlainGrip {
     pid: Pid,
     group: Group,
     killed: AtomicBool,
-    /// From here on the number may be another process's.
-    reaped: AtomicBool,
+    /// Whether it has been reaped; then its number may be another process's. Whoever signals the number holds the lock.
+    reaped: Mutex<bool>,
 }
 
 impl Plain {
@@ -139,7 +139,7 @@ impl Plain {
             let _ = child.kill();
             return Err(StartError::InitDied { why: "it has no pipes".into() });
         };
-        let grip = PlainGrip { pid, group, killed: AtomicBool::new(false), reaped: AtomicBool::new(false) };
+        let grip = PlainGrip { pid, group, killed: AtomicBool::new(false), reaped: Mutex::new(false) };
         let plain = Self { child, grip: Arc::new(grip), _node: node };
         let pipes = Pipes { stdin: stdin.into(), stdout: stdout.into(), stderr: stderr.into() };
         for end in [&pipes.stdin, &pipes.stdout, &pipes.stderr] {
@@ -172,8 +172,10 @@ impl Plain {
         let usage = grip.usage();
         // Before it is reaped, while its number is still its own.
         grip.kill_tree();
-        let status = self.child.wait();
-        grip.reaped.store(true, Ordering::Relaxed);
+        let mut reaped = grip.lock();
+        let status = self.child.wait(); // at once: it has ended
+        *reaped = true;
+        drop(reaped);
         grip.group.remove();
         let starved = usage.out_of_memory_kills.is_some_and(|kills| kills > 0);
         let signal = status.as_ref().ok().and_then(ExitStatusExt::signal);
@@ -191,16 +193,23 @@ impl Plain {
 
 impl Drop for Plain {
     fn drop(&mut self) {
-        if !self.grip.reaped.load(Ordering::Relaxed) {
+        if !*self.grip.lock() {
             self.grip.kill_tree();
+            let mut reaped = self.grip.lock();
             let _ = self.child.wait();
+            *reaped = true;
         }
     }
 }
 
 impl PlainGrip {
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.reaped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn kill_tree(&self) {
-        if self.reaped.load(Ordering::Relaxed) {
+        let reaped = self.lock();
+        if *reaped {
             return;
         }
         let members = process_tree::members(self.pid.as_raw_nonzero().get());
@@ -216,7 +225,8 @@ impl Grip for PlainGrip {
     fn close_stdin(&self) {} // nobody else holds a copy
 
     fn terminate(&self) {
-        if !self.reaped.load(Ordering::Relaxed) {
+        let reaped = self.lock();
+        if !*reaped {
             let _ = kill_process(self.pid, Signal::TERM);
         }
     }

@@ -5,11 +5,15 @@ use super::{devices, failed};
 use crate::mounts::{self, Attributes, Fs, TAME};
 use alloc::format;
 use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
+use rustix::fs::{AtFlags, FileType, statat};
 use rustix::io::Errno;
 use sessile_link::Refusal;
 
-/// What tells about the host and is of no use to a server. Not every kernel has all of it.
+/// Others may read.
+const OTHERS_READ: u32 = 0o004;
+
+/// What tells about the host and is of no use to a server. Not every kernel has all of it. What only root may read needs no mask, since
+/// no server is root.
 const MASKED: [&str; 14] = [
     "acpi",
     "asound",
@@ -40,8 +44,7 @@ pub(super) fn mount(skeleton: &Skeleton) -> Result<OwnedFd, Refusal> {
             mask(skeleton, &own, name)?;
         }
         mounts::restrict(&shown, Attributes::MOUNT_ATTR_RDONLY, false)?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        openat(&own, ".", flags, Mode::empty())
+        Ok(own)
     };
     finish().map_err(failed("set up", "/proc"))
 }
@@ -53,6 +56,9 @@ fn mask(skeleton: &Skeleton, proc: &OwnedFd, name: &str) -> Result<(), Errno> {
         Err(Errno::NOENT | Errno::ACCESS) => return Ok(()),
         Err(errno) => return Err(errno),
     };
+    if stat.st_mode & OTHERS_READ == 0 {
+        return Ok(());
+    }
     let target = format!("/proc/{name}");
     if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
         return devices::over(skeleton, "/dev/null", &target);

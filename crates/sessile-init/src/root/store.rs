@@ -2,24 +2,20 @@
 //! that one size limits all of it and nothing is left on any disk.
 
 use super::failed;
-use super::skeleton::Skeleton;
 use crate::mounts::{self, Attributes, Fs, TAME};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, chownat, mkdirat, openat, unlinkat};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, chownat, mkdirat, openat};
 use rustix::io::Errno;
-use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::fchdir;
 use sessile_link::{HostUsers, Refusal, StartOrder};
 
-/// Where the store is attached while the root is built; gone before a server runs.
-const STAGE: &str = "/.stage";
-
-/// The names on the stage.
-const STORE: &str = "store";
-const LOWER: &str = "lower";
+/// Where the store is attached while the root is built: a directory that every host has and that nothing is shown from. It
+/// disappears together with the host's root. (Not over `/`, where this process would count as one in a `chroot`, which may
+/// make no user namespaces.)
+const BESIDE: &str = "/proc";
 
 /// Bytes for each file that the store may hold: full of files of this size, it runs out of both at once.
 const BYTES_PER_FILE: u64 = 4096;
@@ -30,14 +26,13 @@ const MIN_FILES: u64 = 1024;
 /// The store while the root is being built.
 pub(super) struct Store {
     root: OwnedFd,
-    stage: OwnedFd,
     server: (Uid, Gid),
     rootless: bool,
     next: u32,
 }
 
 impl Store {
-    pub(super) fn new(skeleton: &mut Skeleton, order: &StartOrder) -> Result<Self, Refusal> {
+    pub(super) fn new(order: &StartOrder) -> Result<Self, Refusal> {
         let (id, rootless) = match order.users {
             HostUsers::Root { server, .. } => (server, false),
             HostUsers::Rootless => (0, true),
@@ -47,16 +42,20 @@ impl Store {
         let mut options = vec![Fs::Set("mode", "755")];
         options.extend(size.as_deref().map(|size| Fs::Set("size", size)));
         options.extend(files.as_deref().map(|files| Fs::Set("nr_inodes", files)));
-        let root = mounts::new("tmpfs", &options, TAME).map_err(failed("mount", STAGE))?;
+        let root = mounts::new("tmpfs", &options, TAME).map_err(failed("mount", BESIDE))?;
+        mounts::attach_on_host(&root, BESIDE).map_err(failed("attach", BESIDE))?;
+        Ok(Self { root, server: (Uid::from_raw(id), Gid::from_raw(id)), rootless, next: 0 })
+    }
 
-        let stage = skeleton.directory(STAGE).map_err(failed("make", STAGE))?;
-        for name in [STORE, LOWER] {
-            mkdirat(&stage, name, Mode::from_raw_mode(0o700)).map_err(failed("make", STAGE))?;
-        }
-        let place = open(&stage, STORE).map_err(failed("open", STAGE))?;
-        mounts::attach(&root, place).map_err(failed("attach", STAGE))?;
-        skeleton.own(&root).map_err(failed("look at", STAGE))?;
-        Ok(Self { root, stage, server: (Uid::from_raw(id), Gid::from_raw(id)), rootless, next: 0 })
+    /// Attaches a mount to a directory of its own in the store, where nobody sees it.
+    pub(super) fn hold(&mut self, mount: &OwnedFd) -> Result<(), Errno> {
+        let (_, room) = self.room(0o700)?;
+        mounts::attach(mount, room)
+    }
+
+    /// The file system that the store is.
+    pub(super) fn root(&self) -> &OwnedFd {
+        &self.root
     }
 
     /// A new directory in the store, its name and itself.
@@ -96,35 +95,21 @@ impl Store {
         let (name, room) = self.room(0o755)?;
         mkdirat(&room, "upper", Mode::from_raw_mode(mode))?;
         self.give(&room, "upper")?;
-        mkdirat(&room, "work", Mode::from_raw_mode(0o700))?;
-        mounts::attach(lower, open(&self.stage, LOWER)?)?;
+        for inner in ["work", "lower"] {
+            mkdirat(&room, inner, Mode::from_raw_mode(0o700))?;
+        }
+        mounts::attach(lower, open(&room, "lower")?)?;
 
-        // The kernel takes the layers by path. These are relative to the stage, so that no path of the host, which might
+        // The kernel takes the layers by path. These are relative to the store, so that no path of the host, which might
         // hold the separators `:` and `,`, needs to be written down, here or in the server's view of its mounts.
-        fchdir(&self.stage)?;
-        let (upper, work) = (format!("{STORE}/{name}/upper"), format!("{STORE}/{name}/work"));
-        let mut options = vec![Fs::Set("lowerdir", LOWER), Fs::Set("upperdir", &upper), Fs::Set("workdir", &work)];
+        fchdir(&self.root)?;
+        let layer = |inner: &str| format!("{name}/{inner}");
+        let (lower, upper, work) = (layer("lower"), layer("upper"), layer("work"));
+        let mut options = vec![Fs::Set("lowerdir", &lower), Fs::Set("upperdir", &upper), Fs::Set("workdir", &work)];
         if self.rootless {
             options.push(Fs::Flag("userxattr")); // `trusted.` attributes are the host root's
         }
-        let made = mounts::new("overlay", &options, TAME);
-        unmount(LOWER, UnmountFlags::DETACH)?;
-        made
-    }
-
-    /// Takes the stage away; what was shown of the store stays.
-    pub(super) fn fold(self, skeleton: &Skeleton) -> Result<(), Refusal> {
-        let fold = || {
-            fchdir(&self.stage)?;
-            unmount(STORE, UnmountFlags::DETACH)?;
-            for name in [STORE, LOWER] {
-                unlinkat(&self.stage, name, AtFlags::REMOVEDIR)?;
-            }
-            fchdir(skeleton.top())?;
-            let name = STAGE.trim_start_matches('/');
-            unlinkat(skeleton.top(), name, AtFlags::REMOVEDIR)
-        };
-        fold().map_err(failed("take down", STAGE))
+        mounts::new("overlay", &options, TAME)
     }
 }
 

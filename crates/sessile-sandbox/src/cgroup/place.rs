@@ -128,8 +128,18 @@ fn claim_v2(hierarchy: &Hierarchy, node: &str) -> Result<Option<Place>, CgroupEr
     Ok(Some(Place { path, kind: PlaceKind::V2(controllers) }))
 }
 
+/// Tries to make a directory whose parent another node, ending, keeps removing.
+const TRIES: u32 = 16;
+
 fn make(path: &Path) -> Result<PathBuf, CgroupError> {
-    fs::create_dir_all(path).map_err(at(path))?;
+    let mut made = fs::create_dir_all(path);
+    for _ in 0..TRIES {
+        match &made {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => made = fs::create_dir_all(path),
+            _ => break,
+        }
+    }
+    made.map_err(at(path))?;
     Ok(path.to_owned())
 }
 

@@ -48,3 +48,9 @@ fn in_version_2_a_process_is_born_where_it_belongs_and_killed_with_its_cgroup() 
     assert!(!path.join("born").exists());
     std::fs::remove_dir(path).unwrap();
 }
+
+#[test]
+fn init_is_small() {
+    let size = super::init_image::PROGRAM.len();
+    assert!(size < 1 << 20, "{size} bytes are more than the 1 MiB that the design allows");
+}

@@ -119,6 +119,34 @@ async fn three_descriptors_and_no_more_come_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_runtimes_keyring_stays_outside() {
+    const GET_KEYRING_ID: i64 = 0;
+    const SESSION: i64 = -3;
+    #[allow(unsafe_code)]
+    // SAFETY: asks for a number.
+    let outside = unsafe { libc::syscall(libc::SYS_keyctl, GET_KEYRING_ID, SESSION, 0) };
+    if outside < 0 || !std::path::Path::new("/usr/bin/perl").exists() {
+        return;
+    }
+    let inside = printed(&format!("perl -e 'print syscall({}, 0, -3, 0)'", libc::SYS_keyctl)).await;
+    assert!(inside.parse::<i64>().is_ok_and(|inside| inside != outside), "{inside} inside, {outside} outside");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn init_takes_little_memory() {
+    let driver = driver();
+    let (sandbox, _pipes) = crate::support::waiting(&driver, "").await;
+    let kib = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", sandbox.pid())).unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        resident.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    };
+    // Init tidies up after it has reported the start.
+    let little = crate::support::eventually(std::time::Duration::from_secs(2), || kib() <= 400);
+    assert!(little, "{} KiB are more than the design allows", kib());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn devices_terminals_and_shared_memory_work() {
     let out = printed(
         "echo x > /dev/null && head -c 4 /dev/zero | wc -c && head -c 4 /dev/urandom | wc -c && echo x > /dev/shm/x && cat /dev/shm/x

@@ -1,7 +1,9 @@
 //! The directories below which this node's sandboxes get their cgroups: `…/sessile/<node>` in each hierarchy used.
 
+use super::group::{Group, remove_places};
 use super::layout::{self, Controller, Facts, Hierarchy, Kind, Plan};
 use super::{CgroupError, at, write};
+use crate::Limits;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -47,15 +49,15 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// Makes this node's directories wherever this process may.
-    pub(crate) fn claim(node: &str) -> Self {
+    /// Makes this node's directories wherever this process may, and keeps those in which `limits` can be set: a kernel may lack a
+    /// limit though it has the controller.
+    pub(crate) fn claim(node: &str, limits: &Limits) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let hierarchies = layout::read(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup"));
         let mut out = Self::default();
         for hierarchy in hierarchies {
-            match claim(&hierarchy, node) {
-                Ok(Some(place)) => out.places.push(place),
-                Ok(None) => {}
+            match claim(&hierarchy, node).and_then(|place| place.map(|place| proven(place, limits)).transpose()) {
+                Ok(place) => out.places.extend(place),
                 Err(error) => out.refused.push(error),
             }
         }
@@ -72,6 +74,17 @@ impl Places {
                 controller == Controller::CpuAccounting || controllers.iter().any(|name| name == controller.name())
             }
         })
+    }
+}
+
+/// Sets limits on a trial cgroup, which goes at once.
+fn proven(place: Place, limits: &Limits) -> Result<Place, CgroupError> {
+    match Group::new(std::slice::from_ref(&place), "trial", limits) {
+        Ok(_) => Ok(place),
+        Err(error) => {
+            remove_places(&[place.path]);
+            Err(error)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::cgroup::{Places, remove_places};
 use crate::process::init_image::InitImage;
 use crate::process::keeper::Keeper;
+use crate::process::trial;
 use crate::process_tree;
 use std::fs;
 use std::io;
@@ -42,7 +43,7 @@ fn is_dead(name: &str) -> bool {
 impl Node {
     /// Makes the directories, and starts a keeper if there are any.
     pub(crate) fn new(image: &InitImage, with_cgroups: bool) -> io::Result<Self> {
-        let places = if with_cgroups { Places::claim(&name()) } else { Places::default() };
+        let places = if with_cgroups { Places::claim(&name(), &trial::LIMITS) } else { Places::default() };
         let mut node = Self { places, keeper: None };
         let paths = node.paths();
         if !paths.is_empty() {

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SOMETHING: &str = "/usr";
 
 /// What the trial sandbox is limited to: enough for it, and proof that the limits can be set.
-const LIMITS: Limits =
+pub(crate) const LIMITS: Limits =
     Limits { memory: Some(64 << 20), cpu: Some(0.5), pids: Some(16), disk: Some(1 << 20), open_files: 64 };
 
 /// How to get cgroups that are not there.

@@ -24,19 +24,25 @@ const PERSISTENCE: Duration = Duration::from_secs(60);
 pub(crate) fn run() -> i32 {
     let mut link = Link::<ToKeeper>::inherited();
     let _ = rustix::process::setsid();
-    let mut trees = Vec::new();
+    let (mut own, mut others) = (Vec::new(), Vec::new());
     let mut grace = Duration::ZERO;
     while let Heard::Message(message) = link.wait() {
         match message {
-            ToKeeper::Guard(more) => trees.extend(more),
+            ToKeeper::Guard(more) => own.extend(more),
             ToKeeper::Sweep(left) => {
                 // What still lives belongs to sandboxes within their grace; it is looked at again at the end.
-                trees.extend(left.into_iter().filter(|tree| !cgroup_tree::remove_with_parent(tree)));
+                others.extend(left.into_iter().filter(|tree| !cgroup_tree::remove_with_parent(tree)));
             }
             ToKeeper::Grace(millis) => grace = grace.max(Duration::from_millis(millis)),
         }
     }
-    clear(trees, clock::now() + grace + MARGIN)
+    let code = clear(own, clock::now() + grace + MARGIN);
+    // Of what others left only the empty goes. It is neither waited for nor killed: it has a grace of its own, which
+    // nobody here knows, and the next node looks again.
+    for tree in &others {
+        cgroup_tree::remove_with_parent(tree);
+    }
+    code
 }
 
 /// Removes `trees` as they become empty; from `deadline` on, whatever is in them is killed.

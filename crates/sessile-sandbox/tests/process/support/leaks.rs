@@ -61,7 +61,8 @@ pub(crate) fn processes_with(marker: &str) -> Vec<u32> {
     .collect()
 }
 
-fn children(pid: u32) -> Vec<u32> {
+/// The children of a process.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let texts = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
     texts.flat_map(|text| text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()

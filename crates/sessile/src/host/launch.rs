@@ -82,6 +82,9 @@ async fn prepare(server: &Server, state_dir: &Path, verbose: bool) -> Result<(Vi
         request.conceal.push(state_dir.to_owned());
     }
     let mut view = view::resolve(&request).map_err(|error| failed(error.to_string()))?;
+    if server.isolation == Isolation::None {
+        as_on_the_host(&mut view, request.cwd.as_deref(), &host).map_err(failed)?;
+    }
     let packaged = installed.iter().flat_map(|installed| &installed.env).map(|(name, value)| (&**name, &**value));
     for (name, value) in packaged.chain(env.iter()) {
         view.env.retain(|(known, _)| known != name);
@@ -112,6 +115,18 @@ async fn install(
     request.command.clone_from(&installed.command);
     request.also.clone_from(&installed.files);
     Ok(installed)
+}
+
+/// A plain process has neither the sandbox's workspace nor its home: it gets those of whoever runs it.
+fn as_on_the_host(view: &mut View, cwd: Option<&Path>, host: &HostEnv) -> Result<(), String> {
+    view.cwd = match cwd {
+        Some(cwd) => cwd.to_owned(),
+        None => std::env::current_dir().map_err(|error| format!("the working directory cannot be read: {error}"))?,
+    };
+    if let (Some(home), Some((_, value))) = (host.get("HOME"), view.env.iter_mut().find(|(name, _)| name == "HOME")) {
+        home.clone_into(value);
+    }
+    Ok(())
 }
 
 /// Steps are for everybody; what npm and pip write is for those who asked.

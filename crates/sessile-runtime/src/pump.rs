@@ -6,7 +6,7 @@ use crate::lines::{Endless, Line, Lines};
 use crate::oversized::answer_for;
 use crate::session::Session;
 use crate::stderr;
-use crate::stop::{PostMortem, StopReason, describe_exit, unix_seconds, whole_millis};
+use crate::stop::{PostMortem, StopReason, unix_seconds, whole_millis};
 use bytes::Bytes;
 use sessile_bridge::Event;
 use sessile_protocol::{Message, Payload};
@@ -304,7 +304,7 @@ impl Pump {
             // The process is gone; what it said last is still in the pipe.
             let _ = tokio::time::timeout(STDERR_GRACE, &mut stderr).await;
         }
-        let exit = ended.as_ref().map_or_else(|| "stopped".to_owned(), |end| describe_exit(&end.exit));
+        let exit = ended.as_ref().map_or_else(|| "stopped".to_owned(), |end| end.exit.to_string());
         let tail = session.stderr.text();
         let started = session.version().is_some();
         let hint = if started { None } else { session.hosted.missing_paths(&tail) };
@@ -328,7 +328,7 @@ impl Pump {
         }
         PostMortem {
             reason,
-            exit: describe_exit(&ended.exit),
+            exit: ended.exit.to_string(),
             stderr_tail: session.stderr.text(),
             hint,
             cpu_ms: whole_millis(ended.usage.cpu),

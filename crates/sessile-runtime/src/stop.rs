@@ -1,7 +1,6 @@
 //! Why a session ended, and what is kept of it.
 
 use serde::Serialize;
-use sessile_sandbox::Exit;
 use std::time::{Duration, SystemTime};
 
 /// Why a session ended. The words are part of the contract with clients and operators.
@@ -81,9 +80,4 @@ pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
 /// Whole milliseconds, saturating.
 pub(crate) fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// How a server process ended, in words.
-pub(crate) fn describe_exit(exit: &Exit) -> String {
-    exit.to_string()
 }

@@ -50,6 +50,11 @@ impl Drivers {
         driver.clone().ok_or_else(|| Failure::Host("the sandbox driver was not started".to_owned()))
     }
 
+    /// The driver that packages are installed with: the one in use, since each brings a trial and a keeper of its own.
+    pub(crate) fn installer(&self) -> Result<Arc<dyn Driver>, Failure> {
+        self.process.clone().map_or_else(process_driver, Ok)
+    }
+
     /// Says what cannot be enforced, once.
     pub(crate) fn report_shortfalls(&self) {
         for driver in self.process.iter() {

@@ -30,7 +30,7 @@ pub(crate) async fn all(plan: &Plan, drivers: &Drivers, verbose: bool) -> Result
             continue;
         }
         let driver = drivers.get(server.isolation)?;
-        let (view, lease) = prepare(server, state_dir, verbose).await?;
+        let (view, lease) = prepare(server, state_dir, drivers, verbose).await?;
         launched.leases.extend(lease);
         if verbose {
             for line in &view.explanation {
@@ -45,7 +45,12 @@ pub(crate) async fn all(plan: &Plan, drivers: &Drivers, verbose: bool) -> Result
 }
 
 /// Decides what one server starts as; installs its package when it is not there yet.
-async fn prepare(server: &Server, state_dir: &Path, verbose: bool) -> Result<(View, Option<Lease>), Failure> {
+async fn prepare(
+    server: &Server,
+    state_dir: &Path,
+    drivers: &Drivers,
+    verbose: bool,
+) -> Result<(View, Option<Lease>), Failure> {
     let failed = |error: String| Failure::Failed(format!("server {}: {error}", server.name));
     let host = HostEnv::from_process();
     let mut installed = None;
@@ -60,7 +65,8 @@ async fn prepare(server: &Server, state_dir: &Path, verbose: bool) -> Result<(Vi
                 ..ViewRequest::default()
             };
             if let Some(package) = package.filter(|_| server.isolation == Isolation::Process) {
-                installed = Some(install(&package, &mut request, state_dir, &host, verbose).await.map_err(failed)?);
+                installed =
+                    Some(install(&package, &mut request, state_dir, &host, drivers, verbose).await.map_err(failed)?);
             }
             (request, &command.env)
         }
@@ -68,7 +74,8 @@ async fn prepare(server: &Server, state_dir: &Path, verbose: bool) -> Result<(Vi
             let package = sessile_packages::parse(&program.package.to_string(), &program.args)
                 .map_err(|error| failed(error.to_string()))?;
             let mut request = ViewRequest { host: host.clone(), ..ViewRequest::default() };
-            installed = Some(install(&package, &mut request, state_dir, &host, verbose).await.map_err(failed)?);
+            installed =
+                Some(install(&package, &mut request, state_dir, &host, drivers, verbose).await.map_err(failed)?);
             (request, &program.env)
         }
         Kind::Url(_) => return Err(failed("a remote server is not started here".to_owned())),
@@ -104,9 +111,10 @@ async fn install(
     request: &mut ViewRequest,
     state_dir: &Path,
     host: &HostEnv,
+    drivers: &Drivers,
     verbose: bool,
 ) -> Result<Installed, String> {
-    let driver = super::drivers::process_driver().map_err(|error| error.to_string())?;
+    let driver = drivers.installer().map_err(|error| error.to_string())?;
     let store = Store::new(state_dir, host.clone());
     let installed = store
         .ensure(package, &*driver, &|event: &Event<'_>| report(event, verbose))

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{Isolation, Limits, Node};
+use crate::{Isolation, Limits, Node, Scope, ServerEra, Tasks};
 
 /// Which MCP servers a node hosts, how each is started, and what it may use.
 #[derive(JsonSchema)]
@@ -55,6 +55,16 @@ pub(crate) struct ServerKeys {
     pub(crate) cwd: Option<PathBuf>,
     /// What keeps the sessions apart from each other and from the host.
     pub(crate) isolation: Isolation,
+    /// The session of a modern request that carries no session key.
+    pub(crate) scope: Scope,
+    /// Add the tools `open_session` and `close_session`, and to every tool an optional argument `session`.
+    pub(crate) handles: bool,
+    /// The era that the server speaks.
+    pub(crate) era: ServerEra,
+    /// Give each session's server one call at a time; the others wait.
+    pub(crate) serialize: bool,
+    /// When a long call becomes a task, and how long its result waits.
+    pub(crate) tasks: Tasks,
     /// What the server and each of its sessions may use.
     pub(crate) limits: Limits,
     /// What the sandboxes see of the host.

@@ -28,12 +28,14 @@ mod read;
 mod remote_url;
 mod report;
 mod schema;
+mod scope;
 mod server;
 mod single;
 mod size;
 mod source;
 mod span;
 mod surroundings;
+mod tasks;
 mod tree;
 mod values;
 
@@ -46,10 +48,12 @@ pub use package::{NotAPackage, Package, Registry};
 pub use problem::{ManifestErrors, Place, Problem};
 pub use remote_url::{NotARemoteUrl, RemoteUrl};
 pub use schema::schema;
-pub use server::{Command, Files, Isolation, Kind, PackageProgram, Remote, Server, Workspace};
+pub use scope::Scope;
+pub use server::{Command, Files, Isolation, Kind, PackageProgram, Remote, Server, ServerEra, Workspace};
 pub use single::Single;
 pub use size::{NotASize, Size};
 pub use surroundings::Surroundings;
+pub use tasks::Tasks;
 pub use values::Values;
 
 #[cfg(test)]

@@ -43,6 +43,10 @@ pub struct Limits {
     #[serde(with = "crate::span")]
     #[schemars(with = "Span", extend("x-minimum" = "10ms", "x-maximum" = "365days"))]
     pub max_lifetime: Duration,
+    /// Time that a call waits for the client's answer to a question; never more than `max_lifetime`.
+    #[serde(with = "crate::span")]
+    #[schemars(with = "Span", extend("x-minimum" = "10ms", "x-maximum" = "7days"))]
+    pub park_timeout: Duration,
     /// Time that running calls get to finish when their session must end.
     #[serde(with = "crate::span")]
     #[schemars(with = "Span", extend("x-minimum" = "0s", "x-maximum" = "1h"))]
@@ -90,6 +94,7 @@ impl Default for Limits {
             request_timeout: Duration::from_secs(15 * 60),
             idle_timeout: Duration::from_secs(15 * 60),
             max_lifetime: Duration::from_secs(8 * 60 * 60),
+            park_timeout: Duration::from_secs(10 * 60),
             drain: Duration::from_secs(30),
             sessions: 100,
             sessions_per_principal: 10,

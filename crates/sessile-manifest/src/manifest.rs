@@ -9,8 +9,10 @@ pub struct Manifest {
     pub node: Node,
     /// The servers in the order of the file; at least one, no two of one name.
     pub servers: Vec<Server>,
-    /// What the file says that was not used, to be shown at start. Empty for `sessile.toml`, where
-    /// such things are errors.
+    /// What the operator should know at start: keys of `.mcp.json` that are not used (in `sessile.toml`
+    /// they are errors), and settings that are right only in some cases, such as [`Scope::Shared`].
+    ///
+    /// [`Scope::Shared`]: crate::Scope::Shared
     pub warnings: Vec<Problem>,
 }
 

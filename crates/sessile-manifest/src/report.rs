@@ -27,17 +27,12 @@ struct Finding {
 impl Report {
     /// A mistake: the manifest will not be used.
     pub(crate) fn error(&mut self, span: &Range<usize>, key: &KeyPath<'_>, message: impl Into<String>) {
-        let finding = Finding::new(span, key, message);
-        // A mistake in `[defaults]` shows in every server that inherits it.
-        let known = self.errors.iter().any(|e| e.span == finding.span && e.message == finding.message);
-        if !known {
-            self.errors.push(finding);
-        }
+        add(&mut self.errors, Finding::new(span, key, message));
     }
 
-    /// Something that the manifest says and that is not used.
+    /// Something that the manifest says and that is not used, or that is right only in some cases.
     pub(crate) fn warning(&mut self, span: &Range<usize>, key: &KeyPath<'_>, message: impl Into<String>) {
-        self.warnings.push(Finding::new(span, key, message));
+        add(&mut self.warnings, Finding::new(span, key, message));
     }
 
     /// Keeps this part of the text out of every excerpt.
@@ -73,6 +68,14 @@ impl Report {
         });
         let problems = told.chain(more).collect();
         if failed { Err(problems) } else { Ok(problems) }
+    }
+}
+
+fn add(findings: &mut Vec<Finding>, finding: Finding) {
+    // What is found in `[defaults]` shows in every server that inherits it.
+    let known = findings.iter().any(|other| other.span == finding.span && other.message == finding.message);
+    if !known {
+        findings.push(finding);
     }
 }
 

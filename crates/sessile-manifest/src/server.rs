@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Limits, Package, RemoteUrl, ServerName, Values};
+use crate::{Limits, Package, RemoteUrl, Scope, ServerName, Tasks, Values};
 
 /// A server of the manifest, fully resolved: defaults applied, paths absolute.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,10 +16,40 @@ pub struct Server {
     pub kind: Kind,
     /// What keeps its sessions apart. Without meaning for [`Kind::Url`].
     pub isolation: Isolation,
-    /// What it may use. Of these, [`Kind::Url`] knows only the counts and times.
+    /// The session of a modern request that carries no session key. Without meaning for [`Kind::Url`].
+    pub scope: Scope,
+    /// Whether clients get the tools `open_session` and `close_session`, and every tool an optional
+    /// argument `session` (SEP-2567). Without meaning for [`Kind::Url`].
+    pub handles: bool,
+    /// The era that it speaks. Without meaning for [`Kind::Url`].
+    pub era: ServerEra,
+    /// Whether it is given one call at a time, per session. Without meaning for [`Kind::Url`].
+    pub serialize: bool,
+    /// When its long calls become tasks. Without meaning for [`Kind::Url`].
+    pub tasks: Tasks,
+    /// What it may use. Of these, [`Kind::Url`] knows only the counts, and the times other than
+    /// `park_timeout`.
     pub limits: Limits,
     /// What its sandboxes see of the host.
     pub files: Files,
+}
+
+impl Server {
+    /// The server with everything else at its default.
+    pub(crate) fn new(name: ServerName, kind: Kind) -> Self {
+        Self {
+            name,
+            kind,
+            isolation: Isolation::default(),
+            scope: Scope::default(),
+            handles: false,
+            era: ServerEra::default(),
+            serialize: false,
+            tasks: Tasks::default(),
+            limits: Limits::default(),
+            files: Files::default(),
+        }
+    }
 }
 
 /// How a server comes to be.
@@ -74,6 +104,20 @@ pub enum Isolation {
     Process,
     /// A plain child process. Only with `--allow-unsandboxed`.
     None,
+}
+
+/// The era of the protocol that a server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum ServerEra {
+    /// Found out by asking the server.
+    #[default]
+    Auto,
+    /// 2024-11-05 to 2025-11-25: the server waits for `initialize`.
+    Legacy,
+    /// 2026-07-28 and later: every request carries its own metadata.
+    Modern,
 }
 
 /// What a sandbox sees of the host, besides the system directories and the program itself.

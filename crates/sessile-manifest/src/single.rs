@@ -3,10 +3,15 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::scope::SHARED;
 use crate::server::Workspace;
 use crate::{
-    Command, Files, Isolation, Kind, Limits, Manifest, ManifestErrors, Node, Server, ServerName, Surroundings, Values,
+    Command, Files, Isolation, Kind, Limits, Manifest, ManifestErrors, Node, Problem, Scope, Server, ServerEra,
+    ServerName, Surroundings, Values,
 };
+
+/// What stands in for the name of a file in what the author is told.
+const SAID_BY: &str = "sessile run";
 
 /// What `sessile run` may say besides the command. The default is a node on the default addresses with
 /// every limit at its default.
@@ -26,6 +31,12 @@ pub struct Single {
     pub sse_2024: bool,
     /// What keeps the sessions apart.
     pub isolation: Isolation,
+    /// The session of a modern request that carries no session key.
+    pub scope: Option<Scope>,
+    /// Add `open_session`, `close_session` and the argument `session` to the server's tools.
+    pub handles: bool,
+    /// The era that the server speaks.
+    pub era: ServerEra,
     /// Environment variables for the command.
     pub env: Values,
     /// Working directory of the command on the host.
@@ -50,7 +61,7 @@ impl Manifest {
         options: Single,
         surroundings: &Surroundings,
     ) -> Result<Self, ManifestErrors> {
-        let whole = |message: String| ManifestErrors::whole("sessile run", message);
+        let whole = |message: String| ManifestErrors::whole(SAID_BY, message);
         if command.first().is_none_or(String::is_empty) {
             return Err(whole("no command; write it behind `--`".to_owned()));
         }
@@ -76,13 +87,25 @@ impl Manifest {
         };
         let cwd = options.cwd.as_ref().map(resolve).transpose()?;
         let server = Server {
-            name,
-            kind: Kind::Command(Command { command, env: options.env, cwd }),
             isolation: options.isolation,
+            scope: options.scope.unwrap_or_default(),
+            handles: options.handles,
+            era: options.era,
             limits: options.limits,
             files,
+            ..Server::new(name, Kind::Command(Command { command, env: options.env, cwd }))
         };
-        Ok(Self { node, servers: vec![server], warnings: Vec::new() })
+        let warnings = match server.scope {
+            Scope::Shared => vec![Problem {
+                file: SAID_BY.to_owned(),
+                place: None,
+                key: "scope".to_owned(),
+                message: SHARED.to_owned(),
+                excerpt: None,
+            }],
+            _ => Vec::new(),
+        };
+        Ok(Self { node, servers: vec![server], warnings })
     }
 }
 

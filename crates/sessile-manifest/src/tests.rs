@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::{Format, Isolation, Kind, Limits, Manifest, ManifestErrors, Size, Surroundings, Workspace, parse};
+use crate::{
+    Format, Isolation, Kind, Limits, Manifest, ManifestErrors, Scope, ServerEra, Size, Surroundings, Tasks, Workspace,
+    parse,
+};
 
 fn surroundings() -> Surroundings {
     Surroundings::new("/srv/project", |name| match name {
@@ -32,6 +35,7 @@ mod example;
 mod mcp_json;
 mod mistakes;
 mod secrets;
+mod sessions;
 mod settled;
 
 proptest! {

@@ -4,17 +4,15 @@
 use crate::path::KeyPath;
 
 /// Keys from the top, `*` for any, with what they are about.
-const KEYS: [(&[&str], &str); 14] = [
+const KEYS: [(&[&str], &str); 12] = [
     (&["credentials"], "credentials for servers"),
     (&["servers", "*", "credentials"], "credentials for servers"),
     (&["servers", "*", "egress"], "network access of sandboxes"),
-    (&["servers", "*", "handles"], "session handles as tool arguments"),
     (&["servers", "*", "image"], "sandboxes from images"),
     (&["servers", "*", "path"], "servers that speak HTTP inside their sandbox"),
     (&["servers", "*", "pin"], "pinning of tool definitions"),
     (&["servers", "*", "pool"], "sandboxes started ahead of need"),
     (&["servers", "*", "port"], "servers that speak HTTP inside their sandbox"),
-    (&["servers", "*", "scope"], "sessions for clients without `initialize`"),
     (&["servers", "*", "strict"], "refusing to start where a limit cannot be enforced"),
     (&["servers", "*", "limits", "hibernate_after"], "hibernation"),
     (&["servers", "*", "pool", "*"], "sandboxes started ahead of need"),

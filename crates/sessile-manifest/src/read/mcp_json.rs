@@ -8,7 +8,7 @@ use crate::check::hide;
 use crate::path::KeyPath;
 use crate::report::Report;
 use crate::tree::{Entry, Tree, Value};
-use crate::{Files, Isolation, Limits, Manifest, Server, ServerName, Surroundings};
+use crate::{Manifest, Server, ServerName, Surroundings};
 
 /// What tools call the table of servers.
 const TABLES: [&str; 2] = ["mcpServers", "servers"];
@@ -40,13 +40,7 @@ pub(crate) fn read_mcp_json(tree: &Tree, surroundings: &Surroundings, report: &m
             continue;
         };
         let name = names.name(entry, &here, report);
-        servers.push(Server {
-            name,
-            kind,
-            isolation: Isolation::default(),
-            limits: Limits::default(),
-            files: Files::default(),
-        });
+        servers.push(Server::new(name, kind));
     }
     if servers.is_empty() && report.is_clean() {
         report.error(&table.key_span, &path, "no server is left to host; add or enable one");

@@ -7,8 +7,10 @@ use super::fitting::{KINDS, own_kind, tell_idle_keys};
 use crate::keys::ServerKeys;
 use crate::path::KeyPath;
 use crate::report::Report;
+use crate::scope::SHARED;
+use crate::span;
 use crate::tree::{Tree, Value};
-use crate::{Command, Files, Kind, Limits, PackageProgram, Remote, Server, ServerName, Surroundings, Workspace};
+use crate::{Command, Files, Kind, Limits, PackageProgram, Remote, Scope, Server, ServerName, Surroundings, Workspace};
 
 /// Where a server stands in the file.
 pub(super) struct Place<'a> {
@@ -62,13 +64,24 @@ pub(super) fn read_server(
     let mut reader = Reader { place, own, merged: &merged, surroundings, report };
     let files = reader.files(&keys);
     let limits = reader.limits(keys.limits.clone());
-    let isolation = keys.isolation;
-    let kind = reader.kind(keys);
-    let name = place.name.parse::<ServerName>().ok()?;
-    match kind {
-        Some(kind) if report.errors() == before => Some(Server { name, kind, isolation, limits, files }),
-        _ => None,
+    let ServerKeys { isolation, scope, handles, era, serialize, tasks, .. } = keys;
+    let kind = reader.kind(keys)?;
+    if scope == Scope::Shared && !matches!(kind, Kind::Url(_)) {
+        reader.warn_of_sharing();
     }
+    let name = place.name.parse::<ServerName>().ok()?;
+    (report.errors() == before).then_some(Server {
+        name,
+        kind,
+        isolation,
+        scope,
+        handles,
+        era,
+        serialize,
+        tasks,
+        limits,
+        files,
+    })
 }
 
 /// What a server takes over from `[defaults]`: not how it comes to be, if it says that itself.
@@ -124,19 +137,32 @@ impl Reader<'_> {
         Files { read_only, read_write, workspace }
     }
 
-    fn limits(&mut self, limits: Limits) -> Limits {
-        if limits.sessions_per_principal <= limits.sessions {
-            return limits;
+    fn limits(&mut self, mut limits: Limits) -> Limits {
+        if limits.sessions_per_principal > limits.sessions {
+            self.contradiction("sessions_per_principal", "sessions", &limits.sessions.to_string());
+            limits.sessions_per_principal = limits.sessions;
         }
-        // Only who writes both has contradicted themselves; else the default or inherited one gives way.
+        if limits.park_timeout > limits.max_lifetime {
+            self.contradiction("park_timeout", "max_lifetime", &span::show(limits.max_lifetime));
+            limits.park_timeout = limits.max_lifetime;
+        }
+        limits
+    }
+
+    /// Tells that the limit `key` is more than `bound` allows, to who wrote both; else the default or
+    /// inherited one gives way.
+    fn contradiction(&mut self, key: &str, bound: &str, most: &str) {
         let own = self.own.get("limits");
         let own = |key| own.and_then(|limits| limits.get(key));
-        if let (Some(_), Some(more)) = (own("sessions"), own("sessions_per_principal")) {
-            let key = ["limits", "sessions_per_principal"];
-            let message = format!("more than `sessions`, which is {}", limits.sessions);
-            self.place.error(&more.span, &key, self.report, &message);
+        if let (Some(_), Some(more)) = (own(bound), own(key)) {
+            let message = format!("more than `{bound}`, which is {most}");
+            self.place.error(&more.span, &["limits", key], self.report, &message);
         }
-        Limits { sessions_per_principal: limits.sessions, ..limits }
+    }
+
+    fn warn_of_sharing(&mut self) {
+        let span = self.span(&["scope"]);
+        self.place.with_path(|path| self.report.warning(&span, &path.key("scope"), SHARED));
     }
 
     /// The absolute path; itself, with the reason told, where that cannot be had.

@@ -37,12 +37,35 @@ fn every_bound_and_every_default_is_within_its_own_range() {
         let Some((minimum, maximum)) = bounds else { return };
         ranges += 1;
         let form = text(schema, "x-value").expect("a form");
-        let default = text(schema, "default").expect("a default");
-        for value in [minimum, maximum, default] {
+        for value in [minimum, maximum].into_iter().chain(text(schema, "default")) {
             assert!(leaf::is_within(form, value, minimum, maximum), "{schema}");
         }
     });
     assert!(ranges > 10, "{ranges}");
+}
+
+#[test]
+fn every_size_and_span_has_a_default_unless_leaving_it_out_means_something() {
+    let mut without = std::collections::BTreeSet::new();
+    visit(schema(), &mut |schema| {
+        let keys = schema.get("properties").and_then(Value::as_object);
+        let ranged = keys.into_iter().flatten().filter(|(_, schema)| schema.get("x-minimum").is_some());
+        without.extend(ranged.filter(|(_, schema)| text(schema, "default").is_none()).map(|(key, _)| key.clone()));
+    });
+    assert_eq!(without.into_iter().collect::<Vec<_>>(), ["promote_after"]);
+}
+
+#[test]
+fn every_choice_is_described() {
+    let mut choices = 0;
+    visit(schema(), &mut |schema| {
+        assert!(schema.get("enum").is_none(), "choices without a word on what they do: {schema}");
+        if schema.get("const").is_some() {
+            choices += 1;
+            assert!(text(schema, "description").is_some(), "{schema}");
+        }
+    });
+    assert!(choices >= 20, "{choices}");
 }
 
 #[test]

@@ -28,6 +28,9 @@ fn options_are_taken_and_paths_made_whole() {
         read_write: vec!["~/out".into()],
         cwd: Some(".".into()),
         state_dir: Some("state".into()),
+        scope: Some(Scope::Explicit),
+        handles: true,
+        era: ServerEra::Legacy,
         ..Single::default()
     };
     let manifest = Manifest::single(name(), vec!["a".to_owned()], options, &surroundings()).expect("right");
@@ -35,10 +38,20 @@ fn options_are_taken_and_paths_made_whole() {
     assert_eq!(manifest.node.state_dir, Path::new("/work/state"));
     let server = manifest.default_server().expect("the only one");
     assert_eq!(server.isolation, Isolation::None);
+    assert_eq!((server.scope, server.handles, server.era), (Scope::Explicit, true, ServerEra::Legacy));
+    assert_eq!(manifest.warnings, []);
     assert_eq!(server.files.read_only, [Path::new("/work/data")]);
     assert_eq!(server.files.read_write, [Path::new("/home/ada/out")]);
     let Kind::Command(command) = &server.kind else { panic!("a command") };
     assert_eq!(command.cwd.as_deref(), Some(Path::new("/work")));
+}
+
+#[test]
+fn a_sandbox_for_everybody_is_a_warning() {
+    let options = Single { scope: Some(Scope::Shared), ..Single::default() };
+    let manifest = Manifest::single(name(), vec!["a".to_owned()], options, &surroundings()).expect("right");
+    let [warning] = manifest.warnings.as_slice() else { panic!("one warning: {:?}", manifest.warnings) };
+    assert!(warning.to_string().starts_with("sessile run: scope: all callers share one sandbox"), "{warning}");
 }
 
 #[test]

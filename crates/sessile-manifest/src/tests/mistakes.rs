@@ -13,7 +13,8 @@ adress = "127.0.0.1:1"
 [servers.files]
 command = ["npx", "-y", "server"]
 isolation = "microvm"
-scope = "auto"
+scope = "user"
+handles = "yes"
 
 [servers.files.limits]
 memroy = "1GiB"
@@ -39,35 +40,38 @@ memory = "1GiB"
     sessile.toml:7:13: servers.files.isolation: `microvm` is not available in this version; use "process"
      7 | isolation = "microvm"
        |             ^^^^^^^^^
-    sessile.toml:8:1: servers.files.scope: not available in this version (sessions for clients without `initialize`); remove it
-     8 | scope = "****"
-       | ^^^^^
-    sessile.toml:11:1: servers.files.limits.memroy: unknown key; did you mean `memory`?
-     11 | memroy = "****"
+    sessile.toml:8:9: servers.files.scope: unknown value user; it is one of `auto`, `principal`, `explicit`, `request`, `shared`
+     8 | scope = "user"
+       |         ^^^^^^
+    sessile.toml:9:11: servers.files.handles: expected true or false, found a string
+     9 | handles = "yes"
+       |           ^^^^^
+    sessile.toml:12:1: servers.files.limits.memroy: unknown key; did you mean `memory`?
+     12 | memroy = "****"
         | ^^^^^^
-    sessile.toml:12:7: servers.files.limits.cpu: out of range; the range is 0.01 to 1024
-     12 | cpu = 0
+    sessile.toml:13:7: servers.files.limits.cpu: out of range; the range is 0.01 to 1024
+     13 | cpu = 0
         |       ^
-    sessile.toml:13:8: servers.files.limits.pids: expected an integer, found a string
-     13 | pids = "many"
+    sessile.toml:14:8: servers.files.limits.pids: expected an integer, found a string
+     14 | pids = "many"
         |        ^^^^^^
-    sessile.toml:14:16: servers.files.limits.idle_timeout: not a span of time; write a number and a unit of ms, s, m, h or days, such as "30s"
-     14 | idle_timeout = 15
+    sessile.toml:15:16: servers.files.limits.idle_timeout: not a span of time; write a number and a unit of ms, s, m, h or days, such as "30s"
+     15 | idle_timeout = 15
         |                ^^
-    sessile.toml:15:11: servers.files.limits.message: out of range; the range is 1KiB to 1GiB
-     15 | message = "1TiB"
+    sessile.toml:16:11: servers.files.limits.message: out of range; the range is 1KiB to 1GiB
+     16 | message = "1TiB"
         |           ^^^^^^
-    sessile.toml:17:16: servers.files.pool: not available in this version (sandboxes started ahead of need); remove it
-     17 | [servers.files.pool]
+    sessile.toml:18:16: servers.files.pool: not available in this version (sandboxes started ahead of need); remove it
+     18 | [servers.files.pool]
         |                ^^^^
-    sessile.toml:20:10: servers.Other: not a server name; use 1 to 63 characters of a-z 0-9 _ -, the first a letter or digit
-     20 | [servers.Other]
+    sessile.toml:21:10: servers.Other: not a server name; use 1 to 63 characters of a-z 0-9 _ -, the first a letter or digit
+     21 | [servers.Other]
         |          ^^^^^
-    sessile.toml:21:7: servers.Other.url: a server is reached over http or https; write "https://HOST/mcp"
-     21 | url = "*****************"
+    sessile.toml:22:7: servers.Other.url: a server is reached over http or https; write "https://HOST/mcp"
+     22 | url = "*****************"
         |       ^^^^^^^^^^^^^^^^^^^
-    sessile.toml:22:1: servers.Other.memory: unknown key; did you mean `limits.memory`?
-     22 | memory = "****"
+    sessile.toml:23:1: servers.Other.memory: unknown key; did you mean `limits.memory`?
+     23 | memory = "****"
         | ^^^^^^
     "##);
 }
@@ -116,7 +120,12 @@ headers = {}
 [servers.b]
 url = "https://b.example/mcp"
 env = { A = "1" }
-limits = { memory = "1GiB", sessions = 5 }
+limits = { memory = "1GiB", sessions = 5, park_timeout = "1h" }
+scope = "auto"
+handles = false
+era = "legacy"
+serialize = true
+tasks.keep = "1h"
 [servers.c]
 package = "pypi:c"
 cwd = "/"
@@ -132,10 +141,28 @@ cwd = "/"
      7 | env = { A = "*" }
        | ^^^
     sessile.toml:8:12: servers.b.limits.memory: has no effect on a server with `url`, which runs elsewhere; remove it
-     8 | limits = { memory = "1GiB", sessions = 5 }
+     8 | limits = { memory = "1GiB", sessions = 5, park_timeout = "1h" }
        |            ^^^^^^
-    sessile.toml:11:1: servers.c.cwd: goes with `command`; a package starts in the session's workspace
-     11 | cwd = "/"
+    sessile.toml:8:43: servers.b.limits.park_timeout: has no effect on a server with `url`, which runs elsewhere; remove it
+     8 | limits = { memory = "1GiB", sessions = 5, park_timeout = "1h" }
+       |                                           ^^^^^^^^^^^^
+    sessile.toml:9:1: servers.b.scope: has no effect on a server with `url`, which runs elsewhere; remove it
+     9 | scope = "auto"
+       | ^^^^^
+    sessile.toml:10:1: servers.b.handles: has no effect on a server with `url`, which runs elsewhere; remove it
+     10 | handles = false
+        | ^^^^^^^
+    sessile.toml:11:1: servers.b.era: has no effect on a server with `url`, which runs elsewhere; remove it
+     11 | era = "legacy"
+        | ^^^
+    sessile.toml:12:1: servers.b.serialize: has no effect on a server with `url`, which runs elsewhere; remove it
+     12 | serialize = true
+        | ^^^^^^^^^
+    sessile.toml:13:1: servers.b.tasks: has no effect on a server with `url`, which runs elsewhere; remove it
+     13 | tasks.keep = "1h"
+        | ^^^^^
+    sessile.toml:16:1: servers.c.cwd: goes with `command`; a package starts in the session's workspace
+     16 | cwd = "/"
         | ^^^
     "##);
 }
@@ -191,6 +218,57 @@ fn more_for_one_principal_than_for_all() {
 }
 
 #[test]
+fn a_longer_wait_than_the_session_lives() {
+    let text = "[servers.a]\ncommand = [\"a\"]\nlimits = { max_lifetime = \"1h\", park_timeout = \"90m\" }\n";
+    assert_snapshot!(told(toml(text)), @r##"
+    sessile.toml:3:48: servers.a.limits.park_timeout: more than `max_lifetime`, which is 1h
+     3 | limits = { max_lifetime = "1h", park_timeout = "90m" }
+       |                                                ^^^^^
+    "##);
+}
+
+#[test]
+fn tasks_out_of_range() {
+    let text = r#"[servers.a]
+command = ["a"]
+promote_after = "1s"
+[servers.a.tasks]
+promote_after = "1ms"
+keep = "31days"
+keeps = "1h"
+[servers.b]
+command = ["b"]
+tasks = { promote_after = "25h", keep = "0s" }
+[servers.c]
+command = ["c"]
+tasks = { promote_after = 20 }
+"#;
+    assert_snapshot!(told(toml(text)), @r##"
+    sessile.toml:3:1: servers.a.promote_after: unknown key; did you mean `tasks.promote_after`?
+     3 | promote_after = "**"
+       | ^^^^^^^^^^^^^
+    sessile.toml:5:17: servers.a.tasks.promote_after: out of range; the range is 10ms to 1day
+     5 | promote_after = "1ms"
+       |                 ^^^^^
+    sessile.toml:6:8: servers.a.tasks.keep: out of range; the range is 1s to 30days
+     6 | keep = "31days"
+       |        ^^^^^^^^
+    sessile.toml:7:1: servers.a.tasks.keeps: unknown key; did you mean `keep`?
+     7 | keeps = "**"
+       | ^^^^^
+    sessile.toml:10:27: servers.b.tasks.promote_after: out of range; the range is 10ms to 1day
+     10 | tasks = { promote_after = "25h", keep = "0s" }
+        |                           ^^^^^
+    sessile.toml:10:41: servers.b.tasks.keep: out of range; the range is 1s to 30days
+     10 | tasks = { promote_after = "25h", keep = "0s" }
+        |                                         ^^^^
+    sessile.toml:13:27: servers.c.tasks.promote_after: not a span of time; write a number and a unit of ms, s, m, h or days, such as "30s"
+     13 | tasks = { promote_after = 20 }
+        |                           ^^
+    "##);
+}
+
+#[test]
 fn a_mistake_in_the_defaults_is_told_once() {
     let text =
         "[defaults]\nfiles.read_only = [\"~bob/x\"]\n[servers.a]\ncommand = [\"a\"]\n[servers.b]\ncommand = [\"b\"]\n";
@@ -200,7 +278,7 @@ fn a_mistake_in_the_defaults_is_told_once() {
 
 #[test]
 fn every_key_of_the_design_that_is_not_there_yet_says_so() {
-    for key in ["credentials", "egress", "handles", "image", "path", "pin", "pool", "port", "scope", "strict"] {
+    for key in ["credentials", "egress", "image", "path", "pin", "pool", "port", "strict"] {
         for table in ["defaults", "servers.a"] {
             let other = if table == "defaults" { "[servers.a]\ncommand = [\"a\"]\n" } else { "" };
             let text = format!("{other}[{table}]\ncommand = [\"a\"]\n{key} = 1\n");

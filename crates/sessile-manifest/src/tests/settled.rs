@@ -12,6 +12,11 @@ fn what_is_not_said_has_its_default() {
     let [server] = manifest.servers.as_slice() else { panic!("one server") };
     assert_eq!(server.limits, Limits::default());
     assert_eq!(server.isolation, Isolation::Process);
+    assert_eq!(server.scope, Scope::Auto);
+    assert_eq!(server.era, ServerEra::Auto);
+    assert!(!server.handles && !server.serialize);
+    assert_eq!(server.tasks, Tasks { promote_after: None, keep: Duration::from_secs(3600) });
+    assert_eq!(server.limits.park_timeout, Duration::from_secs(600));
     assert_eq!(server.files.workspace, Workspace::Private);
     let Kind::Command(command) = &server.kind else { panic!("a command") };
     assert_eq!(command.command, ["server", "--stdio"]);
@@ -70,6 +75,7 @@ fn every_limit_is_read() {
         request_timeout = "2s"
         idle_timeout = "3s"
         max_lifetime = "1h 4s"
+        park_timeout = "9m"
         drain = "0s"
         sessions = 6
         sessions_per_principal = 5
@@ -92,6 +98,7 @@ fn every_limit_is_read() {
         request_timeout: Duration::from_secs(2),
         idle_timeout: Duration::from_secs(3),
         max_lifetime: Duration::from_secs(3604),
+        park_timeout: Duration::from_secs(540),
         drain: Duration::ZERO,
         sessions: 6,
         sessions_per_principal: 5,
@@ -199,6 +206,17 @@ fn the_share_of_one_principal_gives_way_to_all_sessions() {
     };
     assert_eq!(limits("limits.sessions = 3"), 3);
     assert_eq!(limits("limits.sessions = 80"), 50);
+}
+
+#[test]
+fn a_call_waits_no_longer_than_its_session_lives() {
+    let limits = |text: &str| {
+        let text = format!("[defaults.limits]\npark_timeout = \"3h\"\n[servers.a]\ncommand = [\"a\"]\n{text}");
+        toml(&text).expect("right").servers[0].limits.park_timeout
+    };
+    assert_eq!(limits("limits.max_lifetime = \"1h\""), Duration::from_secs(60 * 60));
+    assert_eq!(limits("limits.max_lifetime = \"4h\""), Duration::from_secs(3 * 60 * 60));
+    assert_eq!(limits("limits.park_timeout = \"9h\""), Duration::from_secs(8 * 60 * 60));
 }
 
 #[test]

@@ -9,6 +9,20 @@ pub enum Transport {
     Streamable,
     /// HTTP+SSE of 2024-11-05: everything for the client goes out on its one GET stream, without event ids.
     SingleStream,
+    /// Streamable HTTP of the modern era: each POST is answered on itself and nowhere else. No event ids, nothing to
+    /// resume.
+    PerRequest,
+}
+
+/// How a server is opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Opening {
+    /// It is not known what it speaks: ask with `server/discover`, and go on with `initialize` if it does not know that.
+    Probe,
+    /// It is known to speak the legacy era.
+    Legacy,
+    /// It is known to speak the modern era.
+    Modern,
 }
 
 /// The bounds of one session.
@@ -31,8 +45,22 @@ pub struct Config {
     pub server_requests: usize,
     /// How the client is connected.
     pub transport: Transport,
-    /// How many connections made by GET may be open at once.
+    /// How many connections made by GET, or by `subscriptions/listen`, may be open at once.
     pub connections: usize,
+    /// How long a server that is probed may stay silent before it is taken for a legacy one.
+    pub probe_timeout: Duration,
+    /// How long questions of one call are gathered before they go to the client together.
+    pub gather: Duration,
+    /// How long a call waits for its client's input.
+    pub park_timeout: Duration,
+    /// How many calls may wait for their client's input at once.
+    pub parked: usize,
+    /// Whether the server takes one call at a time.
+    pub serialize: bool,
+    /// After how long a call becomes a task, if its client knows tasks. `None` for never.
+    pub promote_after: Option<Duration>,
+    /// How long a task is kept, as its client is told.
+    pub task_ttl: Duration,
 }
 
 impl Default for Config {
@@ -47,6 +75,13 @@ impl Default for Config {
             server_requests: 128,
             transport: Transport::Streamable,
             connections: 16,
+            probe_timeout: Duration::from_secs(2),
+            gather: Duration::from_millis(5),
+            park_timeout: Duration::from_secs(10 * 60),
+            parked: 128,
+            serialize: false,
+            promote_after: None,
+            task_ttl: Duration::from_secs(60 * 60),
         }
     }
 }

@@ -1,10 +1,13 @@
 //! What a bridge is told, and what it says.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use sessile_protocol::{ErrorObject, Message};
 
+use crate::mint::CallId;
+use crate::profile::ServerProfile;
 use crate::record::Record;
 
 /// One HTTP exchange that can carry messages to the client: a POST that holds requests, or a GET. Minted by the
@@ -22,6 +25,32 @@ pub enum Event {
         connection: Option<ConnectionId>,
         /// The messages in their order.
         messages: Vec<Message>,
+    },
+    /// A modern request that goes on with a call that waits for its client. Its request state was opened, and found
+    /// to belong to this session, caller, method and parameters.
+    Retry {
+        /// The exchange that waits for the answer.
+        connection: ConnectionId,
+        /// The request, with `inputResponses`.
+        message: Message,
+        /// The call, from the state.
+        call: CallId,
+        /// The generation, from the state.
+        generation: u32,
+        /// The server's own request state, from the state.
+        inner: Option<String>,
+    },
+    /// `tasks/update` of a task that the bridge made of a call.
+    TaskInput {
+        /// The task.
+        task: String,
+        /// `inputResponses`, a JSON object.
+        responses: String,
+    },
+    /// `tasks/cancel` of a task that the bridge made of a call.
+    TaskCancel {
+        /// The task.
+        task: String,
     },
     /// A GET: the client listens.
     Listen {
@@ -59,6 +88,66 @@ pub enum Action {
     Wake(ConnectionId),
     /// Log and count this.
     Record(Record),
+    /// The server has said who it is; requests are taken from now on. Comes once.
+    Ready(Arc<ServerProfile>),
+    /// The server does not speak the era it was opened in, or refused to be opened: what it said. Nothing more will
+    /// come of this session.
+    Unopened(ErrorObject),
+    /// The server's list has changed: what was remembered of it is stale.
+    ListChanged(List),
+    /// A task that the bridge made of a call is new, or has changed. It must be stored before anything is pulled.
+    Task(TaskChange),
+    /// The server has made a task of its own, with this id.
+    ServerTask(String),
+}
+
+/// A list that a server may change.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum List {
+    /// `tools/list`.
+    Tools,
+    /// `prompts/list`.
+    Prompts,
+    /// `resources/list` and `resources/templates/list`.
+    Resources,
+}
+
+impl List {
+    /// The list that a notification says has changed.
+    pub fn changed_by(method: &str) -> Option<Self> {
+        match method {
+            "notifications/tools/list_changed" => Some(Self::Tools),
+            "notifications/prompts/list_changed" => Some(Self::Prompts),
+            "notifications/resources/list_changed" => Some(Self::Resources),
+            _ => None,
+        }
+    }
+}
+
+/// What has become of a task.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TaskChange {
+    /// Its id.
+    pub task: String,
+    /// What it is now.
+    pub state: TaskState,
+}
+
+/// The states of a task (SEP-2663, "Task Status").
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TaskState {
+    /// It is new, and working.
+    Created,
+    /// It works, with a message for people where there is one.
+    Working(Option<String>),
+    /// It waits for its client: `inputRequests`, a JSON object.
+    InputRequired(String),
+    /// It is done: the result, a JSON object.
+    Completed(String),
+    /// It failed: the JSON-RPC error, a JSON object.
+    Failed(String),
+    /// It was cancelled.
+    Cancelled,
 }
 
 /// What a connection may send next.

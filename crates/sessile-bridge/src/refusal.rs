@@ -1,6 +1,7 @@
 //! Why an event was not taken.
 
-use sessile_protocol::error::{BUSY, INVALID_REQUEST};
+use serde_json::json;
+use sessile_protocol::error::{BUSY, INVALID_PARAMS, INVALID_REQUEST};
 use sessile_protocol::{ErrorObject, RequestId};
 
 /// Why an event was not taken. Nothing of it happened: of a refused batch no message reached the server.
@@ -42,6 +43,18 @@ pub enum Refusal {
     /// `initialize` inside a batch.
     #[error("initialize must not be part of a batch, send it alone")]
     InitializeInBatch,
+    /// The request state is not one of this session's, or was used before.
+    #[error("request state is not valid, start the request anew")]
+    StateInvalid,
+    /// The call that the request state leads to waits no longer.
+    #[error("input came too late, start the request anew")]
+    InputExpired,
+    /// There is no such task.
+    #[error("there is no such task")]
+    UnknownTask,
+    /// The session is not one for this kind of message: a mistake of the caller.
+    #[error("message does not belong to this session")]
+    WrongSession,
     /// A request came without a connection to be answered on: a mistake of the caller.
     #[error("request has no connection to be answered on")]
     NoConnection,
@@ -58,6 +71,7 @@ impl Refusal {
     pub fn code(&self) -> i64 {
         match self {
             Self::TooManyInFlight { .. } | Self::TooManyConnections { .. } => BUSY,
+            Self::StateInvalid | Self::InputExpired | Self::UnknownTask => INVALID_PARAMS,
             Self::ServerGone(error) => error.code,
             _ => INVALID_REQUEST,
         }
@@ -72,7 +86,13 @@ impl Refusal {
     pub fn to_object(&self) -> ErrorObject {
         match self {
             Self::ServerGone(error) => error.clone(),
+            Self::StateInvalid => self.with_reason("request_state_invalid"),
+            Self::InputExpired => self.with_reason("input_expired"),
             _ => ErrorObject::new(self.code(), self.to_string()),
         }
+    }
+
+    fn with_reason(&self, reason: &str) -> ErrorObject {
+        ErrorObject::new(self.code(), self.to_string()).with_data(json!({ "reason": reason }))
     }
 }

@@ -102,6 +102,7 @@ impl Relay {
                 Ok(())
             }
             Event::Tick => Ok(()),
+            Event::Retry { .. } | Event::TaskInput { .. } | Event::TaskCancel { .. } => Err(Refusal::WrongSession),
         };
         self.settle();
         outcome

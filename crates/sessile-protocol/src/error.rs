@@ -26,6 +26,12 @@ pub const INVALID_PARAMS: i64 = -32602;
 pub const INTERNAL_ERROR: i64 = -32603;
 /// There is no such resource (MCP up to 2025-11-25).
 pub const RESOURCE_NOT_FOUND: i64 = -32002;
+/// HTTP headers and body disagree, or a header is missing (MCP 2026-07-28).
+pub const HEADER_MISMATCH: i64 = -32020;
+/// The request needs a capability that its client did not declare (MCP 2026-07-28).
+pub const MISSING_CLIENT_CAPABILITY: i64 = -32021;
+/// The version is not served (MCP 2026-07-28).
+pub const UNSUPPORTED_VERSION: i64 = -32022;
 /// The user must open a URL before the request can succeed (MCP 2025-11-25).
 pub const URL_ELICITATION_REQUIRED: i64 = -32042;
 
@@ -45,7 +51,7 @@ pub const CANCELLED: i64 = -32008;
 pub const POLICY: i64 = -32010;
 
 /// The `error` of a JSON-RPC response.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ErrorObject {
     /// What kind of error.
     pub code: i64,

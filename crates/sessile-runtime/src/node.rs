@@ -256,6 +256,7 @@ fn bridge_config(limits: &sessile_manifest::Limits, transport: Transport) -> Con
         server_requests: SERVER_REQUESTS,
         transport,
         connections: limits.get_streams as usize,
+        ..Config::default()
     }
 }
 

@@ -294,6 +294,11 @@ impl Session {
                         }
                         crate::records::emit(self, &record);
                     }
+                    Action::Ready(_)
+                    | Action::ListChanged(_)
+                    | Action::Unopened(_)
+                    | Action::Task(_)
+                    | Action::ServerTask(_) => {}
                 }
             }
             if ended_calls > 0 {

@@ -1,8 +1,12 @@
 //! What the server says.
 
+use std::sync::Arc;
+
 use sessile_protocol::error::{BUSY, error_response};
 use sessile_protocol::{Body, ErrorObject, Message, Method, RequestId};
 
+use crate::event::{Action, List};
+use crate::profile::ServerProfile;
 use crate::record::{Kind, Outcome, Record, Side, Why};
 use crate::ring::Content;
 use crate::server_requests::ServerRequest;
@@ -55,6 +59,8 @@ impl Relay {
         if let Some(call) = self.calls.answered(&id) {
             if call.method == "initialize" && !is_error {
                 self.handshake.succeed(&message);
+                let profile = message.result().and_then(ServerProfile::from_initialize);
+                self.actions.extend(profile.map(|profile| Action::Ready(Arc::new(profile))));
             }
             let outcome = if is_error { Outcome::Error } else { Outcome::Ok };
             self.end_call(call, message.into_raw(), outcome);
@@ -86,6 +92,7 @@ impl Relay {
 
     fn server_notification(&mut self, method: Method, message: Message) {
         let mut affinity = affinity_of(&method);
+        self.actions.extend(List::changed_by(&method).map(Action::ListChanged));
         if let Some(id) = message.cancelled_request()
             && let Some(request) = self.server_requests.give_up(&id)
         {

@@ -57,6 +57,8 @@ impl Session {
                 Action::ToServer(line) => self.lines.push(serde_json::from_slice(&line).unwrap()),
                 Action::Record(record) => self.records.push(record),
                 Action::Wake(ConnectionId(connection)) => self.woken.push(connection),
+                Action::Ready(_) | Action::ListChanged(_) => {}
+                other => panic!("a relay does not say {other:?}"),
             }
         }
     }

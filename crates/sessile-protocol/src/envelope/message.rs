@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::params::Params;
 use super::scan::Members;
@@ -52,6 +54,14 @@ struct Places {
     progress_token: Place,
     protocol_version: Place,
     result: Place,
+}
+
+#[derive(Deserialize)]
+struct Parts<'a> {
+    #[serde(borrow)]
+    params: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
 }
 
 impl Message {
@@ -133,6 +143,26 @@ impl Message {
         }
         let result: Params<'_> = serde_json::from_str(self.text(self.places.result)?).ok()?;
         string(result.protocol_version?)
+    }
+
+    /// The JSON text of `params`.
+    pub fn params(&self) -> Option<&str> {
+        Some(self.parts()?.params?.get())
+    }
+
+    /// The JSON text of `result`.
+    pub fn result(&self) -> Option<&str> {
+        self.text(self.places.result)
+    }
+
+    /// The JSON text of `error`.
+    pub fn error(&self) -> Option<&str> {
+        Some(self.parts()?.error?.get())
+    }
+
+    /// The parts that are asked for too rarely to note their places.
+    fn parts(&self) -> Option<Parts<'_>> {
+        serde_json::from_slice(&self.raw).ok()
     }
 
     fn text(&self, place: Place) -> Option<&str> {

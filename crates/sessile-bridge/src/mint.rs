@@ -1,0 +1,34 @@
+//! What the bridge needs and cannot make by itself, as it has neither keys nor randomness.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A call of a session, for as long as the session lives. Never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CallId(pub u64);
+
+/// What a request state must bind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateOf<'a> {
+    /// The call that waits.
+    pub call: CallId,
+    /// Which of the call's questions it leads back to: each state is good for one retry.
+    pub generation: u32,
+    /// The method of the call.
+    pub method: &'a str,
+    /// [`salient_digest`](crate::salient_digest) of the call's parameters.
+    pub digest: [u8; 32],
+    /// How long it can be used.
+    pub valid_for: Duration,
+    /// A modern server's own request state, which goes back to it.
+    pub inner: Option<&'a str>,
+}
+
+/// Makes what must be unguessable.
+pub trait Mint: fmt::Debug + Send {
+    /// A sealed request state. `None` when there is no randomness.
+    fn request_state(&self, state: &StateOf<'_>) -> Option<String>;
+
+    /// An id for a new task. `None` when there is no randomness.
+    fn task_id(&self) -> Option<String>;
+}

@@ -24,6 +24,8 @@ pub struct ServerProfile {
     pub info: Option<String>,
     /// What it tells models about itself.
     pub instructions: Option<String>,
+    /// A modern server's whole answer to `server/discover`, a JSON object.
+    pub discovered: Option<String>,
 }
 
 impl ServerProfile {
@@ -32,23 +34,23 @@ impl ServerProfile {
         let result = Object::parse(result)?;
         let version = LegacyVersion::parse(&result.string("protocolVersion")?)?;
         let info = result.object("serverInfo").map(|info| info.to_json());
-        Some(Self::read(Era::Legacy(version), &result, info))
+        Some(Self::read(Era::Legacy(version), &result, info, None))
     }
 
     /// Reads the result of `server/discover`. `None` when it is not one, or names no modern version that is known
     /// here.
-    pub fn from_discover(result: &str) -> Option<Self> {
-        let result = Object::parse(result)?;
+    pub fn from_discover(raw: &str) -> Option<Self> {
+        let result = Object::parse(raw)?;
         let supported: Vec<String> = serde_json::from_str(result.get("supportedVersions")?).ok()?;
         let version = supported.iter().filter_map(|version| ModernVersion::parse(version)).max()?;
         let meta = result.object("_meta").unwrap_or_default();
         let info = meta.object(SERVER_INFO).map(|info| info.to_json());
-        Some(Self::read(Era::Modern(version), &result, info))
+        Some(Self::read(Era::Modern(version), &result, info, Some(raw.to_owned())))
     }
 
-    fn read(era: Era, result: &Object<'_>, info: Option<String>) -> Self {
+    fn read(era: Era, result: &Object<'_>, info: Option<String>, discovered: Option<String>) -> Self {
         let capabilities = result.object("capabilities").unwrap_or_default().to_json();
-        Self { era, capabilities, info, instructions: result.string("instructions") }
+        Self { era, capabilities, info, instructions: result.string("instructions"), discovered }
     }
 
     /// Whether the server declared a capability by itself, as `logging`, or one inside another, as
@@ -61,8 +63,8 @@ impl ServerProfile {
         found.is_some_and(|value| !matches!(value, Value::Null | Value::Bool(false)))
     }
 
-    /// The result of `server/discover` for modern clients, without caching hints: every version of `versions`, and
-    /// the tasks extension when `offers_tasks`.
+    /// The result of `server/discover` for modern clients, without caching hints of its own: every version of
+    /// `versions`, and the tasks extension when `offers_tasks`.
     pub fn discover_result(&self, versions: &[&str], offers_tasks: bool) -> String {
         let mut capabilities = Object::parse(&self.capabilities).unwrap_or_default();
         // Of the legacy era only (2025-11-25): the modern one has an extension instead.
@@ -73,7 +75,7 @@ impl ServerProfile {
             let extensions = extensions.to_json();
             capabilities.set("extensions", extensions);
         }
-        let mut result = Object::new();
+        let mut result = self.discovered.as_deref().and_then(Object::parse).unwrap_or_default();
         result.set("resultType", r#""complete""#);
         result.set("supportedVersions", Value::from(versions.to_vec()).to_string());
         result.set("capabilities", capabilities.to_json());
@@ -81,9 +83,10 @@ impl ServerProfile {
             result.set_string("instructions", instructions);
         }
         if let Some(info) = &self.info {
-            let mut meta = Object::new();
+            let mut meta = result.object("_meta").unwrap_or_default();
             meta.set(SERVER_INFO, info.as_str());
-            result.set("_meta", meta.to_json());
+            let meta = meta.to_json();
+            result.set("_meta", meta);
         }
         result.to_json()
     }

@@ -12,6 +12,7 @@ mod server;
 mod tests;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sessile_protocol::error::cancelled;
@@ -20,6 +21,7 @@ use sessile_protocol::{ErrorObject, LegacyVersion, RequestId, to_line};
 use crate::calls::Calls;
 use crate::config::Config;
 use crate::event::{Action, ConnectionId, Event, Pull};
+use crate::profile::ServerProfile;
 use crate::record::Record;
 use crate::refusal::Refusal;
 use crate::server_requests::ServerRequests;
@@ -58,6 +60,7 @@ pub struct Relay {
     actions: VecDeque<Action>,
     /// What every request is told since the server is gone.
     gone: Option<ErrorObject>,
+    profile: Option<Arc<ServerProfile>>,
 }
 
 impl Relay {
@@ -71,6 +74,7 @@ impl Relay {
             streams: Streams::new(&config),
             actions: VecDeque::new(),
             gone: None,
+            profile: None,
             config,
         }
     }
@@ -143,6 +147,11 @@ impl Relay {
     /// are any.
     pub fn in_flight(&self) -> usize {
         self.calls.len() + self.streams.answers()
+    }
+
+    /// Who the server is, once it has answered `initialize`.
+    pub fn profile(&self) -> Option<&Arc<ServerProfile>> {
+        self.profile.as_ref()
     }
 
     /// The version the server chose, once it has answered `initialize`.

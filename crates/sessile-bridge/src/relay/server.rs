@@ -59,8 +59,8 @@ impl Relay {
         if let Some(call) = self.calls.answered(&id) {
             if call.method == "initialize" && !is_error {
                 self.handshake.succeed(&message);
-                let profile = message.result().and_then(ServerProfile::from_initialize);
-                self.actions.extend(profile.map(|profile| Action::Ready(Arc::new(profile))));
+                self.profile = message.result().and_then(ServerProfile::from_initialize).map(Arc::new);
+                self.actions.extend(self.profile.clone().map(Action::Ready));
             }
             let outcome = if is_error { Outcome::Error } else { Outcome::Ok };
             self.end_call(call, message.into_raw(), outcome);

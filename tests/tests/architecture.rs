@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A crate uses only crates on lower floors.
-const FLOORS: [(&str, u8); 13] = [
+const FLOORS: [(&str, u8); 14] = [
     ("sessile-protocol", 1),
     ("sessile-link", 1),
     ("sessile-identity", 1),
     ("sessile-manifest", 1),
+    ("sessile-store", 1),
     ("sessile-bridge", 2),
     ("sessile-init", 2),
     ("sessile-sandbox", 2),

@@ -1,16 +1,21 @@
-//! What a node keeps outside its own memory: request states, which travel through clients under seal.
+//! What a node keeps outside its own memory: request states, which travel through clients under seal, and the
+//! ledger, a SQLite database in the state directory.
 //!
-//! This crate does not decide anything: whose ticket it is and whether a call may go on is known further up. It seals
-//! and opens. All its calls block, most for microseconds.
+//! This crate does not decide anything: whose ticket it is, whether a call may go on and when a task is over is known
+//! further up. It writes down, seals, reads and opens. All its calls block, most for microseconds.
 //!
-//! Start with [`Sealer`].
+//! Start with [`Sealer`] (what a client carries for us) and [`Ledger`] (what lies on the disk, today: tasks).
 
+mod ledger;
 mod lock;
 mod private;
 mod request_state;
 mod state_dir;
+mod tasks;
 
+pub use ledger::{Ledger, LedgerError};
 pub use lock::LockError;
 pub use private::PrivateError;
 pub use request_state::{KeyError, MAX_TEXT, Refused, SealError, Sealer, Ticket};
 pub use state_dir::StateDirError;
+pub use tasks::{TaskCounts, TaskRow, TaskStatus, new_task_id};

@@ -45,7 +45,7 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// List, show or stop the sessions of a running node
     Sessions(SessionsArgs),
-    /// Call a tool; asks elicitations on the terminal
+    /// Call a tool, or come back to its task; asks elicitations on the terminal
     Call(CallArgs),
     /// List the tools of a server
     Tools(ToolsArgs),

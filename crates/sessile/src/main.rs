@@ -36,8 +36,8 @@ fn start(cli: Cli) -> Result<ExitCode, Failure> {
             Command::Check(args) => host::check(&args),
             Command::Key(args) => host::key(&args),
             Command::Sessions(args) => client::sessions(args).await.map_err(client_failure),
-            Command::Call(args) => client::call(args).await.map_err(client_failure),
-            Command::Tools(args) => client::tools(args).await.map_err(client_failure),
+            Command::Call(args) => client::call(args, verbose).await.map_err(client_failure),
+            Command::Tools(args) => client::tools(args, verbose).await.map_err(client_failure),
             Command::Bench(args) => bench(*args).await,
         }
     });
@@ -53,7 +53,7 @@ fn start_log(cli: &Cli) -> Result<LogGuard, Failure> {
         (None, 0, true) => "warn,sessile=info",
         // The SDK reports as errors what the command itself explains better.
         (None, 0, false) => "warn,rmcp=off",
-        (None, 1, _) => "info",
+        (None, 1, _) => "info,rmcp=off",
         (None, 2.., _) => "info,sessile=debug,sessile::request=debug,sessile::runtime=debug",
     };
     let format = match cli.log_format {

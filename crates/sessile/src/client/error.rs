@@ -1,5 +1,6 @@
 //! What can go wrong with a client command, in words a person can act on.
 
+use crate::client::connect::Era;
 use crate::client::escape::escaped;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -49,6 +50,30 @@ pub(crate) enum ClientError {
         /// Where it was tried.
         url: String,
         /// What came instead.
+        why: String,
+    },
+    /// The server does not speak the era that `--era` names.
+    #[error("{url} does not speak the {era} era ({why}); `--era {}` or no --era may do", era.other())]
+    WrongEra {
+        /// Where it was tried.
+        url: String,
+        /// The era asked for.
+        era: Era,
+        /// What the server said instead, safe for a terminal.
+        why: String,
+    },
+    /// The server asked, and nothing here can answer.
+    #[error("the call cannot go on: {0}")]
+    Unanswered(String),
+    /// The server asked again and again.
+    #[error("the server asked {0} times and still has no result; given up")]
+    TooManyRounds(usize),
+    /// A task ended as canceled, by whomever.
+    #[error("task {id} was cancelled{why}")]
+    TaskCancelled {
+        /// The task.
+        id: String,
+        /// What the server said about it, with a leading `: `, or nothing.
         why: String,
     },
     /// An HTTP error that no key and no other path would mend.

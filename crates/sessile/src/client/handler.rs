@@ -10,7 +10,8 @@ use crate::client::sampling::{Sampler, summary};
 use rmcp::model::{
     ClientCapabilities, ClientConfig, CreateMessageRequestMethod, CreateMessageRequestParams, CreateMessageResult,
     CustomRequest, CustomResult, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationCapability,
-    FormElicitationCapability, Implementation, ListRootsResult, Root, RootsCapabilities, UrlElicitationCapability,
+    ExtensionCapabilities, FormElicitationCapability, Implementation, JsonObject, ListRootsResult, Root,
+    RootsCapabilities, TASKS_EXTENSION_ID, UrlElicitationCapability,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ClientHandler, ErrorData, RoleClient};
@@ -18,10 +19,13 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// Answers elicitations, sampling and roots, as far as the command line allows.
+#[derive(Clone)]
 pub(crate) struct Handler {
     pub(crate) asker: Arc<Asker<Terminal>>,
     pub(crate) sampler: Option<Sampler>,
     pub(crate) roots: Vec<Root>,
+    /// Whether calls may become tasks (SEP-2663).
+    pub(crate) tasks: bool,
     pub(crate) printer: Arc<Printer>,
     pub(crate) patience: Arc<Patience>,
 }
@@ -36,13 +40,37 @@ impl Handler {
         );
         capabilities.sampling = self.sampler.as_ref().map(Sampler::capability);
         capabilities.roots = (!self.roots.is_empty()).then(RootsCapabilities::default);
+        capabilities.extensions =
+            self.tasks.then(|| ExtensionCapabilities::from([(TASKS_EXTENSION_ID.to_owned(), JsonObject::new())]));
         capabilities
     }
 
-    async fn ask(&self, question: Question, context: &RequestContext<RoleClient>) -> ElicitResult {
+    /// Asks the user, or whatever answers for the user; the clock of `--timeout` stands still.
+    pub(crate) async fn answer(&self, question: Question) -> ElicitResult {
         let _open = self.patience.question();
+        self.asker.answer(question).await
+    }
+
+    /// Answers a sampling request; the error is for the server.
+    pub(crate) async fn sample(&self, request: &CreateMessageRequestParams) -> Result<CreateMessageResult, ErrorData> {
+        let Some(sampler) = &self.sampler else {
+            self.printer
+                .note("the server asked for sampling; refused (--sample TEXT or --sample-with COMMAND answers)");
+            return Err(ErrorData::method_not_found::<CreateMessageRequestMethod>());
+        };
+        self.printer.note(&format!("the server asks for sampling: {}", summary(request)));
+        let _open = self.patience.question();
+        sampler.answer(request).await
+    }
+
+    pub(crate) fn list_roots(&self) -> ListRootsResult {
+        ListRootsResult::new(self.roots.clone())
+    }
+
+    /// As [`Self::answer`], for a server that can take its question back.
+    async fn ask(&self, question: Question, context: &RequestContext<RoleClient>) -> ElicitResult {
         tokio::select! {
-            answer = self.asker.answer(question) => answer,
+            answer = self.answer(question) => answer,
             () = context.ct.cancelled() => {
                 self.printer.asked();
                 if !self.patience.is_over() {
@@ -97,16 +125,9 @@ impl ClientHandler for Handler {
         request: CreateMessageRequestParams,
         context: RequestContext<RoleClient>,
     ) -> Result<CreateMessageResult, ErrorData> {
-        let Some(sampler) = &self.sampler else {
-            self.printer
-                .note("the server asked for sampling; refused (--sample TEXT or --sample-with COMMAND answers)");
-            return Err(ErrorData::method_not_found::<CreateMessageRequestMethod>());
-        };
-        self.printer.note(&format!("the server asks for sampling: {}", summary(&request)));
-        let _open = self.patience.question();
         tokio::select! {
-            answer = sampler.answer(&request) => {
-                if let Err(error) = &answer {
+            answer = self.sample(&request) => {
+                if let (Err(error), Some(_)) = (&answer, &self.sampler) {
                     self.printer.note(&error.message);
                 }
                 answer
@@ -116,6 +137,6 @@ impl ClientHandler for Handler {
     }
 
     async fn list_roots(&self, _: RequestContext<RoleClient>) -> Result<ListRootsResult, ErrorData> {
-        Ok(ListRootsResult::new(self.roots.clone()))
+        Ok(self.list_roots())
     }
 }

@@ -4,7 +4,13 @@
 //! listener (or to any other Streamable HTTP endpoint) through the official SDK; `sessions` speaks JSON to the
 //! admin listener. Nothing here is used by the runtime itself.
 //!
-//! Start reading in `call.rs`; `connect.rs` opens the connection, `handler.rs` answers what the server asks.
+//! Both eras of the protocol are spoken. The SDK carries either: it makes the headers and the metadata of modern
+//! requests, and closing a response's stream is how it cancels one. What it would decide for itself is decided here
+//! instead: which era to speak (`connect/dial.rs`), how parked questions are answered (`call/rounds.rs`, bounded, and
+//! shown while it goes on), and how a task is followed (`call/task.rs`).
+//!
+//! Start reading in `call.rs`; `connect.rs` opens the connection, `handler.rs` answers what a legacy server asks, and
+//! `input.rs` what a modern one needs to know.
 
 mod arguments;
 mod ask;
@@ -14,6 +20,7 @@ mod content;
 mod error;
 mod escape;
 mod handler;
+mod input;
 mod patience;
 mod printer;
 mod roots;

@@ -1,10 +1,13 @@
 //! Where a command connects, and as whom.
 
+use crate::client::connect::EraChoice;
 use crate::client::error::ClientError;
 use crate::client::secret::Secret;
 use clap::Args;
+use reqwest::header::HeaderValue;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -23,13 +26,44 @@ pub(crate) struct TargetArgs {
     /// Give up when the server has said nothing for this long; progress counts, your own thinking does not
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Duration,
+    /// The era of the protocol to speak
+    #[arg(long, value_enum, default_value_t, value_name = "ERA")]
+    pub(crate) era: EraChoice,
+    /// Meet the same session again: any name of your own (only in the modern era, which has no sessions itself)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) session: Option<SessionKey>,
 }
 
-/// A checked address with its key.
+/// Why a session cannot be named; what is missing follows.
+pub(crate) const SESSION_NEEDS_MODERN: &str = "--session has a meaning only for servers that speak the modern era";
+
+/// A checked address with its key, and how to speak there.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) url: Url,
     pub(crate) key: Option<Secret>,
+    pub(crate) era: EraChoice,
+    pub(crate) session: Option<SessionKey>,
+}
+
+/// A session's name in the caller's words: 1 to 256 visible ASCII characters, sent as `Sessile-Session`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SessionKey(HeaderValue);
+
+impl SessionKey {
+    pub(crate) fn header(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+impl FromStr for SessionKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fits = (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let value = HeaderValue::from_str(text).ok().filter(|_| fits);
+        value.map(Self).ok_or_else(|| "1 to 256 visible ASCII characters, without spaces".to_owned())
+    }
 }
 
 impl TargetArgs {
@@ -46,11 +80,19 @@ impl TargetArgs {
         if key.as_ref().is_some_and(|key| key.reveal().is_empty() || !key.reveal().is_ascii()) {
             return Err(ClientError::Usage("the API key is empty or not ASCII; look at its file or variable".into()));
         }
-        Ok(Target { url: server_url(&self.url)?, key })
+        if self.session.is_some() && self.era == EraChoice::Legacy {
+            return Err(ClientError::Usage(format!("{SESSION_NEEDS_MODERN}; drop --era legacy or --session")));
+        }
+        Ok(Target { key, era: self.era, session: self.session.clone(), ..Target::of(server_url(&self.url)?) })
     }
 }
 
 impl Target {
+    /// An address that is called without a key, in whichever era it speaks.
+    pub(crate) fn of(url: Url) -> Self {
+        Self { url, key: None, era: EraChoice::Auto, session: None }
+    }
+
     /// Whether a key would travel where others can read it.
     pub(crate) fn bares_its_key(&self) -> bool {
         self.key.is_some() && self.url.scheme() == "http" && !is_loopback(&self.url)

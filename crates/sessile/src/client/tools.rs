@@ -1,7 +1,7 @@
 //! `sessile tools`: what a server offers.
 
 use crate::client::ask::{Answers, Asker};
-use crate::client::connect::connect;
+use crate::client::connect::{Tools, connect};
 use crate::client::error::ClientError;
 use crate::client::escape::{first_line, one_line, pretty};
 use crate::client::handler::Handler;
@@ -31,7 +31,7 @@ pub(crate) struct ToolsArgs {
 ///
 /// # Errors
 /// When the server cannot be reached or has no list of tools.
-pub(crate) async fn tools(args: ToolsArgs) -> Result<ExitCode, ClientError> {
+pub(crate) async fn tools(args: ToolsArgs, verbose: bool) -> Result<ExitCode, ClientError> {
     let target = args.target.target()?;
     let printer = Arc::new(Printer::new());
     let patience = Patience::new(args.target.timeout);
@@ -40,17 +40,28 @@ pub(crate) async fn tools(args: ToolsArgs) -> Result<ExitCode, ClientError> {
         asker: Arc::new(Asker::new(declines, None, printer.clone())),
         sampler: None,
         roots: Vec::new(),
+        tasks: false,
         printer: printer.clone(),
         patience: patience.clone(),
     };
     let watcher = Watcher { printer: printer.clone(), patience: patience.clone(), log_level: None };
     let connection = connect(target, handler, watcher).await?;
+    if verbose {
+        printer.note(&connection.summary());
+    }
     let tools = tokio::select! {
         tools = connection.tools() => tools,
         () = patience.run_out() => Err(ClientError::Silent(patience.limit())),
     };
     connection.close().await;
-    let tools = tools?;
+    let Tools { usable: mut tools, barred } = tools?;
+    for tool in &barred {
+        printer.note(&format!(
+            "clients leave out the tool {}: its x-mcp-header annotations are not valid",
+            one_line(&tool.name)
+        ));
+    }
+    tools.extend(barred);
     if args.json {
         printer.result(&pretty(&json!({ "tools": tools })));
     } else if tools.is_empty() {

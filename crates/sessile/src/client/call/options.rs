@@ -14,8 +14,8 @@ pub(crate) struct CallArgs {
     #[command(flatten)]
     pub(super) target: TargetArgs,
     /// The tool to call; `sessile tools URL` lists them
-    #[arg(value_name = "TOOL")]
-    pub(super) tool: String,
+    #[arg(value_name = "TOOL", required_unless_present = "task")]
+    pub(super) tool: Option<String>,
     /// An argument, typed by the tool's schema; again for more items of an array; @FILE or @- reads the value
     #[arg(short, long = "arg", value_name = "K=V", value_parser = pair)]
     pub(super) args: Vec<(String, String)>,
@@ -43,7 +43,7 @@ pub(crate) struct CallArgs {
     /// Offer a directory (or a URI) as a root
     #[arg(long = "root", value_name = "PATH")]
     pub(super) roots: Vec<String>,
-    /// Log messages to ask for and to show on stderr [default: whatever the server sends]
+    /// Log messages to ask for and to show on stderr [default: info; in the legacy era whatever the server sends]
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub(super) log_level: Option<LogLevel>,
     /// What to print: the content as text, or the structured content as JSON
@@ -55,6 +55,15 @@ pub(crate) struct CallArgs {
     /// Save images, audio and resources of the result in a directory
     #[arg(long, value_name = "DIR")]
     pub(super) save: Option<PathBuf>,
+    /// Do not let the call become a task: the server has to answer the request itself
+    #[arg(long)]
+    pub(super) no_tasks: bool,
+    /// If the call becomes a task, print its id and end
+    #[arg(long, conflicts_with = "no_tasks")]
+    pub(super) detach: bool,
+    /// Come back to a task instead of calling a tool
+    #[arg(long, value_name = "ID", conflicts_with_all = ["tool", "args", "json", "no_check", "no_tasks", "detach"])]
+    pub(super) task: Option<String>,
 }
 
 /// What `--output` prints.
@@ -79,6 +88,9 @@ pub(super) enum LogLevel {
 }
 
 impl LogLevel {
+    /// What is asked for in the modern era, where a server sends nothing that was not asked for.
+    pub(super) const MODERN_DEFAULT: Self = Self::Info;
+
     pub(super) fn level(self) -> Option<LoggingLevel> {
         Some(match self {
             Self::Debug => LoggingLevel::Debug,
@@ -98,6 +110,11 @@ impl CallArgs {
     pub(super) fn sampler(&self) -> Option<Sampler> {
         let fixed = self.sample.clone().map(Sampler::Fixed);
         fixed.or_else(|| self.sample_with.clone().map(Sampler::Command))
+    }
+
+    /// The option that only the modern era has a meaning for, if one is given.
+    pub(super) fn needs_modern(&self) -> Option<&'static str> {
+        self.task.as_ref().map(|_| "--task").or(self.detach.then_some("--detach"))
     }
 
     pub(super) fn answers(&self) -> Answers {

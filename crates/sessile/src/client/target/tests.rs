@@ -26,7 +26,7 @@ fn other_schemes_are_refused_with_what_to_write() {
 
 #[test]
 fn only_this_machine_may_get_a_key_in_the_clear() {
-    let bares = |url: &str| Target { url: url.parse().unwrap(), key: "k".parse().ok() }.bares_its_key();
+    let bares = |url: &str| Target { key: "k".parse().ok(), ..Target::of(url.parse().unwrap()) }.bares_its_key();
     assert!(bares("http://example.com/mcp"));
     assert!(!bares("http://[::1]:8300/mcp"));
     assert!(!bares("https://example.com/mcp"));
@@ -37,4 +37,14 @@ fn a_key_is_never_shown() {
     let key: Secret = "sk-secret\n".parse().unwrap();
     assert_eq!(key.reveal(), "sk-secret");
     assert!(!format!("{key:?}").contains("secret"));
+}
+
+#[test]
+fn a_session_key_is_1_to_256_visible_ascii_characters() {
+    for fits in ["a", "ada/notes#1", &"x".repeat(256)] {
+        assert_eq!(fits.parse::<SessionKey>().unwrap().header(), fits);
+    }
+    for wrong in ["", " ", "a b", "a\nb", "é", &"x".repeat(257)] {
+        assert!(wrong.parse::<SessionKey>().is_err(), "{wrong:?}");
+    }
 }

@@ -1,8 +1,10 @@
 use super::*;
+use crate::client::connect::http_client;
 use rmcp::transport::streamable_http_client::AuthRequiredError;
 
 fn target(key: Option<&str>) -> Target {
-    Target { url: "http://h:1/mcp".parse().unwrap(), key: key.map(|key| key.parse().unwrap()) }
+    let url = "http://h:1/mcp".parse().unwrap();
+    Target { key: key.map(|key| key.parse().unwrap()), ..Target::of(url) }
 }
 
 fn said(target: &Target, error: StreamableHttpError<reqwest::Error>) -> String {
@@ -54,7 +56,7 @@ async fn an_address_where_nothing_listens_says_how_to_start_something() {
         format!("http://{}/mcp", free.local_addr().unwrap()).parse().unwrap()
     };
     let error = http_client(&url).unwrap().get(url.clone()).send().await.unwrap_err();
-    let error = of_transport(&Target { url: url.clone(), key: None }, &StreamableHttpError::Client(error));
+    let error = of_transport(&Target::of(url.clone()), &StreamableHttpError::Client(error));
     assert_eq!(error.to_string(), format!("nothing listens at {url}; start it with `sessile run -- COMMAND`"));
 }
 

@@ -23,6 +23,12 @@ pub const MCP_PARAM_PREFIX: &str = "mcp-param-";
 pub const SESSILE_SESSION: &str = "sessile-session";
 /// Another runtime's name for the same, for clients written against it.
 pub const AGENTCORE_SESSION: &str = "x-amzn-bedrock-agentcore-runtime-session-id";
+/// Where a request belongs in a trace (W3C Trace Context); also the member of `_meta` that says the same (SEP-414).
+pub const TRACEPARENT: &str = "traceparent";
+/// What tracing systems add to it (W3C Trace Context); also a member of `_meta` (SEP-414).
+pub const TRACESTATE: &str = "tracestate";
+/// What travels along a trace (W3C Baggage); also a member of `_meta` (SEP-414).
+pub const BAGGAGE: &str = "baggage";
 
 /// JSON.
 pub const APPLICATION_JSON: &str = "application/json";

@@ -13,6 +13,8 @@ pub mod error;
 pub mod headers;
 pub mod line;
 pub mod meta;
+pub mod mirror;
+pub mod modern;
 pub mod object;
 pub mod sse;
 pub mod version;

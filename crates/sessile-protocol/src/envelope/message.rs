@@ -53,6 +53,7 @@ struct Places {
     request_id: Place,
     progress_token: Place,
     protocol_version: Place,
+    modern_version: Place,
     result: Place,
 }
 
@@ -145,6 +146,13 @@ impl Message {
         string(result.protocol_version?)
     }
 
+    /// The version that `params._meta` names, which only messages of the modern era do. Nothing says that anybody knows
+    /// it; a value that is no string counts as its JSON text.
+    pub fn modern_version(&self) -> Option<String> {
+        let text = self.text(self.places.modern_version)?;
+        Some(string(text).unwrap_or_else(|| text.to_owned()))
+    }
+
     /// The JSON text of `params`.
     pub fn params(&self) -> Option<&str> {
         Some(self.parts()?.params?.get())
@@ -186,6 +194,7 @@ impl Places {
             places.uri = place(params.uri);
             places.request_id = place(params.request_id);
             places.protocol_version = place(params.protocol_version);
+            places.modern_version = place(params.meta_modern_version);
             places.progress_token = place(if is_progress { params.progress_token } else { params.meta_progress_token });
         }
         places

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::meta::PROTOCOL_VERSION;
+
 /// JSON text of the members that routing may ask for, where they are there. A member that is there twice counts as
 /// the last one, as it does for the JSON parsers of JavaScript and Python.
 #[derive(Default)]
@@ -16,8 +18,12 @@ pub(super) struct Params<'a> {
     pub(super) request_id: Option<&'a str>,
     pub(super) progress_token: Option<&'a str>,
     pub(super) protocol_version: Option<&'a str>,
+    /// The version of a modern request, where this is the `_meta` of its params.
+    pub(super) modern_version: Option<&'a str>,
     /// `_meta.progressToken`.
     pub(super) meta_progress_token: Option<&'a str>,
+    /// The version in `_meta`.
+    pub(super) meta_modern_version: Option<&'a str>,
 }
 
 impl<'a> Params<'a> {
@@ -31,8 +37,11 @@ impl<'a> Params<'a> {
             Key::RequestId => &mut self.request_id,
             Key::ProgressToken => &mut self.progress_token,
             Key::ProtocolVersion => &mut self.protocol_version,
+            Key::ModernVersion => &mut self.modern_version,
             Key::Meta => {
-                self.meta_progress_token = map.next_value::<Params<'a>>()?.progress_token;
+                let meta: Params<'a> = map.next_value()?;
+                self.meta_progress_token = meta.progress_token;
+                self.meta_modern_version = meta.modern_version;
                 return Ok(true);
             }
             Key::Other => {
@@ -110,6 +119,7 @@ enum Key {
     RequestId,
     ProgressToken,
     ProtocolVersion,
+    ModernVersion,
     Meta,
     Other,
 }
@@ -132,6 +142,7 @@ impl<'de> Deserialize<'de> for Key {
                     "requestId" => Key::RequestId,
                     "progressToken" => Key::ProgressToken,
                     "protocolVersion" => Key::ProtocolVersion,
+                    PROTOCOL_VERSION => Key::ModernVersion,
                     "_meta" => Key::Meta,
                     _ => Key::Other,
                 })

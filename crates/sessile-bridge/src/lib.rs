@@ -25,7 +25,6 @@ mod salient;
 mod server_requests;
 mod streams;
 mod time;
-mod upgraded;
 
 pub use config::{Config, Opening, Transport};
 pub use event::{Action, ConnectionId, Cut, Event, List, Pull, SseEvent, TaskChange, TaskState};
@@ -36,4 +35,3 @@ pub use refusal::Refusal;
 pub use relay::Relay;
 pub use salient::salient_digest;
 pub use time::Time;
-pub use upgraded::Upgraded;

@@ -69,6 +69,32 @@ pub(crate) enum Isolation {
     None,
 }
 
+/// The session of a request that names none, in the era without sessions (2026-07-28).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scope {
+    /// principal for callers with a key and on this machine, else request
+    Auto,
+    /// One session per caller and client application
+    Principal,
+    /// None: the request is refused
+    Explicit,
+    /// A session for the request alone
+    Request,
+    /// One session for everybody; only for servers without state
+    Shared,
+}
+
+/// What the server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Era {
+    /// Asks the server
+    Auto,
+    /// 2024-11-05 to 2025-11-25, with initialize
+    Legacy,
+    /// 2026-07-28 and later
+    Modern,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// Where clients connect; port 0 picks a free one
@@ -83,6 +109,15 @@ pub(crate) struct RunArgs {
     /// What keeps a session apart from the host and from other sessions
     #[arg(long, value_enum, default_value_t = Isolation::Process)]
     pub(crate) isolation: Isolation,
+    /// Which session a modern request belongs to that names none
+    #[arg(long, value_enum, default_value_t = Scope::Auto)]
+    pub(crate) scope: Scope,
+    /// Add tools that open and close sessions, and to every tool an argument that names one
+    #[arg(long)]
+    pub(crate) handles: bool,
+    /// The era of the protocol that the server speaks
+    #[arg(long, value_enum, default_value_t = Era::Auto)]
+    pub(crate) era: Era,
     /// Show a path of the host to the server, read-only
     #[arg(long, value_name = "PATH")]
     pub(crate) read: Vec<PathBuf>,

@@ -20,13 +20,15 @@ use std::process::ExitCode;
 
 /// `sessile run`.
 pub(crate) async fn run(args: RunArgs, verbose: bool) -> Result<ExitCode, Failure> {
-    let plan = plan::of_run(args)?;
-    node::host(plan, verbose).await
+    host(plan::of_run(args)?, verbose).await
 }
 
 /// `sessile serve`.
 pub(crate) async fn serve(args: ServeArgs, verbose: bool) -> Result<ExitCode, Failure> {
-    let plan = plan::of_serve(args)?;
+    host(plan::of_serve(args)?, verbose).await
+}
+
+async fn host(plan: plan::Plan, verbose: bool) -> Result<ExitCode, Failure> {
     for warning in &plan.warnings {
         out::note(warning);
     }

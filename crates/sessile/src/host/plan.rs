@@ -1,8 +1,8 @@
 //! What is to be hosted, from the command line or a manifest.
 
 use super::Failure;
-use crate::cli::{Isolation, NodeArgs, RunArgs, ServeArgs};
-use sessile_manifest::{Manifest, ServerName, Single, Surroundings, Values};
+use crate::cli::{Era, Isolation, NodeArgs, RunArgs, Scope, ServeArgs};
+use sessile_manifest::{Manifest, ServerEra, ServerName, Single, Surroundings, Values};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,19 @@ pub(crate) fn of_run(args: RunArgs) -> Result<Plan, Failure> {
             Isolation::Process => sessile_manifest::Isolation::Process,
             Isolation::None => sessile_manifest::Isolation::None,
         },
+        scope: Some(match args.scope {
+            Scope::Auto => sessile_manifest::Scope::Auto,
+            Scope::Principal => sessile_manifest::Scope::Principal,
+            Scope::Explicit => sessile_manifest::Scope::Explicit,
+            Scope::Request => sessile_manifest::Scope::Request,
+            Scope::Shared => sessile_manifest::Scope::Shared,
+        }),
+        handles: args.handles,
+        era: match args.era {
+            Era::Auto => ServerEra::Auto,
+            Era::Legacy => ServerEra::Legacy,
+            Era::Modern => ServerEra::Modern,
+        },
         listen: args.listen,
         // Whoever chooses a port for clients runs several nodes: they must not fight over the other one.
         admin: args.admin.or(args.listen.map(|_| any_port)),
@@ -41,7 +54,8 @@ pub(crate) fn of_run(args: RunArgs) -> Result<Plan, Failure> {
     let mut manifest = Manifest::single(name, args.command, options, &Surroundings::of_process(&here))
         .map_err(|error| Failure::Usage(error.to_string()))?;
     overrule(&mut manifest, &args.node)?;
-    Ok(Plan { manifest, single: true, allow_unsandboxed: args.node.allow_unsandboxed, warnings: Vec::new() })
+    let warnings = warnings_of(&manifest);
+    Ok(Plan { manifest, single: true, allow_unsandboxed: args.node.allow_unsandboxed, warnings })
 }
 
 /// The plan of `sessile serve`.
@@ -60,8 +74,12 @@ pub(crate) fn of_serve(args: ServeArgs) -> Result<Plan, Failure> {
         manifest.node.admin = admin;
     }
     overrule(&mut manifest, &args.node)?;
-    let warnings = manifest.warnings.iter().map(ToString::to_string).collect();
+    let warnings = warnings_of(&manifest);
     Ok(Plan { manifest, single: false, allow_unsandboxed: args.node.allow_unsandboxed, warnings })
+}
+
+fn warnings_of(manifest: &Manifest) -> Vec<String> {
+    manifest.warnings.iter().map(ToString::to_string).collect()
 }
 
 /// Reads a manifest; every mistake in it is in the message.
@@ -117,6 +135,60 @@ fn name_of(command: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+    use sessile_manifest::Scope as ScopeOf;
+
+    /// The plan of `sessile run` with these options.
+    fn plan_of(options: &[&str]) -> Plan {
+        let words = ["sessile", "run"].iter().chain(options).chain(&["--", "server"]);
+        match Cli::try_parse_from(words).unwrap().command {
+            Command::Run(args) => of_run(args).unwrap(),
+            other => panic!("not run: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn run_says_which_sessions_and_which_era() {
+        let said = |options: &[&str]| {
+            let plan = plan_of(options);
+            let server = plan.manifest.servers.first().unwrap().clone();
+            (server.scope, server.handles, server.era)
+        };
+        assert_eq!(said(&[]), (ScopeOf::Auto, false, ServerEra::Auto));
+        assert_eq!(
+            said(&["--scope", "explicit", "--handles", "--era", "legacy"]),
+            (ScopeOf::Explicit, true, ServerEra::Legacy)
+        );
+        let scopes = [
+            ("auto", ScopeOf::Auto),
+            ("principal", ScopeOf::Principal),
+            ("request", ScopeOf::Request),
+            ("shared", ScopeOf::Shared),
+        ];
+        for (word, scope) in scopes {
+            assert_eq!(said(&["--scope", word]).0, scope);
+        }
+        for (word, era) in [("auto", ServerEra::Auto), ("modern", ServerEra::Modern)] {
+            assert_eq!(said(&["--era", word]).2, era);
+        }
+    }
+
+    #[test]
+    fn run_refuses_scopes_and_eras_that_there_are_not() {
+        for option in [["--scope", "session"], ["--era", "2026-07-28"]] {
+            let words = ["sessile", "run"].iter().chain(&option).chain(&["--", "server"]);
+            let error = Cli::try_parse_from(words).unwrap_err().to_string();
+            assert!(error.contains(option[0]) && error.contains("auto"), "{error}");
+        }
+    }
+
+    #[test]
+    fn run_warns_of_a_session_for_everybody() {
+        assert_eq!(plan_of(&[]).warnings, Vec::<String>::new());
+        let warnings = plan_of(&["--scope", "shared"]).warnings;
+        assert!(warnings.len() == 1 && warnings[0].contains("all callers share one sandbox"), "{warnings:?}");
+    }
 
     #[test]
     fn a_command_line_gets_a_name_people_recognise() {

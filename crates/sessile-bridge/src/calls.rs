@@ -74,6 +74,10 @@ impl Calls {
         self.forgotten.take(id)
     }
 
+    pub(crate) fn get(&self, id: &RequestId) -> Option<&Call> {
+        self.open.get(self.by_id.get(id)?)
+    }
+
     pub(crate) fn with_token(&self, token: &ProgressToken) -> Option<&Call> {
         self.open.get(self.by_token.get(token)?)
     }

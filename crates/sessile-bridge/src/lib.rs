@@ -25,6 +25,7 @@ mod salient;
 mod server_requests;
 mod streams;
 mod time;
+mod upgraded;
 
 pub use config::{Config, Opening, Transport};
 pub use event::{Action, ConnectionId, Cut, Event, List, Pull, SseEvent, TaskChange, TaskState};
@@ -35,3 +36,4 @@ pub use refusal::Refusal;
 pub use relay::Relay;
 pub use salient::salient_digest;
 pub use time::Time;
+pub use upgraded::Upgraded;

@@ -124,6 +124,8 @@ pub enum Why {
     DuplicateId,
     /// Nobody came to take it within the request timeout.
     Timeout,
+    /// The era its sender speaks has no such message, or it belongs to no subscription that is open.
+    OutOfPlace,
     /// It came after the server was declared gone.
     ServerGone,
     /// The session ended, and nobody had taken it.

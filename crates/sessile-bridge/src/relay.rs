@@ -6,6 +6,7 @@
 mod client;
 mod expiry;
 mod handshake;
+mod questions;
 mod routing;
 mod server;
 #[cfg(test)]

@@ -13,6 +13,8 @@ use crate::time::Time;
 pub(crate) struct ServerRequest {
     pub(crate) id: RequestId,
     pub(crate) method: Method,
+    /// The client request it was asked for, where the server says so. It ends with that request.
+    pub(crate) call: Option<RequestId>,
     pub(crate) asked: Time,
     /// Where it went. `None` while it waits for the next GET stream.
     pub(crate) stream: Option<StreamId>,
@@ -64,6 +66,12 @@ impl ServerRequests {
     /// Whether this is the first answer to a request that was given up.
     pub(crate) fn is_late(&mut self, id: &RequestId) -> bool {
         self.forgotten.take(id)
+    }
+
+    /// The open requests that were asked for a client request.
+    pub(crate) fn asked_for(&self, call: &RequestId) -> Vec<RequestId> {
+        let of_call = self.open.values().filter(|request| request.call.as_ref() == Some(call));
+        of_call.map(|request| request.id.clone()).collect()
     }
 
     pub(crate) fn oldest(&self) -> Option<&ServerRequest> {

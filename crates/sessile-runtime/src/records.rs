@@ -76,14 +76,17 @@ fn call_outcome(outcome: Outcome) -> CallOutcome {
         Outcome::Cancelled => CallOutcome::Cancelled,
         Outcome::ServerGone => CallOutcome::ServerGone,
         Outcome::Undeliverable => CallOutcome::Undeliverable,
+        Outcome::InputRequired => CallOutcome::InputRequired,
+        Outcome::Task => CallOutcome::Task,
     }
 }
 
 fn cause_of(why: Why) -> DropCause {
     match why {
         Why::ClientLeft | Why::Timeout | Why::SessionEnded => DropCause::ClientGone,
-        Why::Evicted => DropCause::RingFull,
-        Why::TooMany | Why::DuplicateId => DropCause::Refused,
+        Why::Evicted | Why::Superseded => DropCause::RingFull,
+        Why::NotWanted | Why::OutOfPlace => DropCause::NotWanted,
+        Why::TooMany | Why::DuplicateId | Why::OutOfPlace => DropCause::Refused,
         Why::ServerGone => DropCause::ServerGone,
     }
 }

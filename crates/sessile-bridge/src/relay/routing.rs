@@ -54,6 +54,7 @@ impl Relay {
         if call.method == "initialize" && outcome != Outcome::Ok {
             self.handshake.fail();
         }
+        self.end_questions(&call.id);
         match call.stream {
             Some(stream) => self.streams.answer(stream, call.id.clone(), answer),
             None => self.route(Affinity::Listeners, Content::Answer(call.id.clone()), answer),

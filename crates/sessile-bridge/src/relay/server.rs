@@ -23,7 +23,7 @@ impl Relay {
             }
             Body::Request { id, method } => {
                 let (id, method) = (id.clone(), method.clone());
-                self.server_request(id, method, message);
+                self.server_request(id, method, None, message);
             }
             Body::Notification { method } => {
                 let method = method.clone();
@@ -71,7 +71,8 @@ impl Relay {
         }
     }
 
-    fn server_request(&mut self, id: RequestId, method: Method, message: Message) {
+    /// Takes a request, one asked for a client request where `call` names it.
+    pub(super) fn server_request(&mut self, id: RequestId, method: Method, call: Option<RequestId>, message: Message) {
         let why = if self.gone.is_some() {
             Why::ServerGone
         } else if self.server_requests.contains(&id) {
@@ -83,9 +84,11 @@ impl Relay {
             self.write(error_response(Some(&id), &error));
             Why::TooMany
         } else {
-            let request = ServerRequest { id: id.clone(), method: method.clone(), asked: self.now, stream: None };
+            let stream = call.as_ref().and_then(|call| self.calls.get(call)).and_then(|call| call.stream);
+            let affinity = stream.map_or(Affinity::Calls, Affinity::Stream);
+            let request = ServerRequest { id: id.clone(), method: method.clone(), call, asked: self.now, stream: None };
             self.server_requests.open(request);
-            return self.route(Affinity::Calls, Content::Request(id, method), message.into_raw());
+            return self.route(affinity, Content::Request(id, method), message.into_raw());
         };
         self.record(Record::Undeliverable { kind: Kind::Request, id: Some(id), method: Some(method), why });
     }

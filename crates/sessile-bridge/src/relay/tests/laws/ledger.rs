@@ -350,6 +350,7 @@ impl Ledger {
             Record::LateAnswer { from, .. } | Record::UnknownAnswer { from, .. } => {
                 assert!(matches!(from, Side::Client | Side::Server));
             }
+            other => panic!("a relay does not record {other:?}"),
         }
     }
 

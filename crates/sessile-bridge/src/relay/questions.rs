@@ -1,0 +1,50 @@
+//! Questions that are asked for a call, and end with it.
+//!
+//! A legacy server does not say which call it asks for. A modern one does: what plays a legacy server in front of it
+//! (see [`Upgraded`](crate::Upgraded)) passes that on.
+
+use sessile_protocol::error::cancelled;
+use sessile_protocol::{Body, Message, Method, RequestId};
+
+use crate::record::Outcome;
+use crate::ring::Content;
+use crate::time::Time;
+
+use super::Relay;
+use super::routing::Affinity;
+
+impl Relay {
+    /// Takes a message of whatever plays the server.
+    pub(crate) fn hear(&mut self, now: Time, message: Message) {
+        self.advance(now);
+        self.server_message(message);
+        self.settle();
+    }
+
+    /// Takes a request of whatever plays the server, asked for a client request: it goes out on the stream of `call`,
+    /// and the client is told when `call` ends before it has answered.
+    pub(crate) fn ask(&mut self, now: Time, call: RequestId, question: Message) {
+        self.advance(now);
+        if let Body::Request { id, method } = question.body() {
+            let (id, method) = (id.clone(), method.clone());
+            self.server_request(id, method, Some(call), question);
+        }
+        self.settle();
+    }
+
+    /// A call ends: nobody waits for the answers to what was asked for it.
+    pub(super) fn end_questions(&mut self, call: &RequestId) {
+        for id in self.server_requests.asked_for(call) {
+            let Some(request) = self.server_requests.give_up(&id) else {
+                continue;
+            };
+            if !self.streams.withdraw(&id) {
+                // The client has seen it, and may still be asking its user.
+                let notice = cancelled(&id, "the request it was asked for has ended");
+                let affinity = request.stream.map_or(Affinity::Listeners, Affinity::Stream);
+                self.route(affinity, Content::Notification(Method::new("notifications/cancelled")), notice);
+            }
+            self.end_server_request(request, Outcome::Cancelled);
+        }
+    }
+}

@@ -1,4 +1,4 @@
-"""A server as users of FastMCP write them, with every feature of the legacy era, for tests.
+"""A server as users of FastMCP write them, for tests: its tools ask as one asks in the legacy era.
 
     python fastmcp_server.py               on stdio
     python fastmcp_server.py --http PORT   over Streamable HTTP
@@ -10,15 +10,35 @@ from dataclasses import dataclass
 
 import mcp_types as types
 from fastmcp import Context, FastMCP
+from fastmcp.exceptions import ToolError
+from fastmcp.tools import FunctionTool
 
-mcp = FastMCP("fastmcp-fixture")
+mcp = FastMCP("fastmcp-fixture", instructions="a server with every feature of the legacy era", list_page_size=5)
 subscribed = set()
 cancelled_calls = 0
+
+
+grown = 0
 
 
 @dataclass
 class Name:
     name: str
+
+
+@dataclass
+class Colour:
+    colour: str
+
+
+@dataclass
+class Sure:
+    sure: bool
+
+
+@dataclass
+class Sum:
+    sum: float
 
 
 @mcp.tool
@@ -27,11 +47,50 @@ def add(a: float, b: float) -> str:
     return f"{a + b:g}"
 
 
+@mcp.tool(name="sum")
+def add_up(a: float, b: float) -> Sum:
+    """Adds two numbers, with a schema for the result"""
+    return Sum(a + b)
+
+
+@mcp.tool
+def fails() -> str:
+    """Always fails, as a tool fails: in its result"""
+    raise ToolError("this tool intentionally fails")
+
+
+@mcp.tool
+async def ping_client(ctx: Context) -> str:
+    """Pings the client, which only a legacy server may"""
+    await ctx.session.send_ping()
+    return "the client answered"
+
+
 @mcp.tool
 async def ask_name(ctx: Context) -> str:
     """Asks the user's name, and greets"""
     answer = await ctx.elicit("What is your name?", response_type=Name)
     return f"Hello, {answer.data.name}!" if answer.action == "accept" else f"no name: {answer.action}"
+
+
+@mcp.tool
+async def survey(ctx: Context) -> str:
+    """Asks two things at once, then one more, and reports progress before each round and at the end"""
+    await ctx.report_progress(1, 3, "asking")
+    name, colour = await asyncio.gather(
+        ctx.elicit("Your name?", response_type=Name), ctx.elicit("Your colour?", response_type=Colour)
+    )
+    await ctx.report_progress(2, 3, "asking once more")
+    sure = await ctx.elicit("Sure?", response_type=Sure)
+    await ctx.report_progress(3, 3, "done")
+    return f"{name.data.name} {'surely likes' if sure.data.sure else 'may like'} {colour.data.colour}"
+
+
+@mcp.tool
+async def ask_url(url: str, ctx: Context) -> str:
+    """Asks the user to open a page"""
+    answer = await ctx.session.elicit_url("Please sign in", url, "sign-in-1", related_request_id=ctx.request_id)
+    return f"page: {answer.action}"
 
 
 @mcp.tool
@@ -91,6 +150,16 @@ async def touch_resource(uri: str, ctx: Context) -> str:
     return "told" if uri in subscribed else "nobody asked"
 
 
+@mcp.tool
+async def grow(ctx: Context) -> str:
+    """Adds a tool to the list, and says so"""
+    global grown
+    grown += 1
+    mcp.add_tool(FunctionTool.from_function(add, name=f"grown_{grown}"))
+    await ctx.send_notification(types.ToolListChangedNotification())
+    return f"grown_{grown}"
+
+
 @mcp.resource("test://static-text", mime_type="text/plain")
 def static_text() -> str:
     """A text that stays the same"""
@@ -107,6 +176,20 @@ def watched() -> str:
 def template(id: str) -> str:
     """The data of an id"""
     return f"data of {id}"
+
+
+@mcp.resource("test://asking", mime_type="text/plain")
+async def asking_resource(ctx: Context) -> str:
+    """A letter to whoever reads it, who is asked for a name"""
+    answer = await ctx.elicit("Who reads it?", response_type=Name)
+    return f"a letter to {answer.data.name}"
+
+
+@mcp.prompt(name="asking")
+async def asking_prompt(ctx: Context) -> str:
+    """A prompt that asks the user's name first"""
+    answer = await ctx.elicit("Who is it for?", response_type=Name)
+    return f"A prompt for {answer.data.name}"
 
 
 @mcp.prompt

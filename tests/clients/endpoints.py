@@ -1,0 +1,69 @@
+"""The servers that the clients are driven against, on their own HTTP endpoint or hosted by Sessile."""
+
+import os
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import hosted
+from drivers import HERE, TOOLS, pinned_package, pinned_requirement
+
+REFERENCE = "@modelcontextprotocol/server-everything"
+FASTMCP = HERE / "servers" / "fastmcp_server.py"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server, and what a user would give to `sessile run` for it."""
+
+    name: str
+    profile: str
+    eras: tuple[str, ...]
+    """The eras that it speaks itself."""
+    command: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    """What else `sessile run` is told; a server with such options is of no interest without Sessile."""
+
+
+def servers(binaries):
+    """All servers of the matrix, by name."""
+    fixture = str(binaries / "fixture-everything")
+    fastmcp = ("uvx", f"fastmcp@{pinned_requirement('fastmcp')}", "run", str(FASTMCP), "--no-banner")
+    legacy, both = ("legacy",), ("legacy", "modern")
+    known = [
+        Server("everything", "everything", both, (fixture,)),
+        Server("everything-legacy", "everything", legacy, (fixture, "--era", "legacy", "--page", "10")),
+        Server("everything-modern", "everything", ("modern",), (fixture, "--era", "modern", "--page", "10")),
+        Server(
+            "server-everything", "server-everything", legacy, ("npx", "-y", f"{REFERENCE}@{pinned_package(REFERENCE)}")
+        ),
+        Server("fastmcp", "fastmcp", both, fastmcp),
+        Server("fastmcp-legacy", "fastmcp", (), fastmcp, ("--era", "legacy")),
+    ]
+    return {server.name: server for server in known}
+
+
+@contextmanager
+def direct(server):
+    """The server on its own HTTP endpoint, to prove the drivers themselves."""
+    if server.profile == "everything":
+        with hosted.server([*server.command, "--http", "127.0.0.1:0"], r"(http://\S+)") as url:
+            yield url
+        return
+    port = free_port()
+    if server.name == "server-everything":
+        script = TOOLS / "ts" / "node_modules" / REFERENCE / "dist" / "index.js"
+        command = ["node", str(script), "streamableHttp"]
+        ready = r"(listening) on port"
+    else:
+        command = [str(TOOLS / "py" / "venv/bin/python"), str(FASTMCP), "--http", str(port)]
+        ready = r"(Uvicorn running)"
+    merged = ["sh", "-c", 'exec "$@" 2>&1', "sh", *command]
+    with hosted.server(merged, ready, env=os.environ | {"PORT": str(port)}):
+        yield f"http://127.0.0.1:{port}/mcp"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -66,8 +66,13 @@ def end(process):
     except subprocess.TimeoutExpired:
         raise Unusable(f"{process.args[0]} did not end within {END} s of SIGTERM") from None
     finally:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.wait()
+        kill_group(process)
+
+
+def kill_group(process):
+    """Kills what is left of the process group that `process` leads (`start_new_session`), and reaps `process`."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()

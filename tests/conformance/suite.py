@@ -2,14 +2,11 @@
 
 import hashlib
 import json
-import os
 import platform
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -22,6 +19,8 @@ TOOLS = HERE.parents[1] / "target" / "tools" / "conformance"
 PACKAGE = TOOLS / "node_modules" / "@modelcontextprotocol" / "conformance"
 # The newest revisions take 10 s; one that hangs is ended long after that.
 LONGEST_RUN = 600
+# What a check can come to, and what each is called here. One that only informs has come to nothing.
+STATUSES = {"SUCCESS": "passed", "FAILURE": "failed", "WARNING": "warned", "SKIPPED": "skipped"}
 
 
 def install():
@@ -57,7 +56,11 @@ def node():
 
 
 def required(revision):
-    """The server scenarios that a revision requires, from the list that the suite ships."""
+    """The server scenarios that a revision requires, from the list that the suite ships.
+
+    The suite runs the server scenarios of its list `not_scored` with them: those of extensions, and those that
+    its own reference server cannot pass.
+    """
     path = PACKAGE / "requirements" / f"{revision}.yaml"
     if not path.exists():
         known = sorted(file.stem for file in path.parent.glob("*.yaml"))
@@ -71,24 +74,32 @@ def required(revision):
     return scenarios
 
 
-def run(url, revision, label):
-    """Runs what a revision requires against the server at `url`; answers with the counts of each scenario."""
+def run(url, revision, label, folder):
+    """Runs the scenarios of a revision against the server at `url`; answers with what each has shown.
+
+    What the suite itself writes of the run, with everything it sent and got, stays in `folder`/`label`; the answer
+    is also written to `folder`/`label`.json.
+    """
     install()
     wanted = required(revision)
     say(f"conformance: {label}: running {revision} against {url}")
-    with tempfile.TemporaryDirectory(prefix="conformance-") as results:
-        command = [node(), str(PACKAGE / "dist" / "index.js"), "server", "--url", url]
-        command += ["--requirements", revision, "--output-dir", results]
-        output = run_to_end(command)
-        scenarios = {scenario: counts(checks) for scenario, checks in read(Path(results))}
+    results = folder / label
+    shutil.rmtree(results, ignore_errors=True)
+    results.mkdir(parents=True)
+    command = [node(), str(PACKAGE / "dist" / "index.js"), "server", "--url", url]
+    command += ["--requirements", revision, "--output-dir", str(results)]
+    output = run_to_end(command)
+    scenarios = {scenario: read(checks) for scenario, checks in found(results)}
     if not scenarios:
         raise Unusable(f"the suite left no results; it said:\n{output[-2000:]}")
     for scenario in wanted:
-        scenarios.setdefault(scenario, counts([]))
-    for scenario, found in scenarios.items():
-        found["required"] = scenario in wanted
+        scenarios.setdefault(scenario, read([]))
+    for scenario, seen in scenarios.items():
+        seen["required"] = scenario in wanted
     version = json.loads((PACKAGE / "package.json").read_text())["version"]
-    return {"label": label, "suite": version, "requirements": revision, "scenarios": scenarios}
+    result = {"label": label, "suite": version, "requirements": revision, "scenarios": scenarios}
+    (folder / f"{label}.json").write_text(json.dumps(result, indent=2) + "\n")
+    return result
 
 
 def run_to_end(command):
@@ -100,42 +111,37 @@ def run_to_end(command):
     except subprocess.TimeoutExpired:
         raise Unusable(f"the suite did not end within {LONGEST_RUN} s") from None
     finally:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.wait()
+        hosted.kill_group(process)
 
 
-def read(results):
+def found(results):
     for file in sorted(results.glob("server-*/checks.json")):
         scenario = re.fullmatch(r"server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z", file.parent.name)
         if scenario:
             yield scenario[1], json.loads(file.read_text())
 
 
-def counts(checks):
-    """How many checks passed, failed and warned. Checks that only inform or were skipped have shown nothing."""
-    statuses = [check["status"] for check in checks]
-    troubles = [check for check in checks if check["status"] in ("FAILURE", "WARNING")]
-    return {
-        "passed": statuses.count("SUCCESS"),
-        "failed": statuses.count("FAILURE"),
-        "warned": statuses.count("WARNING"),
-        "skipped": statuses.count("SKIPPED"),
-        "troubles": [f"{check['id']}: {check.get('errorMessage', 'no message')}" for check in troubles],
-    }
+def read(checks):
+    """What a scenario has shown: how often each of its checks passed, failed, warned and was skipped."""
+    by_id, troubles = {}, {}
+    for check in checks:
+        if status := STATUSES.get(check["status"]):
+            counts = by_id.setdefault(check["id"], dict.fromkeys(STATUSES.values(), 0))
+            counts[status] += 1
+        if check["status"] in ("FAILURE", "WARNING"):
+            troubles.setdefault(check["id"], []).append(check.get("errorMessage", "no message"))
+    return {"checks": by_id, "troubles": troubles}
 
 
-def shown(found):
-    """How many checks a scenario really made."""
-    return found["passed"] + found["failed"] + found["warned"]
+def total(scenario, status):
+    """How many checks of a scenario came to `status`."""
+    return sum(counts[status] for counts in scenario["checks"].values())
 
 
-def verdict(found):
-    """What is wrong with a scenario by itself, or None."""
-    if found["failed"]:
-        return f"{found['failed']} failed"
-    if shown(found) == 0:
-        return "no checks: it has shown nothing"
-    return None
+def shown(scenario):
+    """How many checks a scenario really made. Those that were skipped have shown nothing."""
+    return sum(made(counts) for counts in scenario["checks"].values())
+
+
+def made(counts):
+    return counts["passed"] + counts["failed"] + counts["warned"]

@@ -31,7 +31,7 @@ def servers(binaries):
     fastmcp = ("uvx", f"fastmcp@{pinned_requirement('fastmcp')}", "run", str(FASTMCP), "--no-banner")
     legacy, both = ("legacy",), ("legacy", "modern")
     known = [
-        Server("everything", "everything", both, (fixture,)),
+        Server("everything", "everything", both, (fixture, "--page", "10")),
         Server("everything-legacy", "everything", legacy, (fixture, "--era", "legacy", "--page", "10")),
         Server("everything-modern", "everything", ("modern",), (fixture, "--era", "modern", "--page", "10")),
         Server(

@@ -14,7 +14,7 @@ pub struct Mismatch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// The body has the value, the headers do not.
-    #[error("is missing, and the body has the value it must repeat")]
+    #[error("is missing")]
     Missing,
     /// The headers have a value, the body has none.
     #[error("is there, and the body has no such value")]

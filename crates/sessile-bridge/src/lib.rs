@@ -8,6 +8,7 @@
 //! There is one machine per pair of eras. [`Relay`] joins a client and a server that are both of the legacy era:
 //! Streamable HTTP (2025-03-26 to 2025-11-25) or HTTP+SSE (2024-11-05) on one side, stdio on the other. Start
 //! reading there; `calls`, `server_requests` and `streams` are the three tables it keeps.
+//! [`Upgraded`] puts a server of the modern era behind such a relay, and plays a legacy one in front of it.
 
 mod calls;
 mod config;

@@ -84,19 +84,9 @@ impl Translator {
         }
     }
 
-    /// The next thing said. A question whose call has ended in the meantime is not asked.
+    /// The next thing said.
     pub(super) fn next(&mut self) -> Option<Said> {
-        loop {
-            let said = self.said.pop_front()?;
-            match &said {
-                Said::Ask { question, .. } if !self.is_open(question) => {}
-                _ => return Some(said),
-            }
-        }
-    }
-
-    fn is_open(&self, question: &Message) -> bool {
-        matches!(question.body(), sessile_protocol::Body::Request { id, .. } if self.questions.contains_key(id))
+        self.said.pop_front()
     }
 
     pub(super) fn profile(&self) -> Option<&Arc<ServerProfile>> {

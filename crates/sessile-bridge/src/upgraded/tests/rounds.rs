@@ -47,7 +47,7 @@ fn questions_go_to_the_client_and_its_answers_into_a_new_request() {
     let mut session = Session::open(all(), json!({"tools": {}}));
     session.listen(9);
     let own = json!({"name": "greet", "arguments": {"n": 1}, "_meta": {"progressToken": 5}});
-    session.post(1, &request("a", "tools/call", own.clone()));
+    session.post(1, &request("a", "tools/call", own));
     session.post(2, &call("younger"));
     let first = session.heard().remove(0);
     session.server(&wants(2, json!({"who": elicit(), "what": sample()}), json!("st\"ate")));

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sessile_protocol::{LegacyVersion, ModernVersion};
+
 /// How a client is connected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Transport {
@@ -47,6 +49,9 @@ pub struct Config {
     pub transport: Transport,
     /// How many connections made by GET, or by `subscriptions/listen`, may be open at once.
     pub connections: usize,
+    /// What the ids of the server's requests begin with when a client reaches the session by a handle, beside one of its
+    /// own.
+    pub request_prefix: Option<String>,
     /// How long a server that is probed may stay silent before it is taken for a legacy one.
     pub probe_timeout: Duration,
     /// How long questions of one call are gathered before they go to the client together.
@@ -61,6 +66,10 @@ pub struct Config {
     pub promote_after: Option<Duration>,
     /// How long a task is kept, as its client is told.
     pub task_ttl: Duration,
+    /// Every version that modern clients are told is served, newest first.
+    pub versions: Vec<&'static str>,
+    /// How long a modern client may keep a list or a resource of a server that does not say so itself.
+    pub list_ttl: Duration,
 }
 
 impl Default for Config {
@@ -75,6 +84,7 @@ impl Default for Config {
             server_requests: 128,
             transport: Transport::Streamable,
             connections: 16,
+            request_prefix: None,
             probe_timeout: Duration::from_secs(2),
             gather: Duration::from_millis(5),
             park_timeout: Duration::from_secs(10 * 60),
@@ -82,6 +92,15 @@ impl Default for Config {
             serialize: false,
             promote_after: None,
             task_ttl: Duration::from_secs(60 * 60),
+            versions: versions(),
+            list_ttl: Duration::from_secs(60),
         }
     }
+}
+
+fn versions() -> Vec<&'static str> {
+    let modern = ModernVersion::ALL.into_iter().map(ModernVersion::as_str);
+    let mut versions: Vec<_> = LegacyVersion::ALL.into_iter().map(LegacyVersion::as_str).chain(modern).collect();
+    versions.reverse();
+    versions
 }

@@ -10,6 +10,7 @@
 //! reading there; `calls`, `server_requests` and `streams` are the three tables it keeps.
 //! [`Upgraded`] puts a server of the modern era behind such a relay, and plays a legacy one in front of it.
 
+mod bridge;
 mod calls;
 mod config;
 mod event;
@@ -17,6 +18,7 @@ mod event_id;
 mod forgotten;
 pub mod handles;
 mod mint;
+mod modern;
 mod profile;
 mod record;
 mod refusal;
@@ -28,9 +30,11 @@ mod streams;
 mod time;
 mod upgraded;
 
+pub use bridge::Bridge;
 pub use config::{Config, Opening, Transport};
 pub use event::{Action, ConnectionId, Cut, Event, List, Pull, SseEvent, TaskChange, TaskState};
 pub use mint::{CallId, Mint, StateOf};
+pub use modern::Modern;
 pub use profile::{ClientProfile, ServerProfile};
 pub use record::{Kind, Outcome, Record, Side, Why};
 pub use refusal::Refusal;

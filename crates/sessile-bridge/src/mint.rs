@@ -31,4 +31,7 @@ pub trait Mint: fmt::Debug + Send {
 
     /// An id for a new task. `None` when there is no randomness.
     fn task_id(&self) -> Option<String>;
+
+    /// The time of day as RFC 3339 writes it, in UTC.
+    fn timestamp(&self) -> String;
 }

@@ -65,6 +65,22 @@ pub enum Record {
         /// The id; `None` in an error about a message whose id nobody could read.
         id: Option<RequestId>,
     },
+    /// A call that waited for its client has ended before the client came back.
+    ParkedCallEnded {
+        /// What was asked.
+        method: Method,
+        /// The name or the URI it was about.
+        subject: Option<String>,
+        /// How it ended.
+        outcome: Outcome,
+        /// How long it had waited.
+        waited: Duration,
+    },
+    /// A notification of the client is not passed on to the server.
+    NotPassedOn {
+        /// What was told.
+        method: Method,
+    },
     /// A connection was cut. Its HTTP exchange is to be ended even if it is stuck in a write.
     ConnectionCut {
         /// The connection.
@@ -89,6 +105,10 @@ pub enum Outcome {
     ServerGone,
     /// It never reached the side that was to answer.
     Undeliverable,
+    /// With questions: its client is to come back with the answers.
+    InputRequired,
+    /// With a task that goes on without it.
+    Task,
 }
 
 /// Who sent a message.
@@ -126,6 +146,10 @@ pub enum Why {
     Timeout,
     /// The era its sender speaks has no such message, or it belongs to no subscription that is open.
     OutOfPlace,
+    /// No request or subscription that is open asked for it, or its client cannot do what it needs.
+    NotWanted,
+    /// A newer one took its place before anybody could take it.
+    Superseded,
     /// It came after the server was declared gone.
     ServerGone,
     /// The session ended, and nobody had taken it.

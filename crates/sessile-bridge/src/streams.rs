@@ -151,6 +151,15 @@ impl Streams {
         }
     }
 
+    /// The requests of a POST need no answer any more: nobody waits for one.
+    pub(crate) fn abandon(&mut self, id: StreamId) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.open_calls = 0;
+        }
+        self.wake(id);
+        self.forget_if_over(id);
+    }
+
     /// Takes back a server request that nobody has seen. Tells whether there was one.
     pub(crate) fn withdraw(&mut self, id: &RequestId) -> bool {
         let Some(entry) = self.ring.unsent_request(id).and_then(|position| self.take_out(position)) else {

@@ -1,6 +1,7 @@
 """The cells of the matrix: which are as they should be, which are explained, and how they are printed."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -113,9 +114,16 @@ def notes(cells, explained):
 
 def judge(cells, explained):
     """Yields a line for everything that is wrong: cells that fail for no reason, and reasons that hold no more."""
+    unreached = Counter()
     for cell in cells:
-        if not cell.outcome.ok and explained.reason(cell) is None:
+        if cell.outcome.ok or explained.reason(cell):
+            continue
+        if cell.outcome.unreached:
+            unreached[f"{cell.language} {cell.era}, {cell.server} {cell.how}: {cell.outcome.detail}"] += 1
+        else:
             yield f"{where(cell)}: {cell.outcome.detail}"
+    for why, features in unreached.items():
+        yield f"{features} features, {why}"
     for number, cell in explained.stale(cells):
         yield f"explained.json, entry {number} is stale: {where(cell)} works ({cell.outcome.detail})"
 

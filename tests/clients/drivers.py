@@ -36,6 +36,8 @@ class Outcome:
 
     ok: bool | None
     detail: str
+    unreached: bool = False
+    """Whether it does not work because the driver ended before it came to this."""
 
 
 def clients(binaries, languages=None, eras=None):
@@ -59,8 +61,8 @@ def drive(client, url, profile):
     # A driver that ends early has shown nothing of the features after that.
     early = done.returncode != 0 and all(outcome.ok is not False for outcome in outcomes.values())
     if early or outcomes.get("connect", Outcome(False, "")).ok is False:
-        why = Outcome(False, f"the driver ended with {done.returncode} before it came to this")
-        return {row: outcomes.get(row, why) for row in ROWS}
+        unreached = Outcome(False, f"the driver ended with {done.returncode} before it came to them", unreached=True)
+        return {row: outcomes.get(row, unreached) for row in ROWS}
     return {row: outcomes.get(row, Outcome(None, "the driver does not have this")) for row in ROWS}
 
 

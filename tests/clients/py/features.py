@@ -2,9 +2,12 @@
 
 import anyio
 import mcp_types as types
-from driver import METHOD_NOT_FOUND, ROOT, SAMPLED, Absent, Driver, refused, text_of, until
+from driver import INVALID_PARAMS, METHOD_NOT_FOUND, ROOT, SAMPLED, Absent, Driver, refused, text_of, until
 from mcp import Client
 from mcp.shared.exceptions import MCPError
+
+# No such tool for this client, no such request to it, or a capability that it does not have.
+UNABLE = (INVALID_PARAMS, METHOD_NOT_FOUND, -32021)
 
 
 class UnknownRequest(types.Request[types.RequestParams | None, str]):
@@ -49,6 +52,7 @@ class Features(Driver):
         try:
             result = await self.client.call_tool("no_such_tool", {})
         except MCPError as error:
+            assert error.error.code == INVALID_PARAMS, f"refused with {error.error}"
             return f"{error.error.code} {error.error.message}"
         assert result.is_error, f"answered with {result}"
         return text_of(result)[:80]
@@ -122,6 +126,7 @@ class Features(Driver):
             try:
                 result = await unable.call_tool(wanted["tool"], wanted["arguments"])
             except MCPError as error:
+                assert error.error.code in UNABLE, f"refused with {error.error}"
                 return f"{error.error.code} {error.error.message}"
             assert result.is_error or wanted["expect"] not in text_of(result), f"answered with {result}"
             return text_of(result)[:80]

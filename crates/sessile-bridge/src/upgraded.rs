@@ -11,6 +11,7 @@ mod opening;
 mod questions;
 mod rounds;
 mod server;
+mod structured;
 mod subscribing;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use sessile_protocol::{Body, ErrorObject, Message, Method, Object, RequestId};
 
 use crate::record::{Kind, Record, Side, Why};
 
+use super::structured::narrow;
 use super::translator::{Purpose, Said, Translator};
 use super::wire;
 
@@ -39,14 +40,17 @@ impl Translator {
         if let Some(error) = message.error() {
             return self.answer(&client, wire::error(&client, error));
         }
-        let Some(result) = message.result().and_then(Object::parse) else {
+        let Some(mut result) = message.result().and_then(Object::parse) else {
             let error = ErrorObject::new(INTERNAL_ERROR, "server answered with a result that is not an object");
             return self.fail(&client, &error);
         };
         // What has no type is complete (2026-07-28, basic, "Responses").
         let kind = result.get("resultType").unwrap_or(r#""complete""#);
         match kind {
-            r#""complete""# => self.succeed(&client, &wire::legacy_result(result)),
+            r#""complete""# => {
+                narrow(&call.method, &mut result);
+                self.succeed(&client, &wire::legacy_result(result));
+            }
             r#""input_required""# => self.input_required(client, call, &result),
             other => {
                 let kind = wire::excerpt(other);

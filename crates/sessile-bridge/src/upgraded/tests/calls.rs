@@ -54,6 +54,17 @@ fn numbers_and_escapes_of_a_result_keep_their_spelling() {
 }
 
 #[test]
+fn structured_output_is_an_object_or_not_there() {
+    let mut session = Session::open(json!({}), json!({"tools": {}}));
+    session.post(1, &call("a"));
+    session.post(2, &request("b", "tools/list", json!({})));
+    session.server(&result(2, json!({"content": [], "structuredContent": [1]})));
+    session.server(&result(3, json!({"tools": [{"name": "x", "outputSchema": {"type": "array"}}]})));
+    assert_eq!(session.json(1), result("a", json!({"content": []})));
+    assert_eq!(session.json(2), result("b", json!({"tools": [{"name": "x"}]})));
+}
+
+#[test]
 fn errors_pass_as_they_are() {
     let mut session = Session::open(json!({}), json!({"tools": {}}));
     for (at, wrong) in [

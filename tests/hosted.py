@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 # How long an ordinary start and an ordinary end may take, in seconds, on a loaded machine.
 START = 60
@@ -38,6 +39,14 @@ def sessile(binary, command, *options, patience=START, env=None):
     """`command` hosted over stdio by `sessile run`."""
     run = [str(binary), "run", "--listen", "127.0.0.1:0", *options, "--", *command]
     return server(run, r"ready (http://\S+)", patience, env)
+
+
+def manifest(binary, file, *options, patience=START, env=None):
+    """The server of the manifest `file`, hosted by `sessile serve` with its state beside the file."""
+    state = str(Path(file).parent / "state")
+    serve = [str(binary), "serve", "--config", str(file), "--state-dir", state]
+    serve += ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *options]
+    return server(serve, r"ready (http://\S+)", patience, env)
 
 
 def forward(stream, lines):

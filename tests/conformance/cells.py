@@ -1,5 +1,6 @@
 """The cells of the matrix: the era of the client, that of the server, and the revision that the suite holds them to."""
 
+import json
 from dataclasses import dataclass
 
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
@@ -14,10 +15,21 @@ class Cell:
     revision: str
     # What the fixture speaks. A server that speaks both eras is held by its first message to one of them.
     server: str
+    # What else the manifest says of the server.
+    keys: str = ""
 
     @property
     def name(self):
         return f"{DIRECT[self.revision]}-to-{self.server}"
+
+    def manifest(self, binaries):
+        """The manifest that hosts the fixture of this cell."""
+        return f"[servers.everything]\ncommand = {json.dumps(fixture(binaries, self.server))}\n{self.keys}\n"
+
+
+def fixture(binaries, era, *options):
+    """The command of the fixture that speaks `era`."""
+    return [str(binaries / "fixture-everything"), "--era", era, *options]
 
 
 CELLS = {
@@ -28,6 +40,7 @@ CELLS = {
         Cell(LEGACY, "modern"),
         Cell(MODERN, "modern"),
         Cell(MODERN, "both"),
-        Cell(MODERN, "legacy"),
+        # A legacy server has no tasks of the modern era. The fixture's are calls of a second there.
+        Cell(MODERN, "legacy", 'tasks = { promote_after = "200ms" }'),
     )
 }

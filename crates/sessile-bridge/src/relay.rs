@@ -6,6 +6,7 @@
 mod client;
 mod expiry;
 mod handshake;
+mod lent;
 mod questions;
 mod routing;
 mod server;
@@ -29,6 +30,7 @@ use crate::server_requests::ServerRequests;
 use crate::streams::Streams;
 use crate::time::Time;
 use handshake::Handshake;
+use lent::Prefix;
 
 /// The relay of one session.
 ///
@@ -62,6 +64,7 @@ pub struct Relay {
     /// What every request is told since the server is gone.
     gone: Option<ErrorObject>,
     profile: Option<Arc<ServerProfile>>,
+    prefix: Prefix,
 }
 
 impl Relay {
@@ -76,6 +79,7 @@ impl Relay {
             actions: VecDeque::new(),
             gone: None,
             profile: None,
+            prefix: Prefix::new(config.request_prefix.clone()),
             config,
         }
     }
@@ -99,6 +103,7 @@ impl Relay {
                 Ok(())
             }
             Event::ServerMessage(message) => {
+                let message = self.prefix.add(message);
                 self.server_message(message);
                 Ok(())
             }
@@ -181,7 +186,7 @@ impl Relay {
 
     fn write(&mut self, raw: Bytes) {
         if self.gone.is_none() {
-            self.actions.push_back(Action::ToServer(to_line(raw)));
+            self.actions.push_back(Action::ToServer(to_line(self.prefix.take_off(raw))));
         }
     }
 

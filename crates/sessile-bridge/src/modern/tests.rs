@@ -1,7 +1,11 @@
 //! The bridge for modern clients, told as transcripts: who said what, and who heard it.
 
 mod calls;
+mod logging;
 mod opening;
+mod parking;
+mod parking_ends;
+mod placing;
 
 use std::cell::Cell;
 use std::time::Duration;

@@ -17,6 +17,7 @@ impl Relay {
     /// Takes a message of whatever plays the server.
     pub(crate) fn hear(&mut self, now: Time, message: Message) {
         self.advance(now);
+        let message = self.prefix.add(message);
         self.server_message(message);
         self.settle();
     }
@@ -25,6 +26,7 @@ impl Relay {
     /// and the client is told when `call` ends before it has answered.
     pub(crate) fn ask(&mut self, now: Time, call: RequestId, question: Message) {
         self.advance(now);
+        let question = self.prefix.add(question);
         if let Body::Request { id, method } = question.body() {
             let (id, method) = (id.clone(), method.clone());
             self.server_request(id, method, Some(call), question);

@@ -57,6 +57,14 @@ pub enum OpenError {
         /// The last lines of stderr, if the process got that far.
         stderr_tail: String,
     },
+    /// The server was started, and refused to be opened.
+    #[error("the server refused to be opened: {}", error.message)]
+    NotOpened {
+        /// What it said.
+        error: ErrorObject,
+        /// The last lines of stderr.
+        stderr_tail: String,
+    },
     /// The operating system gave no randomness for a session id.
     #[error("no randomness for a session id: {0}")]
     NoRandomness(String),
@@ -67,7 +75,7 @@ impl OpenError {
     #[must_use]
     pub fn side(&self) -> Side {
         match self {
-            Self::StartFailed { .. } | Self::BreakerOpen { .. } => Side::Server,
+            Self::StartFailed { .. } | Self::NotOpened { .. } | Self::BreakerOpen { .. } => Side::Server,
             Self::PrincipalFull { .. } => Side::Client,
             _ => Side::Node,
         }
@@ -81,7 +89,7 @@ impl OpenError {
                 Some(Duration::from_secs(5))
             }
             Self::BreakerOpen { retry_after, .. } => Some(*retry_after),
-            Self::StartFailed { .. } | Self::NoRandomness(_) => None,
+            Self::StartFailed { .. } | Self::NotOpened { .. } | Self::NoRandomness(_) => None,
         }
     }
 
@@ -98,6 +106,12 @@ impl OpenError {
             }
             Self::StartFailed { stderr_tail, .. } => {
                 (code::START_FAILED, json!({ "reason": "start_failed", "stderrTail": stderr_tail }))
+            }
+            Self::NotOpened { error, .. } if error.code == code::START_FAILED || error.code == code::SERVER_GONE => {
+                return error.clone();
+            }
+            Self::NotOpened { error, stderr_tail } => {
+                (code::START_FAILED, json!({ "reason": "start_failed", "error": error, "stderrTail": stderr_tail }))
             }
             Self::NoRandomness(_) => (code::INTERNAL_ERROR, json!({})),
         };
@@ -158,6 +172,79 @@ impl SessionError {
             Self::InputFull { queued } => (code::BUSY, Some(json!({ "queuedBytes": queued }))),
         };
         ErrorObject { data, ..ErrorObject::new(code, self.to_string()) }
+    }
+}
+
+/// Why a modern request was not taken.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ModernFault {
+    /// No session could be opened for it.
+    #[error("{0}")]
+    Open(#[from] OpenError),
+    /// Its session did not take it.
+    #[error("{0}")]
+    Session(#[from] SessionError),
+    /// Its headers do not mirror its arguments.
+    #[error("{0}")]
+    HeaderMismatch(String),
+    /// Something in its parameters is wrong.
+    #[error("{message}")]
+    Invalid {
+        /// What, and what to write instead.
+        message: String,
+        /// The same for programs.
+        reason: &'static str,
+    },
+    /// It must name a session, and does not.
+    #[error(
+        "this server needs to know which session is meant: send the header Sessile-Session or \
+         _meta[\"dev.sessile/session\"] with a name of your choice, a handle that open_session gave you, or credentials \
+         of your own"
+    )]
+    KeyRequired,
+    /// Its request state is none of this node's for this caller and request, or was used before.
+    #[error("request state is not valid, start the request anew")]
+    StateInvalid,
+    /// Its request state was good once.
+    #[error("input came too late, start the request anew")]
+    InputExpired,
+    /// The session that it would go on in has ended.
+    #[error("the session ended while its call waited for input: {}; start the request anew", .0.as_str())]
+    Ended(StopReason),
+    /// The server refused to be opened.
+    #[error("{}", .0.message)]
+    Server(ErrorObject),
+    /// The session ended without an answer.
+    #[error("the session ended before the answer")]
+    NoAnswer,
+    /// The ledger cannot be read or written.
+    #[error("tasks are not available: {0}")]
+    Ledger(String),
+    /// The operating system gave no randomness.
+    #[error("no randomness for a session: {0}")]
+    NoRandomness(String),
+}
+
+impl ModernFault {
+    /// What the client is told.
+    #[must_use]
+    pub fn to_error(&self) -> ErrorObject {
+        let with_reason =
+            |code, reason: &str| ErrorObject::new(code, self.to_string()).with_data(json!({ "reason": reason }));
+        match self {
+            Self::Open(error) => error.to_error(),
+            Self::Session(SessionError::Refused(refusal)) => refusal.to_object(),
+            Self::Session(error) => error.to_error(),
+            Self::HeaderMismatch(_) => ErrorObject::new(code::HEADER_MISMATCH, self.to_string()),
+            Self::Invalid { reason, .. } => with_reason(code::INVALID_PARAMS, reason),
+            Self::KeyRequired => with_reason(code::INVALID_PARAMS, "session_required"),
+            Self::StateInvalid => with_reason(code::INVALID_PARAMS, "request_state_invalid"),
+            Self::InputExpired => with_reason(code::INVALID_PARAMS, "input_expired"),
+            Self::Ended(reason) => with_reason(code::SERVER_GONE, reason.as_str()),
+            Self::Server(error) => error.clone(),
+            Self::NoAnswer => ErrorObject::new(code::SERVER_GONE, self.to_string()),
+            Self::Ledger(_) | Self::NoRandomness(_) => ErrorObject::new(code::INTERNAL_ERROR, self.to_string()),
+        }
     }
 }
 

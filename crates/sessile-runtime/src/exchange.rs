@@ -15,11 +15,22 @@ pub struct Exchange {
     over: bool,
     /// The session ends with this exchange.
     owns: bool,
+    /// What was pulled ahead of its time.
+    peeked: Option<Pull>,
 }
 
 impl Exchange {
     pub(crate) fn new(session: Arc<Session>, connection: ConnectionId) -> Self {
-        Self { session, connection, over: false, owns: false }
+        session.hold();
+        Self { session, connection, over: false, owns: false, peeked: None }
+    }
+
+    /// Waits for what comes next, and leaves it there.
+    pub(crate) async fn peek(&mut self) -> &Pull {
+        if self.peeked.is_none() {
+            self.peeked = Some(self.pull().await);
+        }
+        self.peeked.as_ref().unwrap_or(&Pull::End)
     }
 
     /// Makes the session end when this exchange is dropped.
@@ -42,12 +53,15 @@ impl Exchange {
 
     /// What comes next for this client. Never `Ready(Pull::Pending)`.
     pub fn poll_pull(&mut self, cx: &mut Context<'_>) -> Poll<Pull> {
+        if let Some(pull) = self.peeked.take() {
+            return Poll::Ready(pull);
+        }
         if self.over {
             return Poll::Ready(Pull::End);
         }
         let session = &self.session;
         let pull = session.step(|core| {
-            let pull = core.relay.pull(session.now(), self.connection);
+            let pull = core.bridge.pull(session.now(), self.connection);
             match pull {
                 Pull::Pending => core.wait(self.connection, cx.waker()),
                 // The bridge has forgotten the connection with these.
@@ -73,7 +87,7 @@ impl Exchange {
     pub fn open_stream(&mut self) {
         let session = &self.session;
         // A stream that is over already says so at the next pull.
-        let _ = session.step(|core| core.relay.on(session.now(), Event::Stream { connection: self.connection }));
+        let _ = session.step(|core| core.bridge.on(session.now(), Event::Stream { connection: self.connection }));
     }
 
     fn finish(&mut self) {
@@ -83,7 +97,7 @@ impl Exchange {
             session.step(|core| {
                 core.forget(connection);
                 // Closing a connection that the bridge has forgotten is nothing new to it.
-                let _ = core.relay.on(session.now(), Event::ConnectionClosed { connection });
+                let _ = core.bridge.on(session.now(), Event::ConnectionClosed { connection });
             });
         }
     }
@@ -95,5 +109,6 @@ impl Drop for Exchange {
         if self.owns {
             self.session.stop(StopReason::ClientGone);
         }
+        self.session.let_go();
     }
 }

@@ -2,27 +2,41 @@
 
 use crate::breaker::Breaker;
 use crate::error::OpenError;
-use crate::session::Session;
+use crate::memory::{Epoch, EraKind, Memory};
+use crate::session::{Retry, Session};
 use crate::session_id::SessionName;
 use crate::stop::{PostMortem, StopReason};
-use sessile_manifest::Limits;
+use crate::tools::ToolTables;
+use sessile_bridge::ServerProfile;
+use sessile_manifest::{Limits, Scope, Server, ServerEra, Tasks};
 use sessile_sandbox::view::{HostEnv, View};
 use sessile_sandbox::{Driver, Network, Sandbox, SandboxId, SandboxSpec};
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Open files of one server process.
 const OPEN_FILES: u64 = 4096;
+
+/// How long clients of the modern era may keep what a legacy server lists, which says nothing about that itself.
+const LIST_TTL: Duration = Duration::from_secs(60);
 
 /// A server: how its sandboxes are made, within which limits, and whether it starts at all.
 pub struct Hosted {
     name: Arc<str>,
     limits: Limits,
+    scope: Scope,
+    handles: bool,
+    era: ServerEra,
+    serialize: bool,
+    tasks: Tasks,
     driver: Arc<dyn Driver>,
     launch: View,
     host: HostEnv,
     breaker: Mutex<Breaker>,
     noted: OnceLock<()>,
+    memory: Memory,
+    tools: ToolTables,
 }
 
 impl std::fmt::Debug for Hosted {
@@ -32,10 +46,33 @@ impl std::fmt::Debug for Hosted {
 }
 
 impl Hosted {
-    /// A server that `driver` starts as `launch` says; `host` is where it was decided.
+    /// A server of the manifest that `driver` starts as `launch` says; `host` is where it was decided. What is found
+    /// out about it is kept below `state_dir`.
     #[must_use]
-    pub fn new(name: &str, limits: Limits, driver: Arc<dyn Driver>, launch: View, host: HostEnv) -> Self {
-        Self { name: name.into(), limits, driver, launch, host, breaker: Mutex::default(), noted: OnceLock::new() }
+    pub fn new(
+        server: &Server,
+        driver: Arc<dyn Driver>,
+        launch: View,
+        host: HostEnv,
+        state_dir: Option<&Path>,
+    ) -> Self {
+        let name = server.name.as_str();
+        Self {
+            name: name.into(),
+            limits: server.limits.clone(),
+            scope: server.scope,
+            handles: server.handles,
+            era: server.era,
+            serialize: server.serialize,
+            tasks: server.tasks,
+            memory: Memory::new(&launch, state_dir, name),
+            driver,
+            launch,
+            host,
+            breaker: Mutex::default(),
+            noted: OnceLock::new(),
+            tools: ToolTables::default(),
+        }
     }
 
     /// Its name in the manifest.
@@ -52,6 +89,72 @@ impl Hosted {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Which session a modern request belongs to that names none.
+    pub(crate) fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// Whether tools take handles.
+    pub(crate) fn handles(&self) -> bool {
+        self.handles
+    }
+
+    /// What it speaks, as far as the manifest says.
+    pub(crate) fn era(&self) -> ServerEra {
+        self.era
+    }
+
+    /// Whether it takes one call at a time.
+    pub(crate) fn serialize(&self) -> bool {
+        self.serialize
+    }
+
+    /// When calls become tasks.
+    pub(crate) fn tasks(&self) -> Tasks {
+        self.tasks
+    }
+
+    /// How long clients may keep a list that says nothing about that.
+    pub(crate) fn list_ttl(&self) -> Duration {
+        LIST_TTL
+    }
+
+    /// What is remembered of it.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// What its calls are checked against.
+    pub(crate) fn tool_tables(&self) -> &ToolTables {
+        &self.tools
+    }
+
+    /// Who it is, in the era that it is opened in for modern clients.
+    pub(crate) fn known_profile(&self) -> Option<Arc<ServerProfile>> {
+        let is_modern = match self.era {
+            ServerEra::Legacy => false,
+            ServerEra::Modern => true,
+            ServerEra::Auto => self.memory.eras().modern?,
+        };
+        self.memory.profile(if is_modern { EraKind::Modern } else { EraKind::Legacy })
+    }
+
+    /// Learns from a session that was opened.
+    pub(crate) fn opened_as(&self, since: Epoch, profile: &Arc<ServerProfile>) {
+        self.initialized();
+        self.memory.learn_profile(since, Arc::clone(profile));
+    }
+
+    /// Learns that a session could not be opened in an era.
+    pub(crate) fn does_not_speak(&self, since: Epoch, era: EraKind) {
+        self.memory.learn_era(since, era, false);
+    }
+
+    /// Whether a modern server's own state, and nothing else, is what a retry needs.
+    pub(crate) fn goes_on_anywhere(&self, retry: &Retry) -> bool {
+        retry.inner.is_some() || self.memory.eras().modern == Some(true)
     }
 
     /// Longest message in either direction, in bytes.
@@ -116,7 +219,7 @@ impl Hosted {
     /// Learns from the end of a session whether the server starts at all. A refusal of one client's
     /// `initialize` says nothing about that.
     pub(crate) fn session_ended(&self, session: &Session, end: &PostMortem) {
-        if session.version().is_some() {
+        if session.was_opened() {
             return;
         }
         let died = matches!(

@@ -23,8 +23,12 @@ pub struct SessionView {
     pub in_flight: usize,
     /// Requests answered.
     pub calls: u64,
-    /// The agreed protocol version, once there is one.
+    /// The version spoken with the client, once there is one.
     pub protocol: Option<&'static str>,
+    /// The version spoken with the server, once it has said who it is.
+    pub server_protocol: Option<&'static str>,
+    /// Calls among those in flight that wait for their client's input.
+    pub parked: usize,
     /// Memory of the sandbox in bytes, where the host can measure it.
     pub memory: Option<u64>,
     /// CPU time in milliseconds, while it lives where the host can measure it.
@@ -65,7 +69,9 @@ impl SessionView {
             age_ms: whole_millis(session.opened.elapsed()),
             in_flight,
             calls,
-            protocol: session.version().map(sessile_protocol::LegacyVersion::as_str),
+            protocol: session.client_era().map(sessile_protocol::Era::as_str),
+            server_protocol: session.profile().map(|profile| profile.era.as_str()),
+            parked: session.parked(),
             memory: usage.and_then(|usage| usage.memory),
             cpu_ms: usage.map(|usage| whole_millis(usage.cpu)),
             end: None,
@@ -82,6 +88,8 @@ impl SessionView {
             in_flight: 0,
             calls: ended.calls,
             protocol: None,
+            server_protocol: None,
+            parked: 0,
             memory: None,
             cpu_ms: Some(ended.post_mortem.cpu_ms),
             end: Some(ended.post_mortem),

@@ -2,18 +2,20 @@
 
 use crate::admission::{Admission, ServerLimits};
 use crate::error::{OpenError, SessionError};
-use crate::exchange::Exchange;
 use crate::hosted::Hosted;
 use crate::input::Input;
+use crate::names::Names;
 use crate::pump::{self, Outputs};
 use crate::registry::{Found, Registry};
-use crate::session::Session;
+use crate::session::{Parts, Session, Span};
 use crate::session_id::{SessionId, SessionName};
+use crate::states::unix_millis;
 use crate::stop::StopReason;
-use sessile_bridge::{Config, Transport};
+use crate::tasks::TaskDesk;
+use sessile_bridge::{Bridge, Config, Transport};
 use sessile_identity::Principal;
-use sessile_protocol::Message;
 use sessile_sandbox::{Pipes, Sandbox};
+use sessile_store::{Ledger, Sealer};
 use sessile_telemetry::{Event, Telemetry};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +39,12 @@ pub struct Node {
     servers: BTreeMap<String, Arc<Hosted>>,
     pub(crate) registry: Arc<Registry>,
     admission: Arc<Admission>,
+    /// Sessions by the names that modern requests call them by.
+    pub(crate) names: Names,
+    /// Seals request states, and opens them.
+    pub(crate) sealer: Sealer,
+    /// What outlives the node.
+    pub(crate) ledger: Option<Arc<Ledger>>,
     telemetry: Telemetry,
     /// The pumps of all sessions.
     pumps: TaskTracker,
@@ -52,18 +60,55 @@ pub struct NodeLimits {
     pub ended_sessions_kept: usize,
 }
 
+/// What a node keeps beyond its own life.
+#[derive(Debug)]
+pub struct Keeping {
+    /// Seals request states; with keys on disk, what was sealed before a restart is good after it.
+    pub sealer: Sealer,
+    /// Keeps tasks; `None` where no server makes any.
+    pub ledger: Option<Ledger>,
+}
+
+/// What a session is started for.
+pub(crate) struct Start<'a> {
+    pub(crate) server: &'a Arc<Hosted>,
+    pub(crate) owner: &'a Principal,
+    pub(crate) span: Span,
+    pub(crate) transport: Transport,
+}
+
 impl Node {
-    /// A node that hosts `servers`.
+    /// A node that hosts `servers`. What it keeps beyond its own life is in `keeping`.
     #[must_use]
-    pub fn new(servers: Vec<Arc<Hosted>>, limits: NodeLimits, telemetry: Telemetry) -> Self {
+    pub fn new(servers: Vec<Arc<Hosted>>, limits: NodeLimits, keeping: Keeping, telemetry: Telemetry) -> Self {
+        if let Some(ledger) = &keeping.ledger
+            && let Err(error) = ledger.lose_running(unix_millis(), &crate::tasks::lost())
+        {
+            tracing::error!(target: "sessile::runtime", %error, "tasks of the last node stay as they were");
+        }
         let servers: BTreeMap<_, _> = servers.into_iter().map(|server| (server.name().to_owned(), server)).collect();
         Self {
             servers,
             registry: Arc::new(Registry::new(limits.ended_sessions_kept)),
             admission: Admission::new(limits.sessions),
+            names: Names::default(),
+            sealer: keeping.sealer,
+            ledger: keeping.ledger.map(Arc::new),
             telemetry,
             pumps: TaskTracker::new(),
             draining: AtomicBool::new(false),
+        }
+    }
+
+    /// Rotates keys that are due, and forgets tasks that are over. To be called about once an hour; it waits for the
+    /// disk.
+    pub fn tidy(&self) {
+        let now = unix_millis();
+        if let Err(error) = self.sealer.rotate_if_due(now) {
+            tracing::error!(target: "sessile::runtime", %error, "the keys of request states stay as they are");
+        }
+        if let Some(Err(error)) = self.ledger.as_ref().map(|ledger| ledger.forget_expired(now)) {
+            tracing::error!(target: "sessile::runtime", %error, "old tasks cannot be forgotten");
         }
     }
 
@@ -85,30 +130,6 @@ impl Node {
         !self.draining.load(Ordering::Relaxed)
     }
 
-    /// Opens a session with the client's `initialize` and returns the exchange that its answer comes on.
-    ///
-    /// The exchange *owns* the session until [`Exchange::release`]: a client that leaves before it learnt the
-    /// session's id could never come back, so the session ends with it.
-    ///
-    /// # Errors
-    /// When a limit is reached, the node is draining, or the server does not start.
-    pub async fn open(
-        &self,
-        server: &Arc<Hosted>,
-        principal: &Principal,
-        initialize: Message,
-    ) -> Result<Exchange, OpenError> {
-        let session = self.start(server, principal, Transport::Streamable).await?;
-        match session.post(vec![initialize]).await {
-            Ok(Some(exchange)) => Ok(exchange.owning()),
-            refused => {
-                session.stop(StopReason::StartFailed);
-                let reason = refused.err().map_or_else(|| "initialize has no id".to_owned(), |e| e.to_string());
-                Err(OpenError::StartFailed { reason, stderr_tail: session.stderr.text() })
-            }
-        }
-    }
-
     /// Starts a session whose every answer goes out on one stream (HTTP+SSE of 2024-11-05).
     ///
     /// # Errors
@@ -118,7 +139,8 @@ impl Node {
         server: &Arc<Hosted>,
         principal: &Principal,
     ) -> Result<Arc<Session>, OpenError> {
-        self.start(server, principal, Transport::SingleStream).await
+        let start = Start { server, owner: principal, span: Span::Idle, transport: Transport::SingleStream };
+        self.start(start, |config, _, _| Bridge::relay(config)).await
     }
 
     /// The session that `id` names for this caller.
@@ -141,12 +163,13 @@ impl Node {
         }
     }
 
-    async fn start(
+    /// Starts a session: a place, a sandbox, and the bridge that `bridge` makes for it.
+    pub(crate) async fn start(
         &self,
-        server: &Arc<Hosted>,
-        principal: &Principal,
-        transport: Transport,
+        start: Start<'_>,
+        bridge: impl FnOnce(Config, &SessionId, &SessionName) -> Bridge,
     ) -> Result<Arc<Session>, OpenError> {
+        let Start { server, owner: principal, span, transport } = start;
         let began = Instant::now();
         if !self.is_accepting() {
             return Err(OpenError::Draining);
@@ -166,6 +189,7 @@ impl Node {
             session: name.as_str(),
             principal: &principal.id().to_string(),
         });
+        let since = server.memory().epoch();
         let started = server.start_sandbox(&name).await.and_then(|mut sandbox| {
             let pipes = sandbox.take_pipes().ok_or("the sandbox has no pipes")?;
             let (input, outputs) = open_pipes(pipes, limits.message.bytes() as usize)?;
@@ -176,16 +200,21 @@ impl Node {
             self.telemetry.emit(&Event::StartFailed { server: server.name(), session: name.as_str(), error: &reason });
             OpenError::StartFailed { reason, stderr_tail: String::new() }
         })?;
-        let session = Arc::new(Session::new(
+        let bridge = bridge(bridge_config(server, transport), &id, &name);
+        let tasks = self.ledger.as_ref().filter(|_| server.tasks().promote_after.is_some());
+        let parts = Parts {
             id,
             name,
-            Arc::clone(server),
-            principal.clone(),
-            bridge_config(limits, transport),
-            input,
-            self.telemetry.clone(),
+            hosted: Arc::clone(server),
+            principal: principal.clone(),
+            bridge,
+            span,
+            tasks: tasks.map(|ledger| TaskDesk::new(Arc::clone(ledger), server.tasks().keep)),
+            telemetry: self.telemetry.clone(),
             permit,
-        ));
+            since,
+        };
+        let session = Arc::new(Session::new(parts, input));
         self.telemetry.emit(&Event::SessionStarted {
             server: server.name(),
             session: session.name.as_str(),
@@ -193,6 +222,8 @@ impl Node {
         });
         self.registry.add(Arc::clone(&session));
         self.run(server, Arc::clone(&session), sandbox, outputs);
+        // A bridge that opens its server itself has something to say before anything has happened.
+        session.step(|_| ());
         Ok(session)
     }
 
@@ -216,12 +247,12 @@ impl Node {
         });
     }
 
-    /// Opens no more sessions, lets calls in flight finish for at most `drain`, then ends every session and
-    /// waits until nothing of them is left.
+    /// Opens no more sessions, lets calls in flight finish for at most `drain` (those that wait for their clients are
+    /// not waited for), then ends every session and waits until nothing of them is left.
     pub async fn drain(&self, drain: Duration) {
         self.draining.store(true, Ordering::Relaxed);
         let until = Instant::now() + drain;
-        while Instant::now() < until && self.registry.live().iter().any(|session| session.calls().0 > 0) {
+        while Instant::now() < until && self.registry.live().iter().any(|session| session.runs_calls()) {
             tokio::time::sleep(DRAIN_STEP).await;
         }
         self.stop_all().await;
@@ -243,7 +274,8 @@ impl Node {
     }
 }
 
-fn bridge_config(limits: &sessile_manifest::Limits, transport: Transport) -> Config {
+fn bridge_config(server: &Hosted, transport: Transport) -> Config {
+    let limits = server.limits();
     Config {
         request_timeout: limits.request_timeout,
         stall_timeout: STALL_TIMEOUT,
@@ -256,6 +288,11 @@ fn bridge_config(limits: &sessile_manifest::Limits, transport: Transport) -> Con
         server_requests: SERVER_REQUESTS,
         transport,
         connections: limits.get_streams as usize,
+        park_timeout: limits.park_timeout,
+        serialize: server.serialize(),
+        promote_after: server.tasks().promote_after,
+        task_ttl: server.tasks().keep,
+        list_ttl: server.list_ttl(),
         ..Config::default()
     }
 }

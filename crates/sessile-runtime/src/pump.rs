@@ -123,7 +123,7 @@ impl Pump {
                 () = session.pump.notified() => {}
                 () = &mut clock => {
                     // The bridge answers what is overdue.
-                    let _ = session.step(|core| core.relay.on(session.now(), Event::Tick));
+                    let _ = session.step(|core| core.bridge.on(session.now(), Event::Tick));
                 }
                 end = &mut ended => {
                     self.hear_last_words().await;
@@ -150,12 +150,12 @@ impl Pump {
             return Some(StopReason::ProtocolViolation);
         }
         if now >= end_of_life {
-            if core.relay.in_flight() == 0 || now >= end_of_life + limits.drain {
+            if core.bridge.in_flight() == 0 || now >= end_of_life + limits.drain {
                 return Some(StopReason::MaxLifetime);
             }
             self.lifetime_over = true;
         }
-        if core.relay.negotiated().is_none() && now >= self.session.opened + limits.start_timeout {
+        if !core.bridge.is_open() && now >= self.session.opened + limits.start_timeout {
             return Some(StopReason::StartTimeout);
         }
         self.session.idle_until(&core).is_some_and(|until| now >= until).then_some(StopReason::IdleTimeout)
@@ -169,13 +169,13 @@ impl Pump {
         if self.lifetime_over {
             next += limits.drain;
         }
-        let deadline = core.relay.deadline().map(|at| self.session.instant(at));
+        let deadline = core.bridge.deadline().map(|at| self.session.instant(at));
         let closed = self.closed.map(|at| at + CLOSED_STDOUT_GRACE);
-        let start = core.relay.negotiated().is_none().then(|| self.session.opened + limits.start_timeout);
+        let start = (!core.bridge.is_open()).then(|| self.session.opened + limits.start_timeout);
         for moment in [deadline, closed, start, self.session.idle_until(&core)].into_iter().flatten() {
             next = next.min(moment);
         }
-        let read = self.closed.is_none() && !core.relay.is_backlogged();
+        let read = self.closed.is_none() && !core.bridge.is_backlogged();
         (core.input.queued() > 0, read, next)
     }
 
@@ -206,7 +206,7 @@ impl Pump {
     }
 
     fn is_backlogged(&self) -> bool {
-        self.session.lock().relay.is_backlogged()
+        self.session.lock().bridge.is_backlogged()
     }
 
     /// Hands on what a server that has ended said last. Clients that are behind get a while to catch up.
@@ -218,7 +218,7 @@ impl Pump {
             let caught_up = session.pump.notified();
             if tokio::time::timeout(LAST_WORDS_STEP, caught_up).await.is_err() {
                 // The bridge cuts those who do not read at all.
-                let _ = session.step(|core| core.relay.on(session.now(), Event::Tick));
+                let _ = session.step(|core| core.bridge.on(session.now(), Event::Tick));
             }
         }
     }
@@ -262,7 +262,7 @@ impl Pump {
 
     fn deliver(&self, message: Message) {
         let session = &self.session;
-        let refused = session.step(|core| core.relay.on(session.now(), Event::ServerMessage(message)));
+        let refused = session.step(|core| core.bridge.on(session.now(), Event::ServerMessage(message)));
         if let Err(refusal) = refused {
             self.dropped(DropCause::UnknownAnswer, &refusal.to_string());
         }
@@ -306,13 +306,14 @@ impl Pump {
         }
         let exit = ended.as_ref().map_or_else(|| "stopped".to_owned(), |end| end.exit.to_string());
         let tail = session.stderr.text();
-        let started = session.version().is_some();
+        let started = session.lock().bridge.is_open();
         let hint = if started { None } else { session.hosted.missing_paths(&tail) };
         let error = gone(reason, started, &exit, &tail, hint.as_deref(), session.id.expose());
+        session.never_opened(&error);
         // Nothing is refused at the end.
         let _ = session.step(|core| {
             core.input.close();
-            core.relay.on(session.now(), Event::ServerGone(error))
+            core.bridge.on(session.now(), Event::ServerGone(error))
         });
         let ended = match ended {
             Some(ended) => {

@@ -49,6 +49,17 @@ pub(crate) fn emit(session: &Session, record: &Record) {
             let id = id.as_ref().map_or("without an id", |id| id.as_json());
             dropped(session, DropCause::UnknownAnswer, 1, &format!("{} {id}", side(*from)));
         }
+        Record::ParkedCallEnded { method, subject, outcome, waited } => {
+            tracing::info!(
+                target: "sessile::call",
+                server = &*session.server, session = session.name.as_str(), method = method.as_str(),
+                subject = subject.as_deref().unwrap_or_default(), outcome = call_outcome(*outcome).as_str(),
+                waited_ms = waited.as_millis(), "a call that waited for its client has ended"
+            );
+        }
+        Record::NotPassedOn { method } => {
+            dropped(session, DropCause::NotWanted, 1, &format!("notification {method} of the client"));
+        }
         Record::ConnectionCut { cut, .. } => {
             tracing::info!(
                 target: "sessile::runtime",
@@ -85,7 +96,7 @@ fn cause_of(why: Why) -> DropCause {
     match why {
         Why::ClientLeft | Why::Timeout | Why::SessionEnded => DropCause::ClientGone,
         Why::Evicted | Why::Superseded => DropCause::RingFull,
-        Why::NotWanted | Why::OutOfPlace => DropCause::NotWanted,
+        Why::NotWanted => DropCause::NotWanted,
         Why::TooMany | Why::DuplicateId | Why::OutOfPlace => DropCause::Refused,
         Why::ServerGone => DropCause::ServerGone,
     }

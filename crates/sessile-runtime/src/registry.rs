@@ -73,6 +73,13 @@ impl Registry {
         }
     }
 
+    /// The live sessions of a server that a principal owns.
+    pub(crate) fn of(&self, server: &str, principal: &Principal) -> Vec<Arc<Session>> {
+        let inner = self.read();
+        let own = inner.live.values().filter(|session| *session.server == *server && session.principal == *principal);
+        own.cloned().collect()
+    }
+
     /// Moves a session from the live to the ended ones.
     pub(crate) fn end(&self, session: &Session, post_mortem: PostMortem) {
         let ended = EndedSession {

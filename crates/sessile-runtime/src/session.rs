@@ -5,25 +5,33 @@
 //! right there; the pump (`pump.rs`) locks it for each message of the server and wakes the exchange that
 //! waits. No channel and no task stands between the two.
 
+mod locked;
+mod parts;
+mod step;
+
 use crate::admission::Permit;
 use crate::error::SessionError;
 use crate::exchange::Exchange;
 use crate::hosted::Hosted;
 use crate::input::Input;
+use crate::memory::Epoch;
 use crate::session_id::{SessionId, SessionName};
 use crate::stderr::Tail;
 use crate::stop::StopReason;
-use sessile_bridge::{Action, Config, ConnectionId, Event, Record, Relay, Time};
+use crate::tasks::TaskDesk;
+use sessile_bridge::{Bridge, Event, ServerProfile, Time};
 use sessile_identity::Principal;
 use sessile_protocol::error as code;
-use sessile_protocol::{ErrorObject, LegacyVersion, Message};
+use sessile_protocol::{Era, ErrorObject, LegacyVersion, Message};
 use sessile_sandbox::{Sandbox, Usage};
 use sessile_telemetry::Telemetry;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::Waker;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, Semaphore};
+use step::takes_place;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
+
+pub(crate) use locked::Core;
+pub(crate) use parts::{Opened, Parts, Retry, SessionLimits, Span};
 
 /// How long a request waits for a place among those in flight.
 const QUEUE_WAIT: Duration = Duration::from_secs(1);
@@ -40,6 +48,16 @@ pub struct Session {
     pub(crate) limits: SessionLimits,
     pub(crate) telemetry: Telemetry,
     pub(crate) stderr: Arc<Tail>,
+    /// How long it is kept when nobody asks anything of it.
+    pub(crate) span: Span,
+    /// What was known of the server when it was started.
+    pub(crate) since: Epoch,
+    /// Whether the server has been opened.
+    opened_server: watch::Sender<Opened>,
+    /// A legacy client's `initialize`, where another session may have to be greeted as this one was.
+    pub(crate) greeting: OnceLock<Message>,
+    /// Where the tasks that were made of its calls are kept.
+    tasks: Option<TaskDesk>,
     /// Wakes the pump: input waits, a deadline moved closer, a stop is wanted, a backlog was read.
     pub(crate) pump: Notify,
     core: Mutex<Core>,
@@ -48,17 +66,6 @@ pub struct Session {
     pub(crate) sandbox: Mutex<Weak<Sandbox>>,
     /// The place among the node's sessions; given back when the pump is through.
     permit: Mutex<Option<Permit>>,
-}
-
-/// The clocks and bounds of one session.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SessionLimits {
-    pub(crate) start_timeout: Duration,
-    pub(crate) idle_timeout: Duration,
-    pub(crate) max_lifetime: Duration,
-    pub(crate) drain: Duration,
-    pub(crate) in_flight: u32,
-    pub(crate) message: usize,
 }
 
 /// What a session is doing.
@@ -75,32 +82,10 @@ pub enum State {
     Stopping,
 }
 
-#[derive(Debug)]
-pub(crate) struct Core {
-    pub(crate) relay: Relay,
-    pub(crate) input: Input,
-    wakers: HashMap<ConnectionId, Waker>,
-    next_connection: u64,
-    last_active: Instant,
-    /// When the pump's timer will ring; a closer deadline must wake the pump.
-    pub(crate) armed: Option<Instant>,
-    pub(crate) stop: Option<StopReason>,
-    pub(crate) calls: u64,
-}
-
 impl Session {
-    #[allow(clippy::too_many_arguments, reason = "assembled in exactly one place")]
-    pub(crate) fn new(
-        id: SessionId,
-        name: SessionName,
-        hosted: Arc<Hosted>,
-        principal: Principal,
-        bridge: Config,
-        input: Input,
-        telemetry: Telemetry,
-        permit: Permit,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts, input: Input) -> Self {
         let now = Instant::now();
+        let Parts { id, name, hosted, principal, bridge, span, tasks, telemetry, permit, since } = parts;
         let in_flight = usize::try_from(hosted.limits().in_flight).unwrap_or(usize::MAX);
         Self {
             id,
@@ -112,17 +97,13 @@ impl Session {
             opened: now,
             telemetry,
             stderr: Arc::new(Tail::default()),
+            span,
+            since,
+            opened_server: watch::Sender::new(Opened::Pending),
+            greeting: OnceLock::new(),
+            tasks,
             pump: Notify::new(),
-            core: Mutex::new(Core {
-                relay: Relay::new(bridge),
-                input,
-                wakers: HashMap::new(),
-                next_connection: 0,
-                last_active: now,
-                armed: None,
-                stop: None,
-                calls: 0,
-            }),
+            core: Mutex::new(Core::new(bridge, input, now)),
             places: Semaphore::new(in_flight),
             sandbox: Mutex::default(),
             permit: Mutex::new(Some(permit)),
@@ -144,7 +125,61 @@ impl Session {
     /// The protocol version that client and server agreed on; none before `initialize` was answered.
     #[must_use]
     pub fn version(&self) -> Option<LegacyVersion> {
-        self.lock().relay.negotiated()
+        self.lock().bridge.negotiated()
+    }
+
+    /// What is spoken with the client, once that is settled.
+    #[must_use]
+    pub fn client_era(&self) -> Option<Era> {
+        self.lock().bridge.client_era()
+    }
+
+    /// Who the server is, once it has said so.
+    #[must_use]
+    pub fn profile(&self) -> Option<Arc<ServerProfile>> {
+        self.lock().bridge.profile().cloned()
+    }
+
+    /// Waits until the server has said who it is, or has failed to.
+    pub(crate) async fn opened(&self) -> Result<Arc<ServerProfile>, ErrorObject> {
+        let mut opened = self.opened_server.subscribe();
+        let gone = || ErrorObject::new(code::SERVER_GONE, "the session has ended");
+        let settled = opened.wait_for(|opened| !matches!(opened, Opened::Pending)).await;
+        match settled.as_deref() {
+            Ok(Opened::Ready(profile)) => Ok(Arc::clone(profile)),
+            Ok(Opened::Failed(error)) => Err(error.clone()),
+            Ok(Opened::Pending) | Err(_) => Err(gone()),
+        }
+    }
+
+    /// Whether requests are still taken.
+    pub(crate) fn is_live(&self) -> bool {
+        self.lock().stop.is_none() && self.opened.elapsed() < self.limits.max_lifetime
+    }
+
+    /// Whether the server ever said who it is.
+    pub(crate) fn was_opened(&self) -> bool {
+        self.lock().bridge.is_open()
+    }
+
+    /// Whether requests of legacy clients can be put to it by a handle.
+    pub(crate) fn takes_legacy(&self) -> bool {
+        !self.takes_modern()
+    }
+
+    /// Whether client and server both speak legacy.
+    pub(crate) fn is_relayed(&self) -> bool {
+        matches!(self.lock().bridge, Bridge::Relay(_))
+    }
+
+    /// Whether requests of modern clients can be put to it.
+    pub(crate) fn takes_modern(&self) -> bool {
+        matches!(self.lock().bridge, Bridge::Modern(_))
+    }
+
+    /// Whether the server made this task by itself.
+    pub(crate) fn has_server_task(&self, task: &str) -> bool {
+        self.lock().server_tasks.contains(task)
     }
 
     /// How long a connection of this session's streams stays open before its client is asked to come back; `None` for
@@ -160,11 +195,11 @@ impl Session {
     #[must_use]
     pub fn state(&self) -> State {
         let core = self.lock();
-        match (core.stop, core.relay.negotiated(), core.relay.in_flight()) {
+        match (core.stop, core.bridge.is_open(), core.bridge.in_flight()) {
             (Some(_), _, _) => State::Stopping,
-            (None, None, _) => State::Starting,
-            (None, Some(_), 0) => State::Idle,
-            (None, Some(_), _) => State::Active,
+            (None, false, _) => State::Starting,
+            (None, true, 0) => State::Idle,
+            (None, true, _) => State::Active,
         }
     }
 
@@ -179,7 +214,19 @@ impl Session {
     #[must_use]
     pub fn calls(&self) -> (usize, u64) {
         let core = self.lock();
-        (core.relay.in_flight(), core.calls)
+        (core.bridge.in_flight(), core.calls)
+    }
+
+    /// Whether a call is being worked on, and not only waited for.
+    pub(crate) fn runs_calls(&self) -> bool {
+        let core = self.lock();
+        core.bridge.in_flight() > core.bridge.parked()
+    }
+
+    /// Calls that wait for their client's input.
+    #[must_use]
+    pub fn parked(&self) -> usize {
+        self.lock().bridge.parked()
     }
 
     /// Hands the messages of one POST to the server. With a request among them the answer comes through the
@@ -189,17 +236,54 @@ impl Session {
     /// When the session has ended, is full, or the bridge refuses a message. Nothing has reached the server
     /// then.
     pub async fn post(self: &Arc<Self>, messages: Vec<Message>) -> Result<Option<Exchange>, SessionError> {
-        let requests = messages.iter().filter(|message| message.is_request()).count();
-        let places = match u32::try_from(requests) {
-            Ok(0) => None,
-            Ok(count) => Some(self.take_places(count).await?),
-            Err(_) => return Err(SessionError::Busy { limit: self.limits.in_flight }),
-        };
-        let connection = self.step(|core| {
+        let requests = messages.iter().filter(|message| takes_place(message)).count();
+        let any = messages.iter().any(Message::is_request);
+        let places = self.take_places(requests).await?;
+        let connection = self.admit(any, |core, now| {
+            let connection = any.then(|| core.mint_connection());
+            core.bridge.on(now, Event::ClientMessages { connection, messages })?;
+            Ok(connection)
+        })?;
+        // Given back one by one as the calls end, which may be after the exchange is gone.
+        places.into_iter().for_each(SemaphorePermit::forget);
+        Ok(connection.map(|connection| Exchange::new(Arc::clone(self), connection)))
+    }
+
+    /// Goes on with a call that waits for its client.
+    ///
+    /// # Errors
+    /// As [`Session::post`]; the call waits on then.
+    pub(crate) async fn retry(self: &Arc<Self>, message: Message, state: Retry) -> Result<Exchange, SessionError> {
+        let places = self.take_places(1).await?;
+        let connection = self.admit(true, |core, now| {
+            let connection = core.mint_connection();
+            let Retry { call, generation, inner } = state;
+            core.bridge.on(now, Event::Retry { connection, message, call, generation, inner })?;
+            Ok(connection)
+        })?;
+        places.into_iter().for_each(SemaphorePermit::forget);
+        Ok(Exchange::new(Arc::clone(self), connection))
+    }
+
+    /// Tells the bridge something of a client, if the session still takes requests.
+    ///
+    /// # Errors
+    /// When the session has ended or the bridge refuses.
+    pub(crate) fn tell(&self, event: Event) -> Result<(), SessionError> {
+        self.admit(false, |core, now| core.bridge.on(now, event).map_err(SessionError::from))
+    }
+
+    /// Lets a message of the client in, unless the session has ended or its server does not read.
+    fn admit<R>(
+        &self,
+        is_request: bool,
+        act: impl FnOnce(&mut Core, Time) -> Result<R, SessionError>,
+    ) -> Result<R, SessionError> {
+        self.step(|core| {
             if core.stop.is_some() {
                 return Err(SessionError::NotFound { ended: core.stop });
             }
-            if requests > 0 && self.opened.elapsed() >= self.limits.max_lifetime {
+            if is_request && self.opened.elapsed() >= self.limits.max_lifetime {
                 // Calls that run have the drain time; what they still need to be told goes through.
                 return Err(SessionError::NotFound { ended: Some(StopReason::MaxLifetime) });
             }
@@ -207,15 +291,8 @@ impl Session {
                 return Err(SessionError::InputFull { queued: core.input.queued() });
             }
             core.last_active = Instant::now();
-            let connection = (requests > 0).then(|| core.mint_connection());
-            core.relay.on(self.now(), Event::ClientMessages { connection, messages })?;
-            Ok(connection)
-        })?;
-        if let Some(places) = places {
-            // Given back one by one as the calls end, which may be after the exchange is gone.
-            places.forget();
-        }
-        Ok(connection.map(|connection| Exchange::new(Arc::clone(self), connection)))
+            act(core, self.now())
+        })
     }
 
     /// Opens a stream for what the server says outside of calls, or resumes one.
@@ -228,10 +305,21 @@ impl Session {
                 return Err(SessionError::NotFound { ended: core.stop });
             }
             let connection = core.mint_connection();
-            core.relay.on(self.now(), Event::Listen { connection, last_event_id })?;
+            core.bridge.on(self.now(), Event::Listen { connection, last_event_id })?;
             Ok(connection)
         })?;
         Ok(Exchange::new(Arc::clone(self), connection))
+    }
+
+    /// The session is over before its server was opened, if it was not.
+    pub(crate) fn never_opened(&self, error: &ErrorObject) {
+        self.opened_server.send_if_modified(|opened| {
+            let pending = matches!(opened, Opened::Pending);
+            if pending {
+                *opened = Opened::Failed(error.clone());
+            }
+            pending
+        });
     }
 
     /// Ends the session. The first reason given is the one that is kept.
@@ -245,16 +333,30 @@ impl Session {
         self.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    async fn take_places(&self, count: u32) -> Result<tokio::sync::SemaphorePermit<'_>, SessionError> {
+    /// Keeps a session that is there for one request until [`Session::let_go`].
+    pub(crate) fn hold(&self) {
+        let mut core = self.lock();
+        core.holds += 1;
+        core.held = true;
+    }
+
+    /// Takes one hold back. A session for one request ends with the last, unless its call waits for the client.
+    pub(crate) fn let_go(&self) {
+        self.step(|core| core.holds = core.holds.saturating_sub(1));
+    }
+
+    async fn take_places(&self, count: usize) -> Result<Option<SemaphorePermit<'_>>, SessionError> {
         let busy = SessionError::Busy { limit: self.limits.in_flight };
-        if count > self.limits.in_flight {
-            return Err(busy);
-        }
+        let count = match u32::try_from(count) {
+            Ok(0) => return Ok(None),
+            Ok(count) if count <= self.limits.in_flight => count,
+            _ => return Err(busy),
+        };
         if let Ok(places) = self.places.try_acquire_many(count) {
-            return Ok(places);
+            return Ok(Some(places));
         }
         match tokio::time::timeout(QUEUE_WAIT, self.places.acquire_many(count)).await {
-            Ok(Ok(places)) => Ok(places),
+            Ok(Ok(places)) => Ok(Some(places)),
             Ok(Err(_)) | Err(_) => Err(busy),
         }
     }
@@ -268,59 +370,6 @@ impl Session {
         self.opened + time.0
     }
 
-    /// Runs `change` under the lock, then carries out what the bridge asks for.
-    pub(crate) fn step<R>(&self, change: impl FnOnce(&mut Core) -> R) -> R {
-        let mut wake: [Option<Waker>; 4] = [const { None }; 4];
-        let mut more: Vec<Waker> = Vec::new();
-        let (result, ended_calls, call_pump) = {
-            let mut core = self.lock();
-            let was_backlogged = core.relay.is_backlogged();
-            let result = change(&mut core);
-            let mut ended_calls = 0;
-            while let Some(action) = core.relay.poll() {
-                match action {
-                    Action::ToServer(message) => core.input.send(message),
-                    Action::Wake(connection) => {
-                        if let Some(waker) = core.wakers.remove(&connection) {
-                            match wake.iter_mut().find(|place| place.is_none()) {
-                                Some(place) => *place = Some(waker),
-                                None => more.push(waker),
-                            }
-                        }
-                    }
-                    Action::Record(record) => {
-                        if matches!(record, Record::CallEnded { .. }) {
-                            ended_calls += 1;
-                        }
-                        crate::records::emit(self, &record);
-                    }
-                    Action::Ready(_)
-                    | Action::ListChanged(_)
-                    | Action::Unopened(_)
-                    | Action::Task(_)
-                    | Action::ServerTask(_) => {}
-                }
-            }
-            if ended_calls > 0 {
-                core.calls += ended_calls as u64;
-                core.last_active = Instant::now();
-            }
-            let call_pump = core.input.queued() > 0
-                || core.stop.is_some()
-                || (was_backlogged && !core.relay.is_backlogged())
-                || core.deadline_moved_closer(self);
-            (result, ended_calls, call_pump)
-        };
-        if ended_calls > 0 {
-            self.places.add_permits(ended_calls);
-        }
-        if call_pump {
-            self.pump.notify_one();
-        }
-        wake.into_iter().flatten().chain(more).for_each(Waker::wake);
-        result
-    }
-
     pub(crate) fn lock(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -329,7 +378,7 @@ impl Session {
     /// while something is in flight.
     pub(crate) fn idle_until(&self, core: &Core) -> Option<Instant> {
         let idle = core.last_active + self.limits.idle_timeout;
-        (core.relay.in_flight() == 0).then(|| idle.min(self.opened + self.limits.max_lifetime))
+        (core.bridge.in_flight() == 0).then(|| idle.min(self.opened + self.limits.max_lifetime))
     }
 }
 
@@ -337,53 +386,6 @@ impl Drop for Session {
     /// Nobody can pull any more: what was not taken is counted.
     fn drop(&mut self) {
         let gone = ErrorObject::new(code::SERVER_GONE, "the session has ended");
-        self.step(|core| core.relay.end(gone));
-    }
-}
-
-impl SessionLimits {
-    pub(crate) fn of(limits: &sessile_manifest::Limits) -> Self {
-        Self {
-            start_timeout: limits.start_timeout,
-            idle_timeout: limits.idle_timeout,
-            max_lifetime: limits.max_lifetime,
-            drain: limits.drain,
-            in_flight: limits.in_flight,
-            message: usize::try_from(limits.message.bytes()).unwrap_or(usize::MAX),
-        }
-    }
-}
-
-impl Core {
-    fn mint_connection(&mut self) -> ConnectionId {
-        self.next_connection += 1;
-        ConnectionId(self.next_connection)
-    }
-
-    /// Remembers whom to wake when the bridge has something for `connection`.
-    pub(crate) fn wait(&mut self, connection: ConnectionId, waker: &Waker) {
-        match self.wakers.get_mut(&connection) {
-            Some(known) => known.clone_from(waker),
-            None => {
-                self.wakers.insert(connection, waker.clone());
-            }
-        }
-    }
-
-    /// Forgets a connection that is over.
-    pub(crate) fn forget(&mut self, connection: ConnectionId) {
-        self.wakers.remove(&connection);
-    }
-
-    /// Whether a clock will ring before the pump looks again. The idle clock starts when the last answer is taken,
-    /// which the pump does not see.
-    fn deadline_moved_closer(&self, session: &Session) -> bool {
-        let deadline = self.relay.deadline().map(|deadline| session.instant(deadline));
-        let next = [deadline, session.idle_until(self)].into_iter().flatten().min();
-        match (next, self.armed) {
-            (Some(next), Some(armed)) => next < armed,
-            (Some(_), None) => true,
-            (None, _) => false,
-        }
+        self.step(|core| core.bridge.end(gone));
     }
 }

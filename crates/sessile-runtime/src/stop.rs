@@ -13,6 +13,8 @@ pub enum StopReason {
     MaxLifetime,
     /// The client sent `DELETE`.
     ClientDelete,
+    /// The one request it was there for is over.
+    RequestEnded,
     /// The client left before it learnt the session's id, so nobody could ever come back.
     ClientGone,
     /// An operator stopped it.
@@ -39,6 +41,7 @@ impl StopReason {
             Self::IdleTimeout => "idle_timeout",
             Self::MaxLifetime => "max_lifetime",
             Self::ClientDelete => "client_delete",
+            Self::RequestEnded => "request_ended",
             Self::ClientGone => "client_gone",
             Self::AdminStop => "admin_stop",
             Self::ServerExit => "server_exit",

@@ -17,6 +17,10 @@ pub enum CallOutcome {
     ServerGone,
     /// It never reached the side that was to answer.
     Undeliverable,
+    /// Its client was asked something, and is to come back with the answers.
+    InputRequired,
+    /// It became a task that goes on without it.
+    Task,
 }
 
 impl CallOutcome {
@@ -30,6 +34,8 @@ impl CallOutcome {
             Self::Cancelled => "cancelled",
             Self::ServerGone => "server_gone",
             Self::Undeliverable => "undeliverable",
+            Self::InputRequired => "input_required",
+            Self::Task => "task",
         }
     }
 }
@@ -47,6 +53,8 @@ pub enum DropCause {
     Refused,
     /// It came after the session had ended.
     ServerGone,
+    /// Nobody who is there asked for it.
+    NotWanted,
     /// The replay ring was full.
     RingFull,
     /// A line of the server's stdout that is not JSON-RPC.
@@ -67,6 +75,7 @@ impl DropCause {
             Self::UnknownAnswer => "unknown_answer",
             Self::Refused => "refused",
             Self::ServerGone => "server_gone",
+            Self::NotWanted => "not_wanted",
             Self::RingFull => "ring_full",
             Self::NotJsonRpc => "not_json_rpc",
             Self::TooLarge => "too_large",

@@ -1,19 +1,55 @@
 //! The one place that turns what went wrong into HTTP and JSON-RPC. Nothing else picks a status code.
 
 use crate::body::{Answer, BodyError};
+use crate::modern::{KeyError, name_session};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
+use serde::Deserialize;
 use serde_json::json;
+use sessile_bridge::Refusal;
 use sessile_protocol::error::{self as code, error_response};
+use sessile_protocol::mirror::Mismatch;
+use sessile_protocol::modern::{MetaError, SERVED_VERSIONS};
 use sessile_protocol::{EnvelopeError, ErrorObject, RequestId};
-use sessile_runtime::{OpenError, SessionError};
+use sessile_runtime::{ModernFault, OpenError, SessionError};
 use std::time::Duration;
 
 /// A response of the front.
 pub(crate) type Reply = Response<Answer>;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A failure, with what was known of the request when it came.
+pub(crate) struct Failure {
+    /// The id of the request that it answers, where that was read.
+    pub(crate) id: Option<RequestId>,
+    /// What a modern client may call its session by, where that was settled.
+    pub(crate) session: Option<String>,
+    pub(crate) wrong: Box<Wrong>,
+}
+
+impl<W: Into<Wrong>> From<W> for Failure {
+    fn from(wrong: W) -> Self {
+        Self { id: None, session: None, wrong: Box::new(wrong.into()) }
+    }
+}
+
+impl Failure {
+    /// The same, as the answer to request `id`.
+    pub(crate) fn with_id(self, id: Option<RequestId>) -> Self {
+        Self { id, ..self }
+    }
+
+    /// The whole HTTP answer.
+    pub(crate) fn into_reply(self) -> Reply {
+        let mut reply = self.wrong.into_reply(self.id.as_ref());
+        if let Some(session) = &self.session {
+            name_session(&mut reply, session);
+        }
+        reply
+    }
+}
 
 /// Everything that can be wrong with a request, in the order in which it is looked at.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +77,18 @@ pub(crate) enum Wrong {
     #[error("{0}")]
     Shape(&'static str),
     #[error("{0}")]
+    Mismatch(#[from] Mismatch),
+    #[error("protocol version is not served, use one of data.supported")]
+    Unserved(String),
+    #[error("{0}")]
+    Meta(#[from] MetaError),
+    #[error("{0:?} is not a method of this protocol version")]
+    MethodNotFound(String),
+    #[error("{0}")]
+    Key(#[from] KeyError),
+    #[error("{0}")]
+    Modern(ModernFault),
+    #[error("{0}")]
     Session(#[from] SessionError),
     #[error("{0}")]
     Open(#[from] OpenError),
@@ -53,21 +101,23 @@ impl Wrong {
         match self {
             Self::Host(_) | Self::Origin(_) => StatusCode::FORBIDDEN,
             Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
-            Self::Path(_) | Self::Session(SessionError::NotFound { .. }) => StatusCode::NOT_FOUND,
+            Self::Path(_) | Self::MethodNotFound(_) => StatusCode::NOT_FOUND,
             Self::Method(..) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable(_) => StatusCode::NOT_ACCEPTABLE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Body(BodyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(BodyError::Stalled) => StatusCode::REQUEST_TIMEOUT,
-            Self::Session(SessionError::Refused(refusal)) if refusal.is_temporary() => StatusCode::TOO_MANY_REQUESTS,
             Self::Body(BodyError::Broken(_))
             | Self::Version(..)
             | Self::Envelope(_)
             | Self::Shape(_)
-            | Self::Session(SessionError::Refused(_)) => StatusCode::BAD_REQUEST,
-            Self::Session(SessionError::Busy { .. } | SessionError::InputFull { .. })
-            | Self::Open(OpenError::PrincipalFull { .. }) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Open(_) => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::Mismatch(_)
+            | Self::Unserved(_)
+            | Self::Meta(_)
+            | Self::Key(_) => StatusCode::BAD_REQUEST,
+            Self::Session(error) => session_status(error),
+            Self::Open(error) => open_status(error),
+            Self::Modern(fault) => fault_status(fault),
             Self::Remote(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -87,12 +137,16 @@ impl Wrong {
             Self::Body(_) => "body",
             Self::Envelope(_) => "envelope",
             Self::Shape(_) => "shape",
-            Self::Session(SessionError::NotFound { .. }) => "session_not_found",
-            Self::Session(SessionError::Refused(_)) => "refused_by_bridge",
-            Self::Session(_) => "session_busy",
-            Self::Open(OpenError::StartFailed { .. }) => "start_failed",
-            Self::Open(OpenError::BreakerOpen { .. }) => "breaker_open",
-            Self::Open(_) => "full",
+            Self::Mismatch(_) => "header_mismatch",
+            Self::Unserved(_) => "protocol_version",
+            Self::Meta(_) => "meta",
+            Self::MethodNotFound(_) => "method_not_found",
+            Self::Key(_) => "session_key",
+            Self::Session(error) | Self::Modern(ModernFault::Session(error)) => session_cause(error),
+            Self::Open(error) | Self::Modern(ModernFault::Open(error)) => open_cause(error),
+            Self::Modern(ModernFault::HeaderMismatch(_)) => "header_mismatch",
+            Self::Modern(ModernFault::KeyRequired) => "session_key",
+            Self::Modern(_) => "refused_by_runtime",
             Self::Remote(_) => "remote",
         }
     }
@@ -106,6 +160,12 @@ impl Wrong {
                 data: Some(json!({ "supported": served.split(", ").collect::<Vec<_>>() })),
                 ..plain(code::INVALID_REQUEST, self)
             },
+            Self::Mismatch(_) => plain(code::HEADER_MISMATCH, self),
+            Self::Unserved(requested) => plain(code::UNSUPPORTED_VERSION, self)
+                .with_data(json!({ "supported": SERVED_VERSIONS, "requested": requested })),
+            Self::Meta(_) | Self::Key(_) => plain(code::INVALID_PARAMS, self),
+            Self::MethodNotFound(_) => plain(code::METHOD_NOT_FOUND, self),
+            Self::Modern(fault) => fault.to_error(),
             Self::Remote(_) => plain(code::SERVER_GONE, self),
             _ => plain(code::INVALID_REQUEST, self),
         }
@@ -113,9 +173,10 @@ impl Wrong {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Open(error) => error.retry_after(),
-            Self::Session(SessionError::Busy { .. } | SessionError::InputFull { .. }) => Some(Duration::from_secs(1)),
-            Self::Session(SessionError::Refused(refusal)) if refusal.is_temporary() => Some(Duration::from_secs(1)),
+            Self::Open(error) | Self::Modern(ModernFault::Open(error)) => error.retry_after(),
+            Self::Session(error) | Self::Modern(ModernFault::Session(error)) if is_temporary(error) => {
+                Some(Duration::from_secs(1))
+            }
             _ => None,
         }
     }
@@ -135,6 +196,83 @@ impl Wrong {
             reply.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static(allowed));
         }
         reply
+    }
+}
+
+fn session_status(error: &SessionError) -> StatusCode {
+    match error {
+        SessionError::NotFound { .. } => StatusCode::NOT_FOUND,
+        error if is_temporary(error) => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn open_status(error: &OpenError) -> StatusCode {
+    match error {
+        OpenError::PrincipalFull { .. } => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+fn fault_status(fault: &ModernFault) -> StatusCode {
+    match fault {
+        ModernFault::Open(error) => open_status(error),
+        ModernFault::Session(SessionError::Refused(Refusal::ServerGone(error))) | ModernFault::Server(error) => {
+            code_status(error.code)
+        }
+        ModernFault::Session(error) => session_status(error),
+        ModernFault::Ended(_) | ModernFault::NoAnswer => StatusCode::OK,
+        ModernFault::Ledger(_) | ModernFault::NoRandomness(_) => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn session_cause(error: &SessionError) -> &'static str {
+    match error {
+        SessionError::NotFound { .. } => "session_not_found",
+        SessionError::Refused(_) => "refused_by_bridge",
+        _ => "session_busy",
+    }
+}
+
+fn open_cause(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::StartFailed { .. } => "start_failed",
+        OpenError::BreakerOpen { .. } => "breaker_open",
+        _ => "full",
+    }
+}
+
+fn is_temporary(error: &SessionError) -> bool {
+    match error {
+        SessionError::Busy { .. } | SessionError::InputFull { .. } => true,
+        SessionError::Refused(refusal) => refusal.is_temporary(),
+        SessionError::NotFound { .. } => false,
+    }
+}
+
+/// The status of a message that a modern request is answered with by its session: errors that the specification gives
+/// a status have it, whoever made them; all others are answers like any.
+pub(crate) fn modern_status(message: &Bytes) -> StatusCode {
+    #[derive(Deserialize)]
+    struct Outcome {
+        error: Option<Failed>,
+    }
+    #[derive(Deserialize)]
+    struct Failed {
+        code: i64,
+    }
+    match serde_json::from_slice(message) {
+        Ok(Outcome { error: Some(Failed { code }) }) => code_status(code),
+        _ => StatusCode::OK,
+    }
+}
+
+fn code_status(code: i64) -> StatusCode {
+    match code {
+        code::METHOD_NOT_FOUND => StatusCode::NOT_FOUND,
+        code::HEADER_MISMATCH | code::MISSING_CLIENT_CAPABILITY | code::UNSUPPORTED_VERSION => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
     }
 }
 

@@ -67,11 +67,15 @@ impl Hosts {
 /// Finds out who calls.
 pub(crate) fn admit(door: &Door, headers: &HeaderMap, peer: SocketAddr) -> Result<Principal, Wrong> {
     let authorization = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    let loopback = peer.ip().to_canonical().is_loopback();
-    door.admit(authorization, loopback).map_err(|refused| Wrong::Unauthenticated {
+    door.admit(authorization, is_loopback(peer)).map_err(|refused| Wrong::Unauthenticated {
         challenge: refused.www_authenticate().to_owned(),
         message: refused.to_string(),
     })
+}
+
+/// Whether a caller is on this machine.
+pub(crate) fn is_loopback(peer: SocketAddr) -> bool {
+    peer.ip().to_canonical().is_loopback()
 }
 
 fn text(value: &HeaderValue) -> &str {

@@ -3,9 +3,9 @@
 //! The remote's session id never leaves: the client gets one of ours, bound to its principal, so that
 //! somebody who learns an id cannot use it (invariant 2).
 
-use crate::answer::{Reply, Wrong};
+use crate::answer::{Failure, Reply, Wrong};
 use crate::body::{self, Answer};
-use crate::legacy::{Failure, header};
+use crate::post::header;
 use bytes::Bytes;
 use futures_util::Stream;
 use http::header::{ACCEPT, CONTENT_TYPE};

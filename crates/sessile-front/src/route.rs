@@ -1,16 +1,14 @@
 //! From a path to what serves it.
 
 use crate::admin;
-use crate::answer::{Reply, Wrong, empty_reply, json_reply};
+use crate::answer::{Failure, Reply, Wrong, json_reply};
+use crate::cors::{allow_origin, preflight};
 use crate::guard::{self, Hosts};
-use crate::legacy::{Call, Failure};
+use crate::post::Call;
 use crate::remote::Remote;
 use bytes::Bytes;
-use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ORIGIN, VARY,
-};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use http::header::ORIGIN;
+use http::{Method, Request, StatusCode};
 use http_body::Body;
 use sessile_identity::Door;
 use sessile_runtime::{Hosted, Node};
@@ -77,10 +75,10 @@ impl Public {
                 }
                 reply
             }
-            Err(Failure { id, wrong }) => {
-                self.telemetry.emit(&Event::Refused { cause: wrong.cause() });
-                let not_the_origin = !matches!(*wrong, Wrong::Host(_) | Wrong::Origin(_));
-                let mut reply = wrong.into_reply(id.as_ref());
+            Err(failure) => {
+                self.telemetry.emit(&Event::Refused { cause: failure.wrong.cause() });
+                let not_the_origin = !matches!(*failure.wrong, Wrong::Host(_) | Wrong::Origin(_));
+                let mut reply = failure.into_reply();
                 if let (true, Some(origin)) = (not_the_origin, origin) {
                     allow_origin(reply.headers_mut(), origin);
                 }
@@ -103,7 +101,7 @@ impl Public {
         }
         self.hosts.check(request.uri(), request.headers())?;
         if request.method() == Method::OPTIONS {
-            return Ok(preflight());
+            return Ok(preflight(request.headers()));
         }
         let principal = guard::admit(&self.door, request.headers(), peer)?;
         let path = request.uri().path().to_owned();
@@ -112,7 +110,7 @@ impl Public {
             Target::Remote(remote) => return remote.forward(&principal, request).await,
             Target::Hosted(hosted) => hosted,
         };
-        let call = Call { node: &self.node, server: hosted, principal };
+        let call = Call { node: &self.node, server: hosted, principal, loopback: guard::is_loopback(peer) };
         match (endpoint, request.method().clone()) {
             (Endpoint::Mcp, Method::POST) => call.post(request).await,
             (Endpoint::Mcp, Method::GET) => call.get(request.headers()),
@@ -197,24 +195,4 @@ fn health(well: bool) -> Reply {
         (StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"draining"}"#)
     };
     json_reply(status, Bytes::from_static(text.as_bytes()))
-}
-
-/// The origin was checked before: what is asked for is allowed.
-fn preflight() -> Reply {
-    let mut reply = empty_reply(StatusCode::NO_CONTENT);
-    let headers = reply.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, GET, DELETE"));
-    headers.insert(
-        ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static(
-            "authorization, content-type, accept, mcp-session-id, mcp-protocol-version, last-event-id",
-        ),
-    );
-    reply
-}
-
-fn allow_origin(headers: &mut HeaderMap, origin: HeaderValue) {
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("mcp-session-id, www-authenticate"));
-    headers.append(VARY, HeaderValue::from(ORIGIN));
 }

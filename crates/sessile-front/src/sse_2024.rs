@@ -1,9 +1,11 @@
 //! HTTP+SSE of 2024-11-05, where a `GET` is the session's one stream and every `POST` is answered there.
 //! Off by default (`node.sse_2024`).
 
-use crate::answer::{Reply, Wrong, empty_reply};
+use crate::answer::{Failure, Reply, Wrong, empty_reply};
 use crate::body;
-use crate::legacy::{Call, Failure, events, read_messages};
+use crate::post::{Call, read_payload};
+use crate::reply::events;
+use crate::stream::Resumption;
 use bytes::{Bytes, BytesMut};
 use http::{Request, StatusCode, Uri};
 use http_body::Body;
@@ -18,7 +20,7 @@ impl Call<'_> {
         let endpoint = format!("{messages_path}?sessionId={}", session.id().expose());
         let mut first = BytesMut::new();
         sse::encode(&mut first, None, None, Some("endpoint"), endpoint.as_bytes());
-        Ok(events(exchange, first))
+        Ok(events(exchange, Resumption::Possible, first))
     }
 
     /// `POST /messages?sessionId=…`: one message; what it brings comes on the stream.
@@ -33,7 +35,7 @@ impl Call<'_> {
         };
         let session = self.node.find(self.server, &self.principal, &SessionId::from_client(id)).map_err(Wrong::from)?;
         let body = body::read(body, self.server.message_limit()).await?;
-        let (messages, _) = read_messages(body)?;
+        let messages = read_payload(body)?.into_messages();
         session.post(messages).await.map_err(Wrong::from)?;
         Ok(empty_reply(StatusCode::ACCEPTED))
     }

@@ -17,6 +17,15 @@ pub(crate) const KEEP_ALIVE_COMMENT: &[u8] = b": keep-alive\n\n";
 /// Events are joined into one write up to this many bytes.
 const JOIN: usize = 16 * 1024;
 
+/// Whether a client can come back for the rest of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resumption {
+    /// With `Last-Event-ID` (legacy era).
+    Possible,
+    /// The end of the connection is the end of the request (modern era).
+    Never,
+}
+
 /// The body of an SSE response. Dropping it tells the session that the connection is gone.
 #[derive(Debug)]
 pub(crate) struct EventStream {
@@ -30,9 +39,10 @@ pub(crate) struct EventStream {
 
 impl EventStream {
     /// Events from `exchange`, after `first` (a keep-alive comment, or nothing).
-    pub(crate) fn new(exchange: Exchange, first: BytesMut) -> Self {
+    pub(crate) fn new(exchange: Exchange, resumption: Resumption, first: BytesMut) -> Self {
         let quiet = Box::pin(tokio::time::sleep(KEEP_ALIVE));
-        let poll_at = exchange.session().stream_timeout().map(|timeout| Instant::now() + timeout);
+        let timeout = exchange.session().stream_timeout().filter(|_| resumption == Resumption::Possible);
+        let poll_at = timeout.map(|timeout| Instant::now() + timeout);
         let mut stream = Self { exchange, pending: first, quiet, poll_at, over: false };
         stream.wait_again();
         stream

@@ -1,12 +1,18 @@
 //! `sessile check`: is the manifest right, what will each server see, and what can this host enforce?
 
-use super::{Failure, drivers, plan};
+mod speaks;
+
+use super::{Failure, drivers, launch, plan};
 use crate::cli::CheckArgs;
 use crate::out;
 use serde_json::{Value, json};
-use sessile_manifest::{Kind, Manifest, Server};
-use sessile_sandbox::view::{HostEnv, ViewRequest};
+use sessile_manifest::{Kind, Manifest, Server, ServerEra};
+use sessile_packages::Store;
+use sessile_runtime::{RememberedEras, remembered_eras};
+use sessile_sandbox::view::HostEnv;
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 /// Validates, reports, and fails when something is wrong.
 pub(crate) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
@@ -21,7 +27,10 @@ pub(crate) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
         Ok(driver) => json!(driver.capabilities()),
         Err(error) => json!({ "error": error.to_string() }),
     };
-    let servers: Vec<Found> = manifest.iter().flat_map(|manifest| &manifest.servers).map(look_at).collect();
+    let servers: Vec<Found> = manifest
+        .iter()
+        .flat_map(|manifest| manifest.servers.iter().map(|server| look_at(server, &manifest.node.state_dir)))
+        .collect();
     if args.json {
         let report = json!({
             "manifest": file.as_deref().map(|file| file.display().to_string()),
@@ -61,43 +70,60 @@ struct Found {
     name: String,
     what: String,
     explanation: Vec<String>,
+    /// Which era the manifest says that it speaks. `None` for a server elsewhere.
+    era: Option<ServerEra>,
+    eras: Option<RememberedEras>,
     problem: Option<String>,
 }
 
-fn look_at(server: &Server) -> Found {
-    let name = server.name.to_string();
-    let (what, request) = match &server.kind {
-        Kind::Url(remote) => (format!("remote, {}", remote.url.as_str()), None),
-        Kind::Package(program) => (format!("package {}", program.package), None),
-        Kind::Command(command) => match sessile_packages::recognise(&command.command, command.cwd.as_deref()) {
-            Ok(Some(package)) => (format!("package {}, installed once and started offline", package.label()), None),
-            Ok(None) => {
-                let request = ViewRequest {
-                    command: command.command.clone(),
-                    cwd: command.cwd.clone(),
-                    host: HostEnv::from_process(),
-                    read: server.files.read_only.clone(),
-                    write: server.files.read_write.clone(),
-                    ..ViewRequest::default()
-                };
-                (format!("command {}", command.command.join(" ")), Some(request))
-            }
-            Err(error) => {
-                let problem = Some(error.to_string());
-                return Found { name, what: command.command.join(" "), explanation: Vec::new(), problem };
-            }
+fn look_at(server: &Server, state_dir: &Path) -> Found {
+    let mut found = Found {
+        name: server.name.to_string(),
+        what: match &server.kind {
+            Kind::Url(remote) => format!("remote, {}", remote.url.as_str()),
+            Kind::Package(program) => format!("package {}", program.package),
+            Kind::Command(command) => format!("command {}", command.command.join(" ")),
         },
+        explanation: Vec::new(),
+        era: (!matches!(server.kind, Kind::Url(_))).then_some(server.era),
+        eras: None,
+        problem: None,
     };
-    match request.map(|request| sessile_sandbox::view::resolve(&request)) {
-        Some(Ok(view)) => Found { name, what, explanation: view.explanation, problem: None },
-        Some(Err(error)) => Found { name, what, explanation: Vec::new(), problem: Some(error.to_string()) },
-        None => Found { name, what, explanation: Vec::new(), problem: None },
+    if found.era.is_some()
+        && let Err(problem) = found.look_closer(server, state_dir)
+    {
+        found.problem = Some(problem);
     }
+    found
 }
 
 impl Found {
+    /// Decides what the server would start as, as a start does, but installs nothing.
+    fn look_closer(&mut self, server: &Server, state_dir: &Path) -> Result<(), String> {
+        let host = HostEnv::from_process();
+        let mut installed = None;
+        if let Some(package) = launch::package_of(server)? {
+            self.what = format!("package {}, installed once and started offline", package.label());
+            installed = Store::new(state_dir, host.clone()).installed(&package).map_err(|error| error.to_string())?;
+            if installed.is_none() {
+                self.explanation.push("not installed yet: the first start does that".to_owned());
+                return Ok(());
+            }
+        }
+        let view = launch::view_of(server, installed.as_ref(), Some(state_dir), &host)?;
+        self.eras = remembered_eras(state_dir, server.name.as_str(), &view);
+        self.explanation = view.explanation;
+        Ok(())
+    }
+
     fn to_json(&self) -> Value {
-        json!({ "name": self.name, "what": self.what, "sees": self.explanation, "problem": self.problem })
+        json!({
+            "name": self.name,
+            "what": self.what,
+            "sees": self.explanation,
+            "eras": self.eras,
+            "problem": self.problem,
+        })
     }
 
     fn print(&self) {
@@ -107,6 +133,8 @@ impl Found {
         }
         if let Some(problem) = &self.problem {
             out::line(&format!("  problem: {problem}"));
+        } else if let Some(era) = self.era {
+            out::line(&format!("  speaks: {}", speaks::in_words(era, self.eras.as_ref(), SystemTime::now())));
         }
     }
 }

@@ -38,7 +38,7 @@ pub(crate) async fn all(plan: &Plan, drivers: &Drivers, verbose: bool) -> Result
             }
         }
         let host = HostEnv::from_process();
-        let hosted = Hosted::new(server.name.as_str(), server.limits.clone(), driver, view, host);
+        let hosted = Hosted::new(server, driver, view, host, Some(state_dir));
         launched.hosted.push(Arc::new(hosted));
     }
     Ok(launched)
@@ -53,51 +53,65 @@ async fn prepare(
 ) -> Result<(View, Option<Lease>), Failure> {
     let failed = |error: String| Failure::Failed(format!("server {}: {error}", server.name));
     let host = HostEnv::from_process();
-    let mut installed = None;
-    let (mut request, env) = match &server.kind {
+    let installed = match package_of(server).map_err(failed)? {
+        Some(package) => Some(install(&package, state_dir, &host, drivers, verbose).await.map_err(failed)?),
+        None => None,
+    };
+    let concealed = has_state_dir(state_dir).then_some(state_dir);
+    let view = view_of(server, installed.as_ref(), concealed, &host).map_err(failed)?;
+    Ok((view, installed.map(|installed| installed.lease)))
+}
+
+/// The package that a server has to be installed from before it can start.
+pub(super) fn package_of(server: &Server) -> Result<Option<PackageRequest>, String> {
+    match &server.kind {
         Kind::Command(command) => {
             let package = sessile_packages::recognise(&command.command, command.cwd.as_deref())
-                .map_err(|error| failed(error.to_string()))?;
-            let mut request = ViewRequest {
-                command: command.command.clone(),
-                cwd: command.cwd.clone(),
-                host: host.clone(),
-                ..ViewRequest::default()
-            };
-            if let Some(package) = package.filter(|_| server.isolation == Isolation::Process) {
-                installed =
-                    Some(install(&package, &mut request, state_dir, &host, drivers, verbose).await.map_err(failed)?);
-            }
-            (request, &command.env)
+                .map_err(|error| error.to_string())?;
+            Ok(package.filter(|_| server.isolation == Isolation::Process))
         }
-        Kind::Package(program) => {
-            let package = sessile_packages::parse(&program.package.to_string(), &program.args)
-                .map_err(|error| failed(error.to_string()))?;
-            let mut request = ViewRequest { host: host.clone(), ..ViewRequest::default() };
-            installed =
-                Some(install(&package, &mut request, state_dir, &host, drivers, verbose).await.map_err(failed)?);
-            (request, &program.env)
-        }
-        Kind::Url(_) => return Err(failed("a remote server is not started here".to_owned())),
+        Kind::Package(program) => sessile_packages::parse(&program.package.to_string(), &program.args)
+            .map(Some)
+            .map_err(|error| error.to_string()),
+        Kind::Url(_) => Ok(None),
+    }
+}
+
+/// What a server starts as, given its package if it has one. `concealed` is the state directory, if there is one.
+pub(super) fn view_of(
+    server: &Server,
+    installed: Option<&Installed>,
+    concealed: Option<&Path>,
+    host: &HostEnv,
+) -> Result<View, String> {
+    let (command, cwd, env) = match &server.kind {
+        Kind::Command(command) => (command.command.clone(), command.cwd.clone(), &command.env),
+        Kind::Package(program) => (Vec::new(), None, &program.env),
+        Kind::Url(_) => return Err("a remote server is not started here".to_owned()),
     };
-    request.read.extend(server.files.read_only.iter().cloned());
-    request.write.extend(server.files.read_write.iter().cloned());
-    if let Workspace::Host(directory) = &server.files.workspace {
-        request.workspace = Some(directory.clone());
-    }
-    if has_state_dir(state_dir) {
-        request.conceal.push(state_dir.to_owned());
-    }
-    let mut view = view::resolve(&request).map_err(|error| failed(error.to_string()))?;
+    let request = ViewRequest {
+        command: installed.map_or(command, |installed| installed.command.clone()),
+        cwd,
+        host: host.clone(),
+        read: server.files.read_only.clone(),
+        write: server.files.read_write.clone(),
+        workspace: match &server.files.workspace {
+            Workspace::Host(directory) => Some(directory.clone()),
+            Workspace::Private => None,
+        },
+        also: installed.map(|installed| installed.files.clone()).unwrap_or_default(),
+        conceal: concealed.map(Path::to_owned).into_iter().collect(),
+    };
+    let mut view = view::resolve(&request).map_err(|error| error.to_string())?;
     if server.isolation == Isolation::None {
-        as_on_the_host(&mut view, request.cwd.as_deref(), &host).map_err(failed)?;
+        as_on_the_host(&mut view, request.cwd.as_deref(), host)?;
     }
     let packaged = installed.iter().flat_map(|installed| &installed.env).map(|(name, value)| (&**name, &**value));
     for (name, value) in packaged.chain(env.iter()) {
         view.env.retain(|(known, _)| known != name);
         view.env.push((name.to_owned(), value.to_owned()));
     }
-    Ok((view, installed.map(|installed| installed.lease)))
+    Ok(view)
 }
 
 /// Whether there is a state directory to hide. It is made if need be: one that came into being later would lie open
@@ -108,7 +122,6 @@ fn has_state_dir(directory: &Path) -> bool {
 
 async fn install(
     package: &PackageRequest,
-    request: &mut ViewRequest,
     state_dir: &Path,
     host: &HostEnv,
     drivers: &Drivers,
@@ -116,13 +129,10 @@ async fn install(
 ) -> Result<Installed, String> {
     let driver = drivers.installer().map_err(|error| error.to_string())?;
     let store = Store::new(state_dir, host.clone());
-    let installed = store
+    store
         .ensure(package, &*driver, &|event: &Event<'_>| report(event, verbose))
         .await
-        .map_err(|error| error.to_string())?;
-    request.command.clone_from(&installed.command);
-    request.also.clone_from(&installed.files);
-    Ok(installed)
+        .map_err(|error| error.to_string())
 }
 
 /// A plain process has neither the sandbox's workspace nor its home: it gets those of whoever runs it.

@@ -3,11 +3,13 @@
 mod check;
 mod drivers;
 mod failure;
+mod keeping;
 mod key;
 mod launch;
 mod listen;
 mod node;
 mod plan;
+mod public;
 mod shutdown;
 
 pub(crate) use check::check;

@@ -1,7 +1,7 @@
 //! Streamable HTTP of the legacy era (2025-03-26, 2025-06-18, 2025-11-25): `POST`, `GET` and `DELETE` on a
 //! server's endpoint.
 
-use crate::answer::{Failure, Reply, Wrong, empty_reply};
+use crate::answer::{Failure, Reply, Wrong, empty_reply, json_reply};
 use crate::post::{Call, header, request_id, require_accept};
 use crate::reply::{First, events, first_answer};
 use crate::stream::Resumption;
@@ -13,7 +13,7 @@ use sessile_protocol::headers::{
     APPLICATION_JSON, LAST_EVENT_ID, MCP_PROTOCOL_VERSION, MCP_SESSION_ID, TEXT_EVENT_STREAM, prefers,
 };
 use sessile_protocol::{Era, LegacyVersion, Message, Payload};
-use sessile_runtime::{Session, SessionError, SessionId, StopReason};
+use sessile_runtime::{LegacyAnswer, Session, SessionError, SessionId, StopReason};
 use std::sync::Arc;
 
 impl Call<'_> {
@@ -81,8 +81,10 @@ impl Call<'_> {
             return Err(SessionError::from(Refusal::BatchNotAllowed).into());
         }
         let id = messages.iter().find_map(request_id).cloned();
-        let Some(mut exchange) = session.post(messages).await? else {
-            return Ok(empty_reply(StatusCode::ACCEPTED));
+        let mut exchange = match self.node.legacy(self.server, &self.principal, &session, messages).await? {
+            LegacyAnswer::Exchange(exchange) => exchange,
+            LegacyAnswer::Whole(body) => return Ok(json_reply(StatusCode::OK, body)),
+            LegacyAnswer::Accepted => return Ok(empty_reply(StatusCode::ACCEPTED)),
         };
         let first = if batch || prefers_events(headers) {
             exchange.open_stream();

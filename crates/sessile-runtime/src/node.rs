@@ -154,6 +154,7 @@ impl Node {
         id: &SessionId,
     ) -> Result<Arc<Session>, SessionError> {
         match self.registry.find(server.name(), principal, id) {
+            Found::Live(session) if !session.takes_legacy() => Err(SessionError::NotFound { ended: None }),
             Found::Live(session) => match session.lock().stop {
                 Some(reason) => Err(SessionError::NotFound { ended: Some(reason) }),
                 None => Ok(Arc::clone(&session)),

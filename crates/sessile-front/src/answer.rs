@@ -87,13 +87,29 @@ pub(crate) enum Wrong {
     #[error("{0}")]
     Key(#[from] KeyError),
     #[error("{0}")]
-    Modern(ModernFault),
+    Modern(Box<ModernFault>),
     #[error("{0}")]
     Session(#[from] SessionError),
     #[error("{0}")]
-    Open(#[from] OpenError),
+    Open(Box<OpenError>),
     #[error("the remote server could not be reached: {0}")]
     Remote(String),
+}
+
+impl From<OpenError> for Wrong {
+    fn from(error: OpenError) -> Self {
+        Self::Open(Box::new(error))
+    }
+}
+
+impl From<ModernFault> for Wrong {
+    /// Failures that both eras have become the same.
+    fn from(fault: ModernFault) -> Self {
+        match fault {
+            ModernFault::Open(error) => error.into(),
+            fault => Self::Modern(Box::new(fault)),
+        }
+    }
 }
 
 impl Wrong {
@@ -142,11 +158,9 @@ impl Wrong {
             Self::Meta(_) => "meta",
             Self::MethodNotFound(_) => "method_not_found",
             Self::Key(_) => "session_key",
-            Self::Session(error) | Self::Modern(ModernFault::Session(error)) => session_cause(error),
-            Self::Open(error) | Self::Modern(ModernFault::Open(error)) => open_cause(error),
-            Self::Modern(ModernFault::HeaderMismatch(_)) => "header_mismatch",
-            Self::Modern(ModernFault::KeyRequired) => "session_key",
-            Self::Modern(_) => "refused_by_runtime",
+            Self::Session(error) => session_cause(error),
+            Self::Open(error) => open_cause(error),
+            Self::Modern(fault) => fault_cause(fault),
             Self::Remote(_) => "remote",
         }
     }
@@ -173,10 +187,12 @@ impl Wrong {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Open(error) | Self::Modern(ModernFault::Open(error)) => error.retry_after(),
-            Self::Session(error) | Self::Modern(ModernFault::Session(error)) if is_temporary(error) => {
-                Some(Duration::from_secs(1))
-            }
+            Self::Open(error) => error.retry_after(),
+            Self::Session(error) => retry_soon(error),
+            Self::Modern(fault) => match &**fault {
+                ModernFault::Session(error) => retry_soon(error),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -225,6 +241,20 @@ fn fault_status(fault: &ModernFault) -> StatusCode {
         ModernFault::Ledger(_) | ModernFault::NoRandomness(_) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::BAD_REQUEST,
     }
+}
+
+fn fault_cause(fault: &ModernFault) -> &'static str {
+    match fault {
+        ModernFault::Open(error) => open_cause(error),
+        ModernFault::Session(error) => session_cause(error),
+        ModernFault::HeaderMismatch(_) => "header_mismatch",
+        ModernFault::KeyRequired => "session_key",
+        _ => "refused_by_runtime",
+    }
+}
+
+fn retry_soon(error: &SessionError) -> Option<Duration> {
+    is_temporary(error).then_some(Duration::from_secs(1))
 }
 
 fn session_cause(error: &SessionError) -> &'static str {

@@ -35,9 +35,7 @@ impl Call<'_> {
         let call = self.call(headers, message).map_err(|wrong| Failure::from(wrong).with_id(id.clone()))?;
         match self.node.modern(self.server, &self.principal, call).await {
             Ok(answer) => Ok(reply(answer, id.as_ref()).await),
-            Err(ModernError { fault, session }) => {
-                Err(Failure { session, ..Failure::from(Wrong::Modern(fault)).with_id(id) })
-            }
+            Err(ModernError { fault, session }) => Err(Failure { session, ..Failure::from(fault).with_id(id) }),
         }
     }
 

@@ -1,11 +1,14 @@
 //! The bridge for modern clients, told as transcripts: who said what, and who heard it.
 
 mod calls;
+mod listening;
 mod logging;
+mod modern_server;
 mod opening;
 mod parking;
 mod parking_ends;
 mod placing;
+mod tasks;
 
 use std::cell::Cell;
 use std::time::Duration;

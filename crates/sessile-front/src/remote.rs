@@ -12,7 +12,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 use sessile_identity::Principal;
-use sessile_protocol::headers::{LAST_EVENT_ID, MCP_PROTOCOL_VERSION, MCP_SESSION_ID};
+use sessile_protocol::headers::{LAST_EVENT_ID, MCP_SESSION_ID};
 use sessile_runtime::{OpenError, SessionError, SessionId};
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -20,8 +20,14 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// Headers of the client that the remote gets to see. Credentials for Sessile are not among them.
-const FORWARDED: [&str; 4] = ["content-type", "accept", MCP_PROTOCOL_VERSION, LAST_EVENT_ID];
+/// Headers of the client that the remote gets to see, beside those of MCP itself. Credentials for Sessile are not among
+/// them.
+const FORWARDED: [&str; 6] = ["content-type", "accept", LAST_EVENT_ID, "traceparent", "tracestate", "baggage"];
+
+/// `Mcp-Method`, `Mcp-Name`, `Mcp-Param-*` and whatever else a version of MCP has; but a session's id is not the remote's.
+fn is_forwarded(name: &HeaderName) -> bool {
+    FORWARDED.contains(&name.as_str()) || (name.as_str().starts_with("mcp-") && name != MCP_SESSION_ID)
+}
 
 /// A server that runs elsewhere.
 #[derive(Debug)]
@@ -100,10 +106,8 @@ impl Remote {
         let known = self.known(principal, &head.headers)?;
         let body = body::read(body, self.message_limit).await?;
         let mut onward = self.client.request(head.method.clone(), &self.url).body(body);
-        for name in FORWARDED {
-            for value in head.headers.get_all(name) {
-                onward = onward.header(name, value);
-            }
+        for (name, value) in head.headers.iter().filter(|(name, _)| is_forwarded(name)) {
+            onward = onward.header(name, value);
         }
         onward = onward.headers(self.headers.clone());
         if let Some((_, remote_id)) = &known {

@@ -183,7 +183,7 @@ pub enum ModernFault {
     Open(#[from] OpenError),
     /// Its session did not take it.
     #[error("{0}")]
-    Session(#[from] SessionError),
+    Session(SessionError),
     /// Its headers do not mirror its arguments.
     #[error("{0}")]
     HeaderMismatch(String),
@@ -209,7 +209,7 @@ pub enum ModernFault {
     #[error("input came too late, start the request anew")]
     InputExpired,
     /// The session that it would go on in has ended.
-    #[error("the session ended while its call waited for input: {}; start the request anew", .0.as_str())]
+    #[error("the session that this request belongs to has ended: {}; start the request anew", .0.as_str())]
     Ended(StopReason),
     /// The server refused to be opened.
     #[error("{}", .0.message)]
@@ -223,6 +223,16 @@ pub enum ModernFault {
     /// The operating system gave no randomness.
     #[error("no randomness for a session: {0}")]
     NoRandomness(String),
+}
+
+impl From<SessionError> for ModernFault {
+    /// A session that has ended is nothing that a modern client could initialize again.
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::NotFound { ended } => Self::Ended(ended.unwrap_or(StopReason::MaxLifetime)),
+            error => Self::Session(error),
+        }
+    }
 }
 
 impl ModernFault {

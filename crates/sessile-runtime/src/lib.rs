@@ -44,7 +44,7 @@ pub use hosted::Hosted;
 pub use legacy::LegacyAnswer;
 pub use lists::{ServerView, SessionView};
 pub use memory::{RememberedEras, Speaks, remembered_eras};
-pub use modern::{ModernAnswer, ModernCall, ModernError, SERVED_VERSIONS};
+pub use modern::{ModernAnswer, ModernCall, ModernError};
 pub use node::{Keeping, Node, NodeLimits};
 pub use registry::EndedSession;
 pub use session::{Session, State};

@@ -5,6 +5,7 @@
 //! which question, `hints` how long an answer holds and for whom, `lists` how many are kept, and `file` and `record`
 //! what outlives the node.
 
+mod asking;
 mod code;
 mod eras;
 mod file;

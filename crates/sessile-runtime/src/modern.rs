@@ -10,7 +10,8 @@ use bytes::Bytes;
 use sessile_bridge::handles::{add_to_list, answer};
 use sessile_bridge::{CallId, ClientProfile, salient_digest};
 use sessile_identity::Principal;
-use sessile_protocol::{Body, Era, LegacyVersion, Message, Method, ModernVersion, Object, RequestId};
+use sessile_protocol::modern::SERVED_VERSIONS;
+use sessile_protocol::{Body, Era, Message, Method, Object, RequestId};
 use sessile_store::Ticket;
 
 use crate::error::{ModernFault, SessionError};
@@ -24,17 +25,9 @@ use crate::registry::Found;
 use crate::session::{Retry, Session, Span};
 use crate::session_id::SessionId;
 use crate::states::unix_millis;
+use crate::stop::StopReason;
 use crate::tasks::{TaskRequest, complete, raw_result};
 use crate::tools::{Tools, last_word, pages};
-
-/// Every version that is served, newest first, as `server/discover` tells.
-pub const SERVED_VERSIONS: [&str; 5] = [
-    ModernVersion::V2026_07_28.as_str(),
-    LegacyVersion::V2025_11_25.as_str(),
-    LegacyVersion::V2025_06_18.as_str(),
-    LegacyVersion::V2025_03_26.as_str(),
-    LegacyVersion::V2024_11_05.as_str(),
-];
 
 /// A request or a notification of a modern client, its headers and `_meta` checked.
 #[derive(Clone, Debug)]
@@ -344,7 +337,9 @@ impl Way<'_> {
             Found::Live(_) | Found::Ended(_) | Found::Nothing if self.server.goes_on_anywhere(&retry) => {
                 self.session().await?.0.clone()
             }
-            Found::Live(session) => return Err(SessionError::NotFound { ended: session.lock().stop }.into()),
+            Found::Live(session) => {
+                return Err(ModernFault::Ended(session.lock().stop.unwrap_or(StopReason::MaxLifetime)));
+            }
             Found::Ended(reason) => return Err(ModernFault::Ended(reason)),
             Found::Nothing => return Err(ModernFault::StateInvalid),
         };

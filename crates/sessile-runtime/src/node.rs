@@ -269,8 +269,11 @@ impl Node {
             }
             // A session that was being started when draining began may appear late.
             if tokio::time::timeout(DRAIN_STEP * 5, self.pumps.wait()).await.is_ok() {
-                return;
+                break;
             }
+        }
+        for server in self.servers.values() {
+            server.memory().save();
         }
     }
 }

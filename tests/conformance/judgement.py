@@ -42,47 +42,41 @@ def worse(direct, through, is_required):
     return None
 
 
-class RuledOut:
-    """What the specification rules out, by cell: `scenario` as a whole, or `scenario/check`."""
+def ruled_out(cells):
+    """What the specification rules out: by cell, then by `scenario` as a whole or by `scenario/check`."""
+    path = HERE / "ruled_out.json"
+    listed = json.loads(path.read_text())
+    for cell, entries in listed.items():
+        if cell not in cells:
+            raise Unusable(f"{path.name}: there is no cell {cell}; there are {', '.join(cells)}")
+        for name, entry in entries.items():
+            if set(entry) != {"sentence", "source"} or not all(entry.values()):
+                raise Unusable(f"{path.name}: {cell}: {name} needs a sentence and a source, and nothing else")
+    return listed
 
-    def __init__(self, cells=None):
-        path = HERE / "ruled_out.json"
-        self.entries = json.loads(path.read_text())
-        for cell, entries in self.entries.items():
-            if cells is not None and cell not in cells:
-                raise Unusable(f"{path.name}: there is no cell {cell}; there are {', '.join(cells)}")
-            for name, entry in entries.items():
-                if set(entry) != {"sentence", "source"} or not all(entry.values()):
-                    raise Unusable(f"{path.name}: {cell}: {name} needs a sentence and a source, and nothing else")
 
-    def judge(self, cell, direct, through):
-        """The verdict on each scenario of a cell, and the entries of the cell that rule out nothing any more."""
-        unused = set(self.entries.get(cell, {}))
-        verdicts = {}
-        for name in direct["scenarios"] | through["scenarios"]:
-            one, other = direct["scenarios"].get(name), through["scenarios"].get(name)
-            wrong = faults(one, other)
-            excused = {check: entry for check in wrong if (entry := self.entry(cell, name, check))}
-            unused -= set(excused.values())
-            verdicts[name] = Verdict(one or other, other, wrong, excused)
-        return verdicts, sorted(unused)
-
-    def entry(self, cell, scenario, check):
-        """The name of the entry that rules a fault out, or None."""
-        names = (scenario, f"{scenario}/{check}")
-        return next((name for name in names if name in self.entries.get(cell, {})), None)
+def judge(listed, direct, through):
+    """The verdict on each scenario of a run, and those of the entries `listed` for it that rule out nothing."""
+    unused = set(listed)
+    verdicts = {}
+    for name in direct["scenarios"] | through["scenarios"]:
+        one, other = direct["scenarios"].get(name), through["scenarios"].get(name)
+        wrong = faults(one, other)
+        excuses = {check: {name, f"{name}/{check}"} & set(listed) for check in wrong}
+        unused -= set().union(*excuses.values())
+        wrong = {check: why for check, why in wrong.items() if not excuses[check]}
+        verdicts[name] = Verdict(one or other, other or suite.read([]), wrong)
+    return verdicts, sorted(unused)
 
 
 class Verdict:
-    """What came of one scenario."""
+    """What came of one scenario: what is wrong with it that is not ruled out, and whether the suite passes it."""
 
-    def __init__(self, direct, through, wrong, excused):
+    def __init__(self, direct, through, wrong):
         self.is_required = direct["required"]
+        self.wrong = wrong
         # One that shows nothing directly either, because the suite itself skips it.
         self.is_empty = not wrong and not suite.shown(direct) and not suite.shown(through)
-        self.wrong = {check: why for check, why in wrong.items() if check not in excused}
-        self.excused = excused
-
-    @property
-    def passed(self):
-        return not self.wrong and not self.excused and not self.is_empty
+        has_no_more = suite.total(through, "warned") <= suite.total(direct, "warned")
+        has_shown = suite.shown(through) and not suite.total(through, "failed")
+        self.passed = bool(has_shown and has_no_more and not wrong)

@@ -12,18 +12,18 @@ class Row:
     revision: str
     required: str
     unscored: str
+    # How many scenarios and checks of them ruled_out.json lists.
     ruled_out: int
     wrong: int
 
     @classmethod
-    def of(cls, run, revision, verdicts, stale):
+    def of(cls, run, revision, verdicts, listed, stale):
         def passed(is_required):
             those = [verdict for verdict in verdicts.values() if verdict.is_required == is_required]
             return f"{sum(verdict.passed for verdict in those)}/{sum(not verdict.is_empty for verdict in those)}"
 
-        ruled_out = sum(bool(verdict.excused) and not verdict.wrong for verdict in verdicts.values())
         wrong = sum(bool(verdict.wrong) for verdict in verdicts.values()) + len(stale)
-        return cls(run, revision, passed(True), passed(False), ruled_out, wrong)
+        return cls(run, revision, passed(True), passed(False), len(listed), wrong)
 
 
 def say_wrong(run, verdicts, stale):
@@ -32,7 +32,7 @@ def say_wrong(run, verdicts, stale):
         for check, why in verdict.wrong.items():
             print(f"{run}: {name}{f'/{check}' if check else ''}: {why}", flush=True)
     for name in stale:
-        print(f"{run}: ruled_out.json rules out {name}, which passes: take it out", flush=True)
+        print(f"{run}: ruled_out.json lists {name}, where nothing is wrong: take it out", flush=True)
 
 
 def finish(rows, results):

@@ -15,7 +15,7 @@ help:
 	@echo '  make unit         unit and property tests, sandbox tests'
 	@echo '  make behaviour    end to end: the real binary, real servers'
 	@echo '  make conformance  the official conformance suite, directly and through Sessile'
-	@echo '  make clients      official TypeScript and Python clients against npm and PyPI servers'
+	@echo '  make clients      official TypeScript, Python and Rust clients of both eras against servers of both eras'
 	@echo 'make bench        the load generator against Sessile, floors and peers; writes docs/benchmarks.md'
 	@echo 'make fuzz         fuzz targets, a minute each (needs a nightly toolchain)'
 
@@ -47,6 +47,7 @@ conformance:
 
 clients:
 	tests/clients/test target/debug
+	tests/clients/matrix target/debug
 
 bench:
 	bench/run

@@ -189,7 +189,7 @@ impl Way<'_> {
                 let Some(result) = parsed.as_ref().and_then(Message::result) else {
                     return Ok(self.whole(answer));
                 };
-                if let Some(key) = key {
+                if let Some(key) = key.filter(|_| session.0.tells_common_lists()) {
                     self.server.memory().remember(key, epoch, result);
                 }
                 if !(self.server.handles() && method == "tools/list") {

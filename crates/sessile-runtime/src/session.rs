@@ -27,7 +27,7 @@ use sessile_sandbox::{Sandbox, Usage};
 use sessile_telemetry::Telemetry;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
-use step::takes_place;
+use step::{asks_for_something, takes_place};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 
 pub(crate) use locked::Core;
@@ -167,6 +167,13 @@ impl Session {
         !self.takes_modern()
     }
 
+    /// Whether the lists that its server tells now are those of any other session. A modern server says so itself; a
+    /// legacy one may have changed them for this session alone.
+    pub(crate) fn tells_common_lists(&self) -> bool {
+        let core = self.lock();
+        !core.asked || core.bridge.profile().is_some_and(|profile| matches!(profile.era, Era::Modern(_)))
+    }
+
     /// Whether client and server both speak legacy.
     pub(crate) fn is_relayed(&self) -> bool {
         matches!(self.lock().bridge, Bridge::Relay(_))
@@ -238,8 +245,10 @@ impl Session {
     pub async fn post(self: &Arc<Self>, messages: Vec<Message>) -> Result<Option<Exchange>, SessionError> {
         let requests = messages.iter().filter(|message| takes_place(message)).count();
         let any = messages.iter().any(Message::is_request);
+        let asks = messages.iter().any(asks_for_something);
         let places = self.take_places(requests).await?;
         let connection = self.admit(any, |core, now| {
+            core.asked |= asks;
             let connection = any.then(|| core.mint_connection());
             core.bridge.on(now, Event::ClientMessages { connection, messages })?;
             Ok(connection)

@@ -105,7 +105,7 @@ pub(crate) async fn pages(
             (None, Some(session)) => {
                 let epoch = server.memory().epoch().in_session_since(session.since);
                 let Some(page) = ask(session, message).await? else { break };
-                if let Some(key) = key {
+                if let Some(key) = key.filter(|_| session.tells_common_lists()) {
                     server.memory().remember(key, epoch, &page);
                 }
                 page.into()

@@ -21,6 +21,10 @@ pub(crate) struct Core {
     pub(crate) armed: Option<Instant>,
     pub(crate) stop: Option<StopReason>,
     pub(crate) calls: u64,
+    /// Whether the server was asked to do something: its lists may be this session's alone from then on.
+    pub(super) asked: bool,
+    /// Whether the server has told a list.
+    pub(super) told: bool,
     /// Exchanges that a session for one request lives for.
     pub(super) holds: usize,
     /// Whether there was such an exchange.
@@ -40,10 +44,18 @@ impl Core {
             armed: None,
             stop: None,
             calls: 0,
+            asked: false,
+            told: false,
             holds: 0,
             held: false,
             server_tasks: HashSet::new(),
         }
+    }
+
+    /// Whether it means anything that a list has changed. A server that nobody has asked anything may still be putting
+    /// its lists together, and say so.
+    pub(super) fn has_lists(&self) -> bool {
+        self.asked || self.told
     }
 
     pub(super) fn mint_connection(&mut self) -> ConnectionId {

@@ -13,6 +13,10 @@ use crate::stop::StopReason;
 
 /// The request that is no call: it lasts as long as its client listens.
 const LISTEN: &str = "subscriptions/listen";
+/// Requests that ask for a list that may change.
+const LISTS: [&str; 4] = ["tools/list", "prompts/list", "resources/list", "resources/templates/list"];
+/// Requests of which every client makes some before it wants anything.
+const GREETINGS: [&str; 4] = ["initialize", "ping", "server/discover", "logging/setLevel"];
 /// Tasks of the server's own that one session remembers.
 const SERVER_TASKS: usize = 1024;
 
@@ -39,6 +43,7 @@ impl Session {
                     }
                     Action::Record(record) => {
                         ended_calls += usize::from(gives_place_back(&record));
+                        core.told |= matches!(&record, Record::CallEnded { method, .. } if LISTS.contains(&&**method));
                         crate::records::emit(self, &record);
                     }
                     Action::Ready(profile) => {
@@ -48,7 +53,8 @@ impl Session {
                     Action::Unopened(error) => {
                         self.opened_server.send_replace(Opened::Failed(error));
                     }
-                    Action::ListChanged(list) => self.hosted.memory().changed(list),
+                    Action::ListChanged(list) if core.has_lists() => self.hosted.memory().changed(list),
+                    Action::ListChanged(_) => {}
                     Action::Task(change) => {
                         if let Some(tasks) = &self.tasks {
                             tasks.note(self, &change);
@@ -88,6 +94,12 @@ impl Session {
 /// Whether a message takes one of the places of requests in flight. A listener only listens.
 pub(super) fn takes_place(message: &Message) -> bool {
     message.is_request() && message.method().is_some_and(|method| method != LISTEN)
+}
+
+/// Whether a message asks the server for more than what it is.
+pub(super) fn asks_for_something(message: &Message) -> bool {
+    let method = message.method().filter(|_| message.is_request());
+    method.is_some_and(|method| method != LISTEN && !LISTS.contains(&&**method) && !GREETINGS.contains(&&**method))
 }
 
 fn gives_place_back(record: &Record) -> bool {

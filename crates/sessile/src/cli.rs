@@ -169,11 +169,20 @@ pub(crate) struct CheckArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Print the JSON Schema of the manifest and nothing else
-    #[arg(long, conflicts_with_all = ["config", "json"])]
+    #[arg(long, conflicts_with_all = ["config", "json", "start"])]
     pub(crate) schema: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Start every server once in a sandbox, to find out what it speaks; installs packages that are not installed yet
+    #[arg(long)]
+    pub(crate) start: bool,
+    /// Where installed packages and what is known of servers are kept (overrides node.state_dir)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// With --start: allow isolation = "none"
+    #[arg(long, requires = "start")]
+    pub(crate) allow_unsandboxed: bool,
 }
 
 #[derive(Debug, Args)]

@@ -33,7 +33,7 @@ fn start(cli: Cli) -> Result<ExitCode, Failure> {
         match cli.command {
             Command::Run(args) => host::run(args, verbose).await,
             Command::Serve(args) => host::serve(args, verbose).await,
-            Command::Check(args) => host::check(&args),
+            Command::Check(args) => host::check(&args, verbose).await,
             Command::Key(args) => host::key(&args),
             Command::Sessions(args) => client::sessions(args).await.map_err(client_failure),
             Command::Call(args) => client::call(args, verbose).await.map_err(client_failure),

@@ -1,6 +1,7 @@
 //! `sessile check`: is the manifest right, what will each server see, and what can this host enforce?
 
 mod speaks;
+mod start;
 
 use super::{Failure, drivers, launch, plan};
 use crate::cli::CheckArgs;
@@ -10,27 +11,43 @@ use sessile_manifest::{Kind, Manifest, Server, ServerEra};
 use sessile_packages::Store;
 use sessile_runtime::{RememberedEras, remembered_eras};
 use sessile_sandbox::view::HostEnv;
+use start::Started;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 /// Validates, reports, and fails when something is wrong.
-pub(crate) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
+pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, Failure> {
     if args.schema {
         out::line(&pretty(sessile_manifest::schema()));
         return Ok(ExitCode::SUCCESS);
     }
     let file = args.config.clone().or_else(plan::found);
-    let manifest = file.as_deref().map(plan::load).transpose()?;
+    let mut manifest = file.as_deref().map(plan::load).transpose()?;
+    if let (Some(manifest), Some(directory)) = (&mut manifest, &args.state_dir) {
+        plan::keep_state_in(manifest, directory)?;
+    }
+    let mut failed_starts = BTreeMap::new();
+    if let (Some(manifest), true) = (&manifest, args.start) {
+        match Box::pin(start::every_server(manifest, args.allow_unsandboxed, verbose)).await? {
+            Started::All(problems) => failed_starts = problems,
+            Started::Stopped => return Ok(ExitCode::from(130)),
+        }
+    }
     let driver = drivers::process_driver();
     let host = match &driver {
         Ok(driver) => json!(driver.capabilities()),
         Err(error) => json!({ "error": error.to_string() }),
     };
-    let servers: Vec<Found> = manifest
+    let mut servers: Vec<Found> = manifest
         .iter()
         .flat_map(|manifest| manifest.servers.iter().map(|server| look_at(server, &manifest.node.state_dir)))
         .collect();
+    for server in &mut servers {
+        // What is wrong without starting it says more than what became of it.
+        server.problem = server.problem.take().or_else(|| failed_starts.remove(&server.name));
+    }
     if args.json {
         let report = json!({
             "manifest": file.as_deref().map(|file| file.display().to_string()),

@@ -96,10 +96,16 @@ fn overrule(manifest: &mut Manifest, args: &NodeArgs) -> Result<(), Failure> {
     if let Some(keys) = &args.api_keys {
         manifest.node.api_keys = Some(keys.clone());
     }
-    if let Some(dir) = &args.state_dir {
-        manifest.node.state_dir = std::path::absolute(dir)
-            .map_err(|error| Failure::Usage(format!("--state-dir {}: {error}", dir.display())))?;
+    if let Some(directory) = &args.state_dir {
+        keep_state_in(manifest, directory)?;
     }
+    Ok(())
+}
+
+/// What `--state-dir` says, instead of `node.state_dir`.
+pub(crate) fn keep_state_in(manifest: &mut Manifest, directory: &Path) -> Result<(), Failure> {
+    manifest.node.state_dir = std::path::absolute(directory)
+        .map_err(|error| Failure::Usage(format!("--state-dir {}: {error}", directory.display())))?;
     Ok(())
 }
 

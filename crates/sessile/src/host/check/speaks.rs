@@ -9,7 +9,7 @@ pub(super) fn in_words(said: ServerEra, found: Option<&RememberedEras>, now: Sys
     match (said, found) {
         (ServerEra::Legacy, _) => "legacy, as the manifest says".to_owned(),
         (ServerEra::Modern, _) => "modern, as the manifest says".to_owned(),
-        (ServerEra::Auto, None) => "not known yet: it is found when the server first starts".to_owned(),
+        (ServerEra::Auto, None) => "not known yet: start it once, or use --start".to_owned(),
         (ServerEra::Auto, Some(found)) => {
             let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             let age = ago(since.saturating_sub(Duration::from_secs(found.found_at)));
@@ -89,6 +89,6 @@ mod tests {
     fn the_manifest_has_the_last_word() {
         let now = SystemTime::UNIX_EPOCH;
         assert_eq!(in_words(ServerEra::Modern, None, now), "modern, as the manifest says");
-        assert_eq!(in_words(ServerEra::Auto, None, now), "not known yet: it is found when the server first starts");
+        assert_eq!(in_words(ServerEra::Auto, None, now), "not known yet: start it once, or use --start");
     }
 }

@@ -145,8 +145,12 @@ impl Modern {
             }
             Event::Tick => Ok(()),
         };
-        self.start_queued();
         self.settle();
+        while self.start_queued() {
+            // What has waited for long may be due by now.
+            self.expire();
+            self.settle();
+        }
         outcome
     }
 

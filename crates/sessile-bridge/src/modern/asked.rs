@@ -95,10 +95,10 @@ impl Asked {
         self.forgotten.take(id)
     }
 
-    /// Nobody will answer any more.
-    pub(super) fn clear(&mut self) {
-        self.open.clear();
+    /// Nobody will answer any more. Gives the numbers of what was open.
+    pub(super) fn clear(&mut self) -> Vec<u64> {
         self.own.clear();
+        std::mem::take(&mut self.open).into_keys().collect()
     }
 
     #[cfg(test)]

@@ -15,13 +15,16 @@ use super::methods::{cache_scope, is_allowed, is_parkable};
 use super::rewrite;
 
 impl Modern {
-    /// Sends what waits and may go.
-    pub(super) fn start_queued(&mut self) {
+    /// Sends what waits and may go. Tells whether there was anything.
+    pub(super) fn start_queued(&mut self) -> bool {
+        let mut has_started = false;
         while self.profile().is_some()
             && let Some(id) = self.calls.dequeue(self.config.serialize)
         {
             self.start(id);
+            has_started = true;
         }
+        has_started
     }
 
     fn start(&mut self, id: CallId) {

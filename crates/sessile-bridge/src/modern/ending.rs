@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use sessile_protocol::error::{CANCELLED, cancelled, error_response};
-use sessile_protocol::{ErrorObject, Method};
+use sessile_protocol::{Era, ErrorObject, Method};
 
 use crate::event::{Action, ConnectionId, TaskState};
 use crate::event_id::StreamId;
@@ -159,11 +159,16 @@ impl Modern {
         if self.gone.is_some() {
             return;
         }
+        // A modern server may wait for those who listen, and for what it still works on, before it ends.
+        for number in self.asked.clear() {
+            if matches!(self.era(), Some(Era::Modern(_))) {
+                self.write(cancelled(&id_of(number), "the session ends"));
+            }
+        }
         self.gone = Some(error.clone());
         if self.profile().is_none() {
             self.stage = Stage::Closed;
         }
-        self.asked.clear();
         self.server_tasks.clear();
         while let Some(id) = self.calls.first() {
             // Their server asked for nothing any more: taken out first, so that they end for its reason.

@@ -21,7 +21,8 @@ pub(super) fn is_allowed(method: &Method, era: Era) -> bool {
         | "sampling/createMessage"
         | "tasks/list"
         | "tasks/result" => false,
-        name => !name.starts_with("notifications/") && !(name.starts_with("tasks/") && matches!(era, Era::Legacy(_))),
+        name if name.starts_with("tasks/") => matches!(era, Era::Modern(_)),
+        name => !name.starts_with("notifications/"),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::time::Time;
 
 use super::Modern;
 use super::asked::Purpose;
+use super::questions::asks_nothing;
 
 const MODERN: ModernVersion = ModernVersion::V2026_07_28;
 
@@ -118,6 +119,11 @@ impl Modern {
         let profile = Arc::new(profile);
         self.stage = Stage::Open(Arc::clone(&profile));
         self.actions.push_back(Action::Ready(profile));
+        if !self.is_legacy() {
+            for question in std::mem::take(&mut self.homeless) {
+                self.reject(question, &asks_nothing());
+            }
+        }
     }
 
     fn unopened(&mut self, error: ErrorObject) {

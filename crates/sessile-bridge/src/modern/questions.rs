@@ -15,8 +15,7 @@ use super::question::{Origin, Question};
 impl Modern {
     pub(super) fn server_request(&mut self, id: RequestId, method: Method, message: &Message) {
         if self.profile().is_some() && !self.is_legacy() {
-            let error = ErrorObject::new(INVALID_REQUEST, "servers of the modern era ask their clients nothing");
-            return self.refuse(id, method, &error, Why::OutOfPlace);
+            return self.refuse(id, method, &asks_nothing(), Why::OutOfPlace);
         }
         if method == "ping" {
             return self.write(result_response(&id, &serde_json::json!({})));
@@ -141,4 +140,9 @@ impl Modern {
 /// What a server is told whose question the client cannot answer.
 pub(super) fn lacks(need: Need) -> ErrorObject {
     ErrorObject::new(METHOD_NOT_FOUND, format!("client has not declared {}", need.as_str()))
+}
+
+/// What a modern server is told that asks.
+pub(super) fn asks_nothing() -> ErrorObject {
+    ErrorObject::new(INVALID_REQUEST, "servers of the modern era ask their clients nothing")
 }

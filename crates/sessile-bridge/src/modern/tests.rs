@@ -1,6 +1,8 @@
 //! The bridge for modern clients, told as transcripts: who said what, and who heard it.
 
+mod bounds;
 mod calls;
+mod laws;
 mod listening;
 mod logging;
 mod modern_server;

@@ -72,7 +72,7 @@ impl Modern {
 
     /// The server has answered `resources/subscribe`.
     pub(in crate::modern) fn subscribe_answered(&mut self, number: u64, uri: &str, message: &Message) {
-        if !self.subscriptions.uris.get(uri).is_some_and(|watched| watched.number == number) {
+        if self.subscriptions.uris.get(uri).is_none_or(|watched| watched.number != number) {
             return;
         }
         if message.result().is_none() {

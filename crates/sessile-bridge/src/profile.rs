@@ -28,6 +28,22 @@ pub struct ServerProfile {
     pub discovered: Option<String>,
 }
 
+impl ClientProfile {
+    /// Whether the client declared a capability; see [`ServerProfile::has`].
+    pub fn has(&self, path: &[&str]) -> bool {
+        has(&self.capabilities, path)
+    }
+}
+
+/// Whether there is a capability at `path`.
+fn has(capabilities: &str, path: &[&str]) -> bool {
+    let Ok(capabilities) = serde_json::from_str::<Value>(capabilities) else {
+        return false;
+    };
+    let found = path.iter().try_fold(&capabilities, |value, name| value.get(name));
+    found.is_some_and(|value| !matches!(value, Value::Null | Value::Bool(false)))
+}
+
 impl ServerProfile {
     /// Reads the result of `initialize`. `None` when it is not one, or names a version that nobody here knows.
     pub fn from_initialize(result: &str) -> Option<Self> {
@@ -56,11 +72,7 @@ impl ServerProfile {
     /// Whether the server declared a capability by itself, as `logging`, or one inside another, as
     /// `["resources", "subscribe"]`.
     pub fn has(&self, path: &[&str]) -> bool {
-        let Ok(capabilities) = serde_json::from_str::<Value>(&self.capabilities) else {
-            return false;
-        };
-        let found = path.iter().try_fold(&capabilities, |value, name| value.get(name));
-        found.is_some_and(|value| !matches!(value, Value::Null | Value::Bool(false)))
+        has(&self.capabilities, path)
     }
 
     /// The result of `server/discover` for modern clients, without caching hints of its own: every version of

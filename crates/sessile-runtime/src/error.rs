@@ -4,6 +4,7 @@ use crate::stop::StopReason;
 use serde_json::json;
 use sessile_protocol::ErrorObject;
 use sessile_protocol::error as code;
+use sessile_protocol::meta::TASKS;
 use std::time::Duration;
 
 /// Whose fault a failure is.
@@ -202,6 +203,9 @@ pub enum ModernFault {
          of your own"
     )]
     KeyRequired,
+    /// It is about a task, and its client did not declare that it knows tasks.
+    #[error("the client must declare the extension {TASKS} to ask about tasks")]
+    MissingTasks,
     /// Its request state is none of this node's for this caller and request, or was used before.
     #[error("request state is not valid, start the request anew")]
     StateInvalid,
@@ -248,6 +252,8 @@ impl ModernFault {
             Self::HeaderMismatch(_) => ErrorObject::new(code::HEADER_MISMATCH, self.to_string()),
             Self::Invalid { reason, .. } => with_reason(code::INVALID_PARAMS, reason),
             Self::KeyRequired => with_reason(code::INVALID_PARAMS, "session_required"),
+            Self::MissingTasks => ErrorObject::new(code::MISSING_CLIENT_CAPABILITY, self.to_string())
+                .with_data(json!({ "requiredCapabilities": { "extensions": { TASKS: {} } } })),
             Self::StateInvalid => with_reason(code::INVALID_PARAMS, "request_state_invalid"),
             Self::InputExpired => with_reason(code::INVALID_PARAMS, "input_expired"),
             Self::Ended(reason) => with_reason(code::SERVER_GONE, reason.as_str()),

@@ -11,7 +11,7 @@ use sessile_bridge::handles::{add_to_list, answer};
 use sessile_bridge::{CallId, ClientProfile, salient_digest};
 use sessile_identity::Principal;
 use sessile_protocol::modern::SERVED_VERSIONS;
-use sessile_protocol::{Body, Era, Message, Method, Object, RequestId};
+use sessile_protocol::{Body, Era, Message, Method, Object, RequestId, meta};
 use sessile_store::Ticket;
 
 use crate::error::{ModernFault, SessionError};
@@ -215,6 +215,10 @@ impl Way<'_> {
         message: Message,
         params: &Object<'_>,
     ) -> Result<ModernAnswer, ModernFault> {
+        let offers = self.server.tasks().promote_after.is_some();
+        if offers && !self.client.has(&["extensions", meta::TASKS]) {
+            return Err(ModernFault::MissingTasks);
+        }
         let request = TaskRequest { id, method: method.as_str(), params };
         if let Some(body) = self.node.answer_task(self.server, self.principal, &request)? {
             return Ok(self.whole(body));
@@ -222,6 +226,10 @@ impl Way<'_> {
         let task = params.string("taskId").unwrap_or_default();
         let own = self.node.registry.of(self.server.name(), &self.owner);
         let session = own.into_iter().find(|session| session.has_server_task(&task));
+        let makes_tasks = self.server.known_profile().is_none_or(|profile| profile.has(&["extensions", meta::TASKS]));
+        if offers && session.is_none() && !makes_tasks {
+            return Err(ModernFault::Invalid { message: "there is no such task".to_owned(), reason: "unknown_task" });
+        }
         self.pass(message, params, session).await
     }
 
@@ -396,9 +404,10 @@ impl Way<'_> {
 
     /// What calls are checked against; asked of `session`, or of one that is opened for it, unless it is remembered.
     async fn tools(&self, session: Option<&Arc<Session>>) -> Result<Arc<Tools>, ModernFault> {
-        let capabilities = &self.client.capabilities;
+        // What a page holds may be for its principal alone.
+        let key = format!("{} {}", self.owner.id(), self.client.capabilities);
         let epoch = self.server.memory().epoch();
-        if let Some(tools) = self.server.tool_tables().get(capabilities, epoch) {
+        if let Some(tools) = self.server.tool_tables().get(&key, epoch) {
             return Ok(tools);
         }
         let owner = self.owner.id();
@@ -412,7 +421,7 @@ impl Way<'_> {
             }
         };
         let tools = Arc::new(Tools::of_pages(&found.unwrap_or_default(), self.server.handles()));
-        self.server.tool_tables().put(capabilities, epoch, Arc::clone(&tools));
+        self.server.tool_tables().put(&key, epoch, Arc::clone(&tools));
         Ok(tools)
     }
 

@@ -311,10 +311,8 @@ impl Pump {
         let error = gone(reason, started, &exit, &tail, hint.as_deref(), session.id.expose());
         session.never_opened(&error);
         // Nothing is refused at the end.
-        let _ = session.step(|core| {
-            core.input.close();
-            core.bridge.on(session.now(), Event::ServerGone(error))
-        });
+        let _ = session.step(|core| core.bridge.on(session.now(), Event::ServerGone(error)));
+        session.lock().input.close();
         let ended = match ended {
             Some(ended) => {
                 drop(sandbox);

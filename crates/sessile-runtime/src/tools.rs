@@ -17,8 +17,8 @@ use crate::session::Session;
 
 /// Pages of one tool list that are read.
 const PAGES: usize = 100;
-/// Tool lists that are kept ready: one per set of client capabilities.
-const TABLES: usize = 16;
+/// Tool lists that are kept ready: one per caller and set of client capabilities.
+const TABLES: usize = 64;
 
 /// The tools of a server, as calls are checked against them.
 #[derive(Debug, Default)]
@@ -32,19 +32,19 @@ pub(crate) struct Tools {
 pub(crate) struct ToolTables(Mutex<Vec<(String, Epoch, Arc<Tools>)>>);
 
 impl ToolTables {
-    pub(crate) fn get(&self, capabilities: &str, epoch: Epoch) -> Option<Arc<Tools>> {
+    pub(crate) fn get(&self, key: &str, epoch: Epoch) -> Option<Arc<Tools>> {
         let tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = tables.iter().find(|(known, since, _)| known == capabilities && *since == epoch);
+        let found = tables.iter().find(|(known, since, _)| known == key && *since == epoch);
         found.map(|(_, _, tools)| Arc::clone(tools))
     }
 
-    pub(crate) fn put(&self, capabilities: &str, epoch: Epoch, tools: Arc<Tools>) {
+    pub(crate) fn put(&self, key: &str, epoch: Epoch, tools: Arc<Tools>) {
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tables.retain(|(known, since, _)| known != capabilities && *since == epoch);
+        tables.retain(|(known, since, _)| known != key && *since == epoch);
         if tables.len() >= TABLES {
             tables.remove(0);
         }
-        tables.push((capabilities.to_owned(), epoch, tools));
+        tables.push((key.to_owned(), epoch, tools));
     }
 }
 

@@ -98,10 +98,14 @@ impl Translator {
         self.now = now;
     }
 
-    /// Nothing more is written, and nothing is waited for.
+    /// Nothing more is written after this, and nothing is waited for.
     pub(super) fn server_gone(&mut self) {
+        // The server may wait for those who listen, and for what it still works on, before it ends.
+        let open: Vec<_> = self.upstream.drain().map(|(id, _)| id).collect();
+        for id in open {
+            self.write(cancelled(&id, "the session ends"));
+        }
         self.is_gone = true;
-        self.upstream.clear();
         self.calls.clear();
         self.questions.clear();
         self.listens = Listens::default();

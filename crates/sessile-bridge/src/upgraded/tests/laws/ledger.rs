@@ -199,7 +199,7 @@ impl Ledger {
             End::Session => {
                 self.session.bridge.end(ErrorObject::new(SERVER_GONE, "session ended"));
                 self.session.drain();
-                self.upstream.clear();
+                self.read_actions();
             }
         }
         self.read_actions();
@@ -215,7 +215,6 @@ impl Ledger {
         }
         self.session.bridge.end(ErrorObject::new(SERVER_GONE, "session ended"));
         self.session.drain();
-        self.upstream.clear();
         self.read_actions();
         assert!(self.seen.is_subset(&self.over), "a question without an end: {:?}", self.seen);
         assert!(self.seen.len() <= self.lost, "the client was not told of the end of {:?}", self.seen);
@@ -248,8 +247,8 @@ impl Ledger {
     fn server_gone(&mut self) {
         self.session.server_gone();
         self.gone = true;
-        self.upstream.clear();
-        assert_eq!(self.session.heard(), [] as [Value; 0], "nobody is there to hear");
+        self.read_actions();
+        assert!(self.upstream.is_empty(), "what is open is given up: {:?}", self.upstream);
     }
 
     /// Whether there may be more.

@@ -2,13 +2,15 @@
 //!
 //! A machine is told what happened ([`Event`]) and when ([`Time`]); it says what to do ([`Action`]) and what each
 //! HTTP exchange may send next ([`Pull`]). It has no clock, no socket, no task and no randomness, so that tests
-//! drive hours in microseconds and any order of events can be tried. It does not read JSON beyond the envelope:
-//! bodies go through as they came.
+//! drive hours in microseconds and any order of events can be tried. It reads of JSON what it must: the envelope, and
+//! where eras meet the members that one of them does not have. All else goes through as it came.
 //!
 //! There is one machine per pair of eras. [`Relay`] joins a client and a server that are both of the legacy era:
 //! Streamable HTTP (2025-03-26 to 2025-11-25) or HTTP+SSE (2024-11-05) on one side, stdio on the other. Start
 //! reading there; `calls`, `server_requests` and `streams` are the three tables it keeps.
 //! [`Upgraded`] puts a server of the modern era behind such a relay, and plays a legacy one in front of it.
+//! [`Modern`] serves clients of the modern era from one server of either era: it opens the server, parks the calls
+//! that a legacy server asks something about until their clients come back, and makes tasks of those that take long.
 
 mod bridge;
 mod calls;

@@ -11,12 +11,12 @@ use super::call::Call;
 impl Modern {
     /// Tells a legacy server the level that suffices for every call it works on, when that is another than before.
     pub(super) fn tell_level(&mut self) {
-        if !self.is_legacy() || !self.profile().is_some_and(|profile| profile.has(&["logging"])) {
-            return;
-        }
         let wishes = self.calls.iter().filter(|(_, call)| call.is_running());
         let wanted = wishes.filter_map(|(_, call)| call.exchange.log.level()).min();
-        if let Some(level) = wanted.filter(|_| wanted != self.level) {
+        let Some(level) = wanted.filter(|_| wanted != self.level) else {
+            return;
+        };
+        if self.is_legacy() && self.profile().is_some_and(|profile| profile.has(&["logging"])) {
             self.level = wanted;
             self.ask("logging/setLevel", &format!(r#"{{"level":"{level}"}}"#), Purpose::Own);
         }

@@ -17,7 +17,7 @@ use self::steps::{End, Step, steps};
 use super::*;
 
 /// How many interleavings are tried when nobody says otherwise.
-const CASES: u32 = 20_000;
+const CASES: u32 = 6_000;
 
 #[derive(Clone, Debug)]
 struct Case {

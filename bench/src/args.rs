@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::client::EndpointArgs;
 use crate::suite::SuiteArgs;
-use crate::workload::{BystanderLoad, CallLoad, ChurnLoad, NewSessionLoad, ScaleLoad};
+use crate::workload::{BystanderLoad, CallLoad, ChurnLoad, NewSessionLoad, ParkLoad, ScaleLoad};
 
 /// Put real MCP load on a server and measure what comes back.
 #[derive(Debug, Clone, clap::Args)]
@@ -58,6 +58,15 @@ pub enum Load {
         /// How much.
         #[command(flatten)]
         load: ScaleLoad,
+    },
+    /// Calls that wait for their client's input: the target's memory and threads, and how fast they go on
+    Park {
+        /// Where to: a tool that asks one form. The dialect is always `modern`.
+        #[command(flatten)]
+        endpoint: EndpointArgs,
+        /// How much.
+        #[command(flatten)]
+        load: ParkLoad,
     },
     /// Everything against everything, in turns: the page docs/benchmarks.md
     Suite(SuiteArgs),

@@ -1,8 +1,9 @@
 //! The load generator of Sessile.
 //!
-//! It speaks real MCP (legacy Streamable HTTP: `initialize`, then `tools/call`, then `DELETE`), checks
-//! every answer, and measures Sessile beside what it is held against: the same server started by hand, the
-//! same server's own HTTP endpoint, an HTTP server that does nothing, and other gateways.
+//! It speaks real MCP over Streamable HTTP (legacy: `initialize`, then `tools/call`, then `DELETE`; modern: each
+//! request by itself, and calls that wait for their client's input), checks every answer, and measures Sessile
+//! beside what it is held against: the same server started by hand, the same server's own HTTP endpoint, an HTTP
+//! server that does nothing, and other gateways.
 //!
 //! It is not a conformance test, and not a tool against servers of others: it puts load on this machine's
 //! addresses unless told otherwise, and every run is bounded in count and time.

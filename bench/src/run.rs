@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use crate::client::{Endpoint, EndpointArgs};
+use crate::client::{Dialect, Endpoint, EndpointArgs};
 use crate::measure::{CtrlC, Stop};
 use crate::report::{Report, workload_name as name};
 use crate::suite::{add_scale, suite};
-use crate::workload::{call, churn, new_session, scale};
+use crate::workload::{call, churn, new_session, park, scale};
 use crate::{Args, Load};
 
 /// Runs the load that `args` ask for, until it is done or Ctrl-C or SIGTERM comes.
@@ -72,6 +72,13 @@ async fn one(load: &Load, stop: &Stop) -> anyhow::Result<Report> {
         Load::Scale { endpoint, load } => {
             let (mut report, target) = begin("scale", endpoint).await?;
             add_scale(&mut report, &endpoint.url, &scale(&target, load, stop).await);
+            Ok(report)
+        }
+        Load::Park { endpoint, load } => {
+            // Calls of the other era are asked on their stream, and nothing waits.
+            let endpoint = EndpointArgs { dialect: Dialect::Modern, ..endpoint.clone() };
+            let (mut report, target) = begin("park", &endpoint).await?;
+            report.push(&name::parked(load.calls, load.sessions), &endpoint.url, &park(&target, load, stop).await);
             Ok(report)
         }
         Load::Suite(options) => suite(options, stop).await,

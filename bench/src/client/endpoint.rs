@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use http::header::{ACCEPT, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-use super::{CallTemplate, IdStyle};
+use super::{Ask, CallTemplate, Dialect, IdStyle};
 
 /// The options that every workload takes to name its target.
 #[derive(Debug, Clone, clap::Args)]
@@ -22,6 +22,12 @@ pub struct EndpointArgs {
     /// The arguments of the tool, a JSON object
     #[arg(long, value_name = "JSON", default_value = "{}")]
     pub tool_args: String,
+    /// How the client speaks
+    #[arg(long, value_enum, default_value_t)]
+    pub dialect: Dialect,
+    /// What is asked again and again
+    #[arg(long, value_enum, default_value_t)]
+    pub ask: Ask,
     /// How request ids are written
     #[arg(long, value_enum, default_value_t)]
     pub ids: IdStyle,
@@ -43,6 +49,8 @@ impl EndpointArgs {
             url: url.to_owned(),
             tool: tool.to_owned(),
             tool_args: tool_args.to_owned(),
+            dialect: Dialect::default(),
+            ask: Ask::default(),
             ids: IdStyle::default(),
             headers: Vec::new(),
             timeout: Duration::from_secs(30),
@@ -57,6 +65,8 @@ pub struct Endpoint {
     pub(super) addr: SocketAddr,
     pub(super) path: Uri,
     pub(super) headers: HeaderMap,
+    pub(super) dialect: Dialect,
+    pub(super) ask: Ask,
     pub(super) call: CallTemplate,
     pub(super) timeout: Duration,
 }
@@ -65,8 +75,9 @@ impl Endpoint {
     /// Reads the options and looks the host up.
     ///
     /// # Errors
-    /// When the URL is not plain `http`, the host does not resolve, the arguments are not JSON, or the
-    /// address is another machine's and `allow_remote` is not set: load belongs on one's own servers.
+    /// When the URL is not plain `http`, the host does not resolve, the arguments are not JSON, the dialect does
+    /// not know what is asked, or the address is another machine's and `allow_remote` is not set: load belongs on
+    /// one's own servers.
     pub async fn resolve(args: &EndpointArgs) -> anyhow::Result<Arc<Self>> {
         let url: Uri = args.url.parse().with_context(|| format!("cannot read the URL {:?}", args.url))?;
         if url.scheme_str() != Some("http") {
@@ -86,12 +97,18 @@ impl Endpoint {
         headers.insert(HOST, HeaderValue::from_str(authority.as_str())?);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+        if args.dialect.is_modern() {
+            headers.extend(args.ask.headers(&args.tool)?);
+        } else if args.ask == Ask::Discover {
+            bail!("server/discover is not known to legacy clients; ask with --dialect modern or stateless");
+        }
         for header in &args.headers {
             let (name, value) = header.split_once(':').with_context(|| format!("header {header:?} has no colon"))?;
             headers.insert(HeaderName::from_str(name.trim())?, HeaderValue::from_str(value.trim())?);
         }
         let path = url.path_and_query().map_or("/", |path| path.as_str()).parse()?;
-        let call = CallTemplate::new(&args.tool, &args.tool_args, args.ids)?;
-        Ok(Arc::new(Self { addr, path, headers, call, timeout: args.timeout }))
+        let (dialect, ask) = (args.dialect, args.ask);
+        let call = CallTemplate::asking(ask, dialect, &args.tool, &args.tool_args, args.ids)?;
+        Ok(Arc::new(Self { addr, path, headers, dialect, ask, call, timeout: args.timeout }))
     }
 }

@@ -1,7 +1,8 @@
 //! The MCP side: open a session, call in it, end it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -10,10 +11,11 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use serde_json::value::RawValue;
 
-use super::message::{check_tool_result, chosen_version};
-use super::{Connection, Endpoint, Fault, Message, SseReader, initialize, initialized, read};
+use super::message::chosen_version;
+use super::{Connection, Dialect, Endpoint, Fault, Message, SseReader, initialize, initialized, read};
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+const SESSION_NAME: HeaderName = HeaderName::from_static("sessile-session");
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
 /// The most that an answer may weigh; more than that is a fault of the server.
@@ -22,12 +24,12 @@ const MOST_BYTES: usize = 16 << 20;
 /// An open session: the headers that name it. It needs no connection while nobody calls in it.
 #[derive(Debug, Clone)]
 pub struct Session {
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
 }
 
 /// One connection to an endpoint, with the ids of its requests.
 pub struct Client {
-    endpoint: Arc<Endpoint>,
+    pub(super) endpoint: Arc<Endpoint>,
     connection: Option<Connection>,
     next_id: u64,
 }
@@ -40,11 +42,36 @@ impl Client {
         Self { endpoint: Arc::clone(endpoint), connection: None, next_id: first_id }
     }
 
-    /// Opens a session: `initialize`, then `notifications/initialized`.
+    /// Opens a session: of a legacy client with `initialize` and `notifications/initialized`, of a modern one with a
+    /// name for it, which the server learns with the first call.
     ///
     /// # Errors
-    /// When either is not answered as the transport says.
-    pub async fn initialize(&mut self) -> Result<Session, Fault> {
+    /// When the handshake is not answered as the transport says.
+    pub async fn open(&mut self) -> Result<Session, Fault> {
+        let mut headers = self.endpoint.headers.clone();
+        match self.endpoint.dialect {
+            Dialect::Legacy => return self.initialize().await,
+            Dialect::Modern => headers.insert(SESSION_NAME, new_name()?),
+            Dialect::Stateless => None,
+        };
+        Ok(Session { headers })
+    }
+
+    /// Opens a session, and has what a target does only once behind it: a modern session starts with its first call,
+    /// and what is answered from memory must be asked of a server once.
+    ///
+    /// # Errors
+    /// When the handshake or that call is not answered as it should be.
+    pub async fn open_warm(&mut self) -> Result<Session, Fault> {
+        let session = self.open().await?;
+        if self.endpoint.dialect.is_modern() {
+            self.call(&session).await?;
+        }
+        Ok(session)
+    }
+
+    /// `initialize`, then `notifications/initialized`.
+    async fn initialize(&mut self) -> Result<Session, Fault> {
         let id = self.take_id();
         let request = self.request(Method::POST, &self.endpoint.headers, Bytes::from(initialize(&id)));
         let (head, version) = self.exchange(request, &id, chosen_version).await?;
@@ -60,23 +87,28 @@ impl Client {
         Ok(Session { headers })
     }
 
-    /// Calls the endpoint's tool; the time from sending to the whole answer.
+    /// Calls the endpoint's tool, or asks what else the endpoint is asked; the time from sending to the whole answer.
     ///
     /// # Errors
-    /// When the answer is not a result of this call.
+    /// When the answer is not a result of this request.
     pub async fn call(&mut self, session: &Session) -> Result<Duration, Fault> {
         let id = self.take_id();
         let request = self.request(Method::POST, &session.headers, self.endpoint.call.body(&id));
         let sent = Instant::now();
-        self.exchange(request, &id, check_tool_result).await?;
+        let ask = self.endpoint.ask;
+        self.exchange(request, &id, |result| ask.check(result)).await?;
         Ok(sent.elapsed())
     }
 
-    /// Ends the session. A server that lets no client end sessions (405) is in its right.
+    /// Ends the session. A server that lets no client end sessions (405) is in its right, and a modern client has no
+    /// means to: its sessions end by themselves, or with the target.
     ///
     /// # Errors
     /// When the server answers anything but success or 405.
     pub async fn delete(&mut self, session: Session) -> Result<(), Fault> {
+        if self.endpoint.dialect.is_modern() {
+            return Ok(());
+        }
         let request = self.request(Method::DELETE, &session.headers, Bytes::new());
         match self.deliver(request).await {
             Err(Fault::Status { status: 405, .. }) => Ok(()),
@@ -84,13 +116,13 @@ impl Client {
         }
     }
 
-    fn take_id(&mut self) -> String {
+    pub(super) fn take_id(&mut self) -> String {
         let id = self.endpoint.call.ids().write(self.next_id);
         self.next_id += 1;
         id
     }
 
-    fn request(&self, method: Method, headers: &HeaderMap, body: Bytes) -> Request<Full<Bytes>> {
+    pub(super) fn request(&self, method: Method, headers: &HeaderMap, body: Bytes) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = self.endpoint.path.clone();
@@ -99,7 +131,7 @@ impl Client {
     }
 
     /// A request that is answered with a result, which `check` reads; with it the response's headers.
-    async fn exchange<T>(
+    pub(super) async fn exchange<T>(
         &mut self,
         request: Request<Full<Bytes>>,
         id: &str,
@@ -136,7 +168,7 @@ impl Client {
     async fn bounded<T>(&mut self, work: impl AsyncFnOnce(&mut Connection) -> Result<T, Fault>) -> Result<T, Fault> {
         let limit = self.endpoint.timeout;
         let bounded = async {
-            let mut connection = self.open().await?;
+            let mut connection = self.connect().await?;
             let done = work(&mut connection).await;
             if done.as_ref().err().is_none_or(Fault::leaves_connection_usable) {
                 self.connection = Some(connection);
@@ -147,7 +179,7 @@ impl Client {
     }
 
     /// The connection that is there, or a new one where the server has closed it meanwhile.
-    async fn open(&mut self) -> Result<Connection, Fault> {
+    async fn connect(&mut self) -> Result<Connection, Fault> {
         if let Some(mut connection) = self.connection.take()
             && connection.is_open().await
         {
@@ -155,6 +187,14 @@ impl Client {
         }
         Connection::open(self.endpoint.addr).await
     }
+}
+
+/// A name that no session of this target has: a modern client may choose one.
+fn new_name() -> Result<HeaderValue, Fault> {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    let name = format!("bench-{now}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    HeaderValue::try_from(name).map_err(|error| Fault::Malformed(error.to_string()))
 }
 
 /// Sends the request and insists on a status of success.

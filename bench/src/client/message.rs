@@ -5,11 +5,14 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
-use super::Fault;
+use super::{Ask, Dialect, Fault};
 
-/// The newest version of the legacy era, which is what the client asks for.
+/// The newest version of the legacy era, which is what a legacy client asks for.
 pub const PROTOCOL_VERSION: &str = "2025-11-25";
+/// The version of the modern era.
+pub const MODERN_VERSION: &str = "2026-07-28";
 
 /// How request ids are written. JSON-RPC allows both; some gateways answer only one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -44,23 +47,40 @@ pub fn initialized() -> &'static str {
     r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#
 }
 
-/// A `tools/call` of one tool with fixed arguments, ready but for its id.
+/// A request with fixed parameters, mostly a `tools/call` of one tool, ready but for its id.
 #[derive(Debug, Clone)]
 pub struct CallTemplate {
     tail: String,
+    params: Map<String, Value>,
     ids: IdStyle,
 }
 
 impl CallTemplate {
-    /// A call of `tool` with `arguments`, which is a JSON object.
+    /// A legacy call of `tool` with `arguments`, which is a JSON object.
     ///
     /// # Errors
     /// When `arguments` is not a JSON object.
     pub fn new(tool: &str, arguments: &str, ids: IdStyle) -> anyhow::Result<Self> {
-        let arguments: serde_json::Map<String, serde_json::Value> = serde_json::from_str(arguments)
-            .map_err(|error| anyhow::anyhow!("tool arguments must be a JSON object: {error}"))?;
-        let params = serde_json::json!({ "name": tool, "arguments": arguments });
-        Ok(Self { tail: format!(r#","method":"tools/call","params":{params}}}"#), ids })
+        Self::asking(Ask::Call, Dialect::Legacy, tool, arguments, ids)
+    }
+
+    /// What `ask` and `dialect` say; `tool` and `arguments`, a JSON object, are for calls.
+    ///
+    /// # Errors
+    /// When `arguments` is not a JSON object.
+    pub fn asking(ask: Ask, dialect: Dialect, tool: &str, arguments: &str, ids: IdStyle) -> anyhow::Result<Self> {
+        let params = ask.params(tool, arguments, dialect)?;
+        let tail = format!(r#","method":"{}","params":{}}}"#, ask.method(), Value::Object(params.clone()));
+        Ok(Self { tail, params, ids })
+    }
+
+    /// A call once more, with answers to what it asked and the state that leads back to it.
+    pub(super) fn retry(&self, id: &str, responses: &Value, state: &str) -> Bytes {
+        let mut params = self.params.clone();
+        params.insert("inputResponses".to_owned(), responses.clone());
+        params.insert("requestState".to_owned(), state.into());
+        let params = Value::Object(params);
+        Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{params}}}"#))
     }
 
     /// The message with this id, room for a line end included.
@@ -126,6 +146,11 @@ pub fn read<'a>(bytes: &'a [u8], id: &str) -> Result<Message<'a>, Fault> {
     Ok(Message::Result(result))
 }
 
+/// A result in a fault, cut short.
+pub(super) fn text_of(result: &RawValue) -> String {
+    Fault::excerpt(result.get().as_bytes())
+}
+
 /// Checks that `result` is a tool's result and not the report of its failure.
 ///
 /// # Errors
@@ -138,14 +163,13 @@ pub(crate) fn check_tool_result(result: &RawValue) -> Result<(), Fault> {
         is_error: bool,
         content: Vec<serde::de::IgnoredAny>,
     }
-    let text = result.get();
-    match serde_json::from_str::<ToolResult>(text) {
-        Ok(tool) if tool.is_error => Err(Fault::ToolFailed(Fault::excerpt(text.as_bytes()))),
+    match serde_json::from_str::<ToolResult>(result.get()) {
+        Ok(tool) if tool.is_error => Err(Fault::ToolFailed(text_of(result))),
         Ok(tool) => {
             drop(tool.content);
             Ok(())
         }
-        Err(_) => Err(Fault::Malformed(Fault::excerpt(text.as_bytes()))),
+        Err(_) => Err(Fault::Malformed(text_of(result))),
     }
 }
 
@@ -161,5 +185,5 @@ pub(crate) fn chosen_version(result: &RawValue) -> Result<String, Fault> {
     }
     serde_json::from_str::<Initialized>(result.get())
         .map(|initialized| initialized.protocol_version)
-        .map_err(|_| Fault::Malformed(Fault::excerpt(result.get().as_bytes())))
+        .map_err(|_| Fault::Malformed(text_of(result)))
 }

@@ -1,7 +1,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::{PipeBackend, Spawn, exec_churn, pipe_calls, pipe_churn, pipe_new_session, tiny_elf};
+use super::{PipeBackend, Spawn, exec_churn, pipe_calls, pipe_churn, pipe_new_session, sealing, tiny_elf};
 use crate::client::{CallTemplate, IdStyle};
 use crate::measure::Stop;
 use crate::workload::NewSessionLoad;
@@ -59,4 +59,11 @@ async fn a_server_that_fails_is_counted_and_not_done() {
     let nothing = PipeBackend { command: vec!["/nonexistent/server".to_owned()], ..backend("") };
     let sample = pipe_new_session(&nothing, &three(), &Stop::default()).await;
     assert!(sample.faults.first.unwrap().contains("/nonexistent/server"));
+}
+
+#[tokio::test]
+async fn request_states_are_sealed_and_opened_as_often() {
+    let both = sealing(Duration::from_millis(20), &Stop::default()).await.unwrap();
+    assert!(both.seal.done > 0 && both.seal.done == both.open.done, "{both:?}");
+    assert!(both.seal.elapsed > Duration::ZERO && both.open.elapsed > Duration::ZERO);
 }

@@ -27,7 +27,7 @@ impl Machine {
         Self {
             cpu: cpu_model(&text("/proc/cpuinfo")),
             cores: std::thread::available_parallelism().map_or(0, usize::from),
-            memory_mib: super::memory::field_kib(&text("/proc/meminfo"), "MemTotal:").unwrap_or(0) / 1024,
+            memory_mib: super::memory::field(&text("/proc/meminfo"), "MemTotal:").unwrap_or(0) / 1024,
             kernel: known(text("/proc/sys/kernel/osrelease").trim()),
             load: first_number(&text("/proc/loadavg")),
         }

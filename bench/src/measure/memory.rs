@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Resident memory of a process in KiB (`VmRSS`), `None` when there is no such process.
 pub fn resident_kib(pid: u32) -> Option<u64> {
-    field_kib(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmRSS:")
+    field(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmRSS:")
 }
 
 /// What the `sessile-init` processes of this machine hold in memory, on average.
@@ -31,7 +31,7 @@ pub fn init_memory() -> Option<InitMemory> {
             continue;
         }
         let Ok(rollup) = fs::read_to_string(path.join("smaps_rollup")) else { continue };
-        if let (Some(rss), Some(pss)) = (field_kib(&rollup, "Rss:"), field_kib(&rollup, "Pss:")) {
+        if let (Some(rss), Some(pss)) = (field(&rollup, "Rss:"), field(&rollup, "Pss:")) {
             processes += 1;
             resident += rss;
             proportional += pss;
@@ -49,7 +49,7 @@ fn runs_init(process: &Path) -> bool {
     is_process && fs::read_link(process.join("exe")).is_ok_and(|exe| exe.to_string_lossy().contains("sessile-init"))
 }
 
-/// The number of a line such as `VmRSS: 4321 kB`.
-pub(super) fn field_kib(text: &str, name: &str) -> Option<u64> {
+/// The number of a line such as `VmRSS: 4321 kB` or `Threads: 4`.
+pub(super) fn field(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
 }

@@ -1,5 +1,6 @@
 //! What a measurement is made of: latencies, counts, memory, the machine, and the means to end early.
 
+mod footprint;
 mod latency;
 mod machine;
 mod memory;
@@ -7,6 +8,7 @@ mod progress;
 mod sample;
 mod stop;
 
+pub use footprint::{Footprint, ParkedWeight};
 pub use latency::{Latencies, LatencySummary};
 pub use machine::{Machine, now_text};
 pub use memory::{InitMemory, init_memory, resident_kib};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{InitMemory, Latencies, LatencySummary};
+use super::{InitMemory, Latencies, LatencySummary, ParkedWeight};
 use crate::client::Faults;
 
 /// What one round saw. Every workload fills the same fields, so that every target compares with every other.
@@ -22,6 +22,8 @@ pub struct Sample {
     pub resident_kib: Option<u64>,
     /// Memory of the `sessile-init` processes.
     pub init: Option<InitMemory>,
+    /// What parked calls weigh.
+    pub parked: Option<ParkedWeight>,
 }
 
 impl Sample {
@@ -46,6 +48,7 @@ impl Sample {
         self.elapsed = elapsed;
         self.resident_kib = other.resident_kib.or(self.resident_kib);
         self.init = other.init.or(self.init);
+        self.parked = other.parked.or(self.parked);
     }
 
     /// The figures to report.
@@ -59,6 +62,7 @@ impl Sample {
             faults: self.faults.clone(),
             resident_kib: self.resident_kib,
             init: self.init,
+            parked: self.parked,
         }
     }
 }
@@ -84,4 +88,7 @@ pub struct Figures {
     /// Memory of the `sessile-init` processes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Option<InitMemory>,
+    /// What parked calls weigh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parked: Option<ParkedWeight>,
 }

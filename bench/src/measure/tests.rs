@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::machine::cpu_model;
-use super::memory::field_kib;
-use super::{Latencies, Sample, Stop, resident_kib};
+use super::memory::field;
+use super::{Footprint, Latencies, ParkedWeight, Sample, Stop, resident_kib};
 
 fn millis(range: std::ops::RangeInclusive<u64>) -> Latencies {
     let mut latencies = Latencies::default();
@@ -61,11 +61,22 @@ fn workers_share_a_time_and_rounds_add_theirs() {
 
 #[test]
 fn proc_files_are_read() {
-    assert_eq!(field_kib("VmPeak:\t 99 kB\nVmRSS:\t    4321 kB\n", "VmRSS:"), Some(4321));
-    assert_eq!(field_kib("VmPeak:\t 99 kB\n", "VmRSS:"), None);
+    assert_eq!(field("VmPeak:\t 99 kB\nVmRSS:\t    4321 kB\n", "VmRSS:"), Some(4321));
+    assert_eq!(field("VmPeak:\t 99 kB\n", "VmRSS:"), None);
     assert_eq!(cpu_model("processor : 0\nmodel name\t: Some CPU @ 2 GHz\n"), "Some CPU @ 2 GHz");
     assert_eq!(cpu_model(""), "unknown");
     assert!(resident_kib(std::process::id()).unwrap() > 100);
+}
+
+#[test]
+fn parked_calls_weigh_what_the_process_grew_by() {
+    let at = |resident_kib| Some(Footprint { resident_kib, threads: 5 });
+    let weight = ParkedWeight { calls: 100, sessions: 2, message_bytes: 51_200, before: at(10_000), after: at(10_300) };
+    assert_eq!(weight.grown_kib(), Some(300.0));
+    assert_eq!((weight.kib_per_call(), weight.message_kib_per_call()), (Some(3.0), 0.5));
+    assert_eq!(weight.kib_beyond_messages(), Some(2.5));
+    assert_eq!(ParkedWeight { before: None, ..weight }.kib_per_call(), None);
+    assert!(Footprint::of(std::process::id()).unwrap().threads > 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,6 +27,18 @@ pub mod workload_name {
     pub const CALM: &str = "calm calls";
     /// Calm calls beside churn.
     pub const CALM_BESIDE: &str = "calm calls beside churn";
+    /// What is answered without a session, asked by so many clients.
+    pub fn asks(method: &str, clients: usize) -> String {
+        format!("{method}, {clients} clients")
+    }
+    /// So many calls parked in so many sessions; the time is that from answer to result.
+    pub fn parked(calls: usize, sessions: usize) -> String {
+        format!("{calls} calls parked in {sessions} sessions")
+    }
+    /// From a ticket to a request state.
+    pub const SEAL: &str = "seal a request state";
+    /// From a request state to its ticket.
+    pub const OPEN: &str = "open a request state";
     /// That churn itself.
     pub const CHURN_BESIDE: &str = "churn beside calm calls";
 }

@@ -37,7 +37,7 @@ pub async fn bystander(
 async fn calm_calls(endpoint: Arc<Endpoint>, load: BystanderLoad, stop: Stop) -> Sample {
     let mut sample = Sample::default();
     let mut client = Client::new(&endpoint, first_id(0));
-    let session = match client.initialize().await {
+    let session = match client.open().await {
         Ok(session) => session,
         Err(fault) => {
             sample.faults.add(&fault);

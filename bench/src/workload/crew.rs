@@ -71,7 +71,7 @@ pub(crate) async fn open_sessions(endpoint: &Arc<Endpoint>, count: usize, stop: 
                 if stop.is_set() || give_up(in_a_row) {
                     break;
                 }
-                match client.initialize().await {
+                match client.open_warm().await {
                     Ok(session) => {
                         sessions.push(session);
                         in_a_row = 0;

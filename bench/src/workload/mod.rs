@@ -6,6 +6,7 @@ mod churn;
 mod crew;
 mod new_session;
 mod pace;
+mod parking;
 mod scale;
 
 pub use bystander::{BystanderLoad, bystander};
@@ -14,6 +15,7 @@ pub use churn::{ChurnLoad, churn};
 pub(crate) use crew::{Crew, first_id, give_up};
 pub use new_session::{NewSessionLoad, new_session};
 pub(crate) use pace::{Budget, Pace};
+pub use parking::{ParkLoad, park};
 pub use scale::{ScaleLoad, ScaleStep, scale};
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub async fn new_session(endpoint: &Arc<Endpoint>, load: &NewSessionLoad, stop: 
 pub(super) async fn first_result(endpoint: &Arc<Endpoint>) -> Result<(Duration, Client, Session), Fault> {
     let began = Instant::now();
     let mut client = Client::new(endpoint, 1);
-    let session = client.initialize().await?;
+    let session = client.open().await?;
     match client.call(&session).await {
         Ok(_) => Ok((began.elapsed(), client, session)),
         Err(fault) => {

@@ -1,3 +1,5 @@
+mod modern;
+
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};

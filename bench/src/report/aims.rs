@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Metric, Report, workload_name as name};
+use super::{Metric, Report, eras, workload_name as name};
 use crate::target::Kind;
 
 /// The names of the floors that are not servers.
@@ -76,6 +76,8 @@ pub fn aims(report: &Report) -> Vec<Aim> {
         aim("runtime memory per idle session", "—", "≤ 64 KiB", memory(report)),
         aim("resident memory of init", "—", "≤ 400 KiB", init(report)),
         aim("memory per hibernated session", "—", "≤ 4 KiB", no_driver()),
+        aim("memory per parked call, beyond its messages", "—", "≤ 8 KiB", parked_memory(report)),
+        aim("threads of the runtime with the most parked calls", "with none", "no more", parked_threads(report)),
         aim("p99 of calls beside 50 new sessions per second", "p99 without", "≤ 3 ×", calm(report)),
         aim("p50 of a warm call at the most live sessions", "at 10", "≤ 1.2 ×", growth(report)),
     ]
@@ -174,6 +176,18 @@ fn init(report: &Report) -> Outcome {
     let init = init.ok_or("no init process was seen")?;
     let text = format!("{} KiB (proportional {} KiB)", init.resident_kib, init.proportional_kib);
     Ok((text, init.resident_kib <= 400))
+}
+
+fn parked_memory(report: &Report) -> Outcome {
+    let weighed = eras::weighed(report);
+    let heaviest = weighed.into_iter().max_by(|a, b| a.2.total_cmp(&b.2));
+    let (calls, sessions, kib) = heaviest.ok_or("no figure for enough parked calls")?;
+    Ok((format!("at most {kib:.1} KiB ({calls} calls in {sessions} sessions)"), kib <= 8.0))
+}
+
+fn parked_threads(report: &Report) -> Outcome {
+    let (calls, before, after) = eras::threads(report).ok_or("no figure for parked calls")?;
+    Ok((format!("{after} with {calls} parked, {before} with none"), after <= before))
 }
 
 fn calm(report: &Report) -> Outcome {

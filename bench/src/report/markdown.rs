@@ -1,6 +1,6 @@
 //! The page `docs/benchmarks.md`, and the short form for a terminal.
 
-use super::{Report, notes, tables};
+use super::{Report, eras, notes, tables};
 
 /// The whole page, with an empty section for notes.
 pub fn page(report: &Report) -> String {
@@ -18,7 +18,10 @@ pub fn page(report: &Report) -> String {
         ("Warm calls", tables::calls(report)),
         ("New sessions, connect to first tool result", tables::new_sessions(report)),
         ("Sessions that come and go, and calm calls beside them", tables::churn(report)),
+        ("Both eras", eras::cells(report)),
+        ("Without a session", eras::stateless(report)),
         ("Idle sessions", tables::scale(report)),
+        ("Parked calls", eras::parked(report)),
         ("Faults", tables::faults(report)),
         ("Not measured", skipped(report)),
         ("What was measured", commands(report)),

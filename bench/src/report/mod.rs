@@ -2,6 +2,7 @@
 
 mod aims;
 mod data;
+mod eras;
 mod markdown;
 mod notes;
 mod ratio;
@@ -9,6 +10,7 @@ mod tables;
 
 pub use aims::{Aim, CHURN_BESIDE_PER_SECOND, Verdict, aims, floor_name};
 pub use data::{Measurement, Report, Skipped, TargetInfo, workload_name};
+pub use eras::era_name;
 pub use markdown::{page, summary};
 pub use notes::keep_notes;
 pub use ratio::{Metric, median};

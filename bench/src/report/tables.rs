@@ -5,7 +5,7 @@ use super::{Metric, Report, Verdict, floor_name, workload_name as name};
 use crate::target::Kind;
 
 /// A cell for something that was not measured.
-const NONE: &str = "–";
+pub(super) const NONE: &str = "–";
 
 /// A Markdown table, empty when it has no rows.
 pub(super) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
@@ -40,7 +40,7 @@ fn names(report: &Report) -> Vec<String> {
     floors.into_iter().map(str::to_owned).chain(report.targets.iter().map(|target| target.name.clone())).collect()
 }
 
-fn millis(micros: Option<f64>) -> String {
+pub(super) fn millis(micros: Option<f64>) -> String {
     micros.map_or(NONE.to_owned(), |micros| match micros / 1e3 {
         ms if ms < 1.0 => format!("{ms:.3}"),
         ms if ms < 10.0 => format!("{ms:.2}"),
@@ -48,7 +48,7 @@ fn millis(micros: Option<f64>) -> String {
     })
 }
 
-fn rate(per_second: Option<f64>) -> String {
+pub(super) fn rate(per_second: Option<f64>) -> String {
     per_second.map_or(NONE.to_owned(), |rate| if rate < 1_000.0 { format!("{rate:.0}") } else { thousands(rate) })
 }
 
@@ -57,11 +57,11 @@ fn thousands(rate: f64) -> String {
     format!("{},{:03}", whole / 1_000, whole % 1_000)
 }
 
-fn times(ratio: Option<f64>) -> String {
+pub(super) fn times(ratio: Option<f64>) -> String {
     ratio.map_or(NONE.to_owned(), |ratio| format!("{ratio:.2} ×"))
 }
 
-fn percent(ratio: Option<f64>) -> String {
+pub(super) fn percent(ratio: Option<f64>) -> String {
     ratio.map_or(NONE.to_owned(), |ratio| match ratio * 100.0 {
         percent if percent < 10.0 => format!("{percent:.1} %"),
         percent => format!("{percent:.0} %"),

@@ -1,10 +1,11 @@
 use std::time::Duration;
 
 use super::{
-    Metric, Report, TargetInfo, Verdict, aims, floor_name, keep_notes, median, page, summary, workload_name as name,
+    Metric, Report, TargetInfo, Verdict, aims, era_name, floor_name, keep_notes, median, page, summary,
+    workload_name as name,
 };
 use crate::client::Fault;
-use crate::measure::{InitMemory, Sample};
+use crate::measure::{Footprint, InitMemory, ParkedWeight, Sample};
 use crate::target::Kind;
 
 /// A round in which everything took `micros`, at `rate` per second.
@@ -117,6 +118,53 @@ fn memory_is_the_growth_over_the_sessions() {
     assert_eq!((verdict, measured.as_str()), (Verdict::Met, "50.0 KiB at 2010 sessions"));
     assert_eq!(verdict_of(&report, "resident memory of init", "—").0, Verdict::NotMet);
     assert_eq!(verdict_of(&report, "p50 of a warm call at the most live sessions", "at 10").0, Verdict::Met);
+}
+
+#[test]
+fn eras_are_held_against_the_legacy_pair() {
+    let mut report = report();
+    for (cell, micros, rate) in [(era_name::LEGACY_LEGACY, 100, 1_000), (era_name::MODERN_LEGACY, 150, 800)] {
+        report.push(&name::calls(1), cell, &round(micros, rate));
+        report.push(&name::calls(64), cell, &round(micros, rate));
+    }
+    report.push(&name::asks("tools/list", 1), era_name::STATELESS, &round(40, 2_000));
+    let page = page(&report);
+    for part in
+        ["| modern → legacy | 0.150 | 0.150 | 1.50 × | 800 | 0.150 | 80 % |", "| `tools/list`, from memory | 0.040 |"]
+    {
+        assert!(page.contains(part), "{part} is not in\n{page}");
+    }
+    assert!(!page.contains("| modern → modern"), "what was not measured has no row");
+}
+
+/// `calls` parked, with so many threads after that there were 5 before.
+fn parked(calls: u64, grown_kib: u64, threads: u64) -> Sample {
+    let before = Footprint { resident_kib: 10_000, threads: 5 };
+    let after = Footprint { resident_kib: 10_000 + grown_kib, threads };
+    let weight =
+        ParkedWeight { calls, sessions: 1, message_bytes: calls * 1_024, before: Some(before), after: Some(after) };
+    Sample { parked: Some(weight), ..round(200, calls) }
+}
+
+#[test]
+fn the_heaviest_parked_call_counts_and_one_alone_is_not_weighed() {
+    let mut report = report();
+    let figure = ("memory per parked call, beyond its messages", "—");
+    let push = |report: &mut Report, calls, grown, threads| {
+        report.push(&name::parked(calls as usize, 1), era_name::PARKING, &parked(calls, grown, threads));
+    };
+    push(&mut report, 1, 64, 5);
+    assert!(matches!(verdict_of(&report, figure.0, figure.1).0, Verdict::NotMeasured(_)));
+    push(&mut report, 1_000, 3_000, 5);
+    assert_eq!(verdict_of(&report, figure.0, figure.1).0, Verdict::Met);
+    let threads = ("threads of the runtime with the most parked calls", "with none");
+    assert_eq!(verdict_of(&report, threads.0, threads.1).0, Verdict::Met);
+    push(&mut report, 100, 950, 6);
+    let (verdict, measured) = verdict_of(&report, figure.0, figure.1);
+    assert_eq!((verdict, measured.as_str()), (Verdict::NotMet, "at most 8.5 KiB (100 calls in 1 sessions)"));
+    push(&mut report, 2_000, 3_000, 6);
+    assert_eq!(verdict_of(&report, threads.0, threads.1).0, Verdict::NotMet);
+    assert!(page(&report).contains("| 100 | 1 | 950.0 | 9.5 | 1.0 | 8.5 | 5 → 6 | 0.200 |"));
 }
 
 #[test]

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::report::{Report, keep_notes, page};
-use crate::target::{Backend, Kind};
+use crate::target::{Backend, Eras, Kind, Places};
 
 /// What to measure and where to put it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SuiteArgs {
-    /// Less of everything: under three minutes instead of twelve
+    /// Less of everything: under three minutes instead of fifteen
     #[arg(long)]
     pub quick: bool,
     /// The folder with `sessile`, `bench-echo` and the fixtures
@@ -31,6 +31,18 @@ pub struct SuiteArgs {
     /// The arguments of the tool, a JSON object
     #[arg(long, value_name = "JSON", default_value = "{}")]
     pub tool_args: String,
+    /// The backend's arguments to speak versions with `initialize` only; empty when it has none
+    #[arg(long, value_name = "ARGS", default_value = "--era legacy", allow_hyphen_values = true)]
+    pub backend_legacy: String,
+    /// The backend's arguments to speak 2026-07-28 only; empty when it has none
+    #[arg(long, value_name = "ARGS", default_value = "--era modern", allow_hyphen_values = true)]
+    pub backend_modern: String,
+    /// A tool that asks its client one form, for calls to park
+    #[arg(long, value_name = "TOOL", default_value = "ask_increment")]
+    pub ask_tool: String,
+    /// What its form is filled in with, a JSON object
+    #[arg(long, value_name = "JSON", default_value = r#"{"by":1}"#)]
+    pub ask_answer: String,
     /// Measure only these targets
     #[arg(long, value_enum, value_delimiter = ',')]
     pub only: Vec<Kind>,
@@ -49,7 +61,7 @@ impl SuiteArgs {
     /// The server behind the targets, its program as an absolute path: a gateway may run elsewhere.
     ///
     /// # Errors
-    /// When the command is empty or names a path that is not there.
+    /// When the command is empty or names a path that is not there, or the answer is not JSON.
     pub fn backend(&self) -> anyhow::Result<Backend> {
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         let mut command = words(&self.backend);
@@ -59,12 +71,26 @@ impl SuiteArgs {
             let path = path.canonicalize().with_context(|| format!("no backend at {program}; build it first"))?;
             *program = path.display().to_string();
         }
+        let (legacy, modern) = (words(&self.backend_legacy), words(&self.backend_modern));
         Ok(Backend {
             command,
+            eras: (!legacy.is_empty() && !modern.is_empty()).then_some(Eras { legacy, modern }),
+            ask_tool: self.ask_tool.clone(),
+            ask_answer: serde_json::from_str(&self.ask_answer).context("the answer to the form is not JSON")?,
             http_args: words(&self.backend_http),
             tool: self.tool.clone(),
             tool_args: self.tool_args.clone(),
         })
+    }
+
+    /// Where the programs are, and where to put what they need.
+    pub(super) fn places(&self, scratch: &Path) -> Places {
+        Places { programs: self.programs.clone(), peers: self.peers.clone(), scratch: scratch.to_path_buf() }
+    }
+
+    /// Whether a target of this kind is asked for.
+    pub(super) fn measures(&self, kind: Kind) -> bool {
+        self.only.is_empty() || self.only.contains(&kind)
     }
 
     /// Writes the page, if one is asked for.

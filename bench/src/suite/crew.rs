@@ -44,12 +44,11 @@ impl Crew {
         stop: &Stop,
         report: &mut Report,
     ) -> Self {
-        let places =
-            Places { programs: args.programs.clone(), peers: args.peers.clone(), scratch: scratch.to_path_buf() };
+        let places = args.places(scratch);
         let mut targets = Vec::new();
         for kind in Kind::ALL {
             let known = report.skipped.iter().any(|skipped| skipped.name == kind.name());
-            if stop.is_set() || known || !(args.only.is_empty() || args.only.contains(&kind)) {
+            if stop.is_set() || known || !args.measures(kind) {
                 continue;
             }
             match one(kind, backend, &places).await {
@@ -87,7 +86,7 @@ async fn one(kind: Kind, backend: &Backend, places: &Places) -> anyhow::Result<T
     let running = start(kind, backend, places).await?;
     let endpoint = Endpoint::resolve(&kind.endpoint(&running.url, backend)).await?;
     let mut client = Client::new(&endpoint, 1);
-    let session = client.initialize().await?;
+    let session = client.open().await?;
     client.call(&session).await?;
     client.delete(session).await?;
     Ok(Target { kind, endpoint, running })

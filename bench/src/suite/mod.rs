@@ -6,6 +6,8 @@
 
 mod args;
 mod crew;
+mod eras;
+mod parking;
 mod plan;
 mod stages;
 mod versions;
@@ -16,7 +18,9 @@ pub(crate) use stages::add_scale;
 
 use crate::measure::{Stop, say};
 use crate::report::{Report, aims};
+use crate::target::Kind;
 use crew::{Crew, skipped};
+use eras::OwnNodes;
 
 /// Runs the whole suite.
 ///
@@ -31,7 +35,10 @@ pub async fn suite(args: &SuiteArgs, stop: &Stop) -> anyhow::Result<Report> {
     let backend = args.backend()?;
     report.skipped = args.unavailable.iter().map(|text| skipped(text)).collect();
     let mut crew = Crew::start(args, &backend, scratch.path(), stop, &mut report).await;
-    stages::run(&plan, &backend, &crew, &mut report, stop).await;
+    let places = args.places(scratch.path());
+    let own = backend.eras.as_ref().filter(|_| args.measures(Kind::Sessile));
+    let own = own.map(|eras| OwnNodes { backend: &backend, eras, places: &places });
+    stages::run(&plan, &backend, &crew, own.as_ref(), &mut report, stop).await;
     say("ending the targets");
     crew.end().await;
     report.aims = aims(&report);

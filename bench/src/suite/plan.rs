@@ -27,10 +27,18 @@ pub struct Plan {
     pub scale: Vec<usize>,
     /// Numbers of live sessions in the peers, whose processes weigh more.
     pub peer_scale: Vec<usize>,
+    /// Numbers of clients for each pair of eras, and for what is answered without a session.
+    pub era_clients: [usize; 2],
+    /// Calls parked at one time, and the sessions that they are parked in. A session holds 128 at the most.
+    pub parked: Vec<(usize, usize)>,
+    /// Fewest answers at each number of parked calls.
+    pub answers: usize,
+    /// How long request states are sealed and opened.
+    pub sealing: Duration,
 }
 
 impl Plan {
-    /// What the published table is made from: under 12 minutes.
+    /// What the published table is made from: under 15 minutes.
     pub fn full() -> Self {
         Self {
             rounds: 3,
@@ -44,6 +52,10 @@ impl Plan {
             calm_per_second: 250.0,
             scale: vec![10, 100, 500, 2_000],
             peer_scale: vec![10, 100],
+            era_clients: [1, 64],
+            parked: vec![(1, 1), (100, 1), (100, 10), (1_000, 10), (1_000, 100)],
+            answers: 200,
+            sealing: Duration::from_secs(1),
         }
     }
 
@@ -58,6 +70,8 @@ impl Plan {
             calm: Duration::from_millis(1_600),
             scale: vec![10, 100, 300],
             peer_scale: vec![10, 30],
+            answers: 50,
+            sealing: Duration::from_millis(200),
             ..Self::full()
         }
     }

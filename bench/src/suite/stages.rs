@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Plan;
 use super::crew::{Crew, Target};
+use super::eras::OwnNodes;
 use crate::client::{CallTemplate, IdStyle};
 use crate::floor::{PipeBackend, Spawn, exec_churn, pipe_calls, pipe_churn, pipe_new_session};
 use crate::measure::{Sample, Stop, say};
@@ -15,7 +16,14 @@ use crate::workload::{
 };
 
 /// Runs every stage of the plan; a stop ends it between two measurements.
-pub(super) async fn run(plan: &Plan, backend: &Backend, crew: &Crew, report: &mut Report, stop: &Stop) {
+pub(super) async fn run(
+    plan: &Plan,
+    backend: &Backend,
+    crew: &Crew,
+    own: Option<&OwnNodes<'_>>,
+    report: &mut Report,
+    stop: &Stop,
+) {
     let pipe = CallTemplate::new(&backend.tool, &backend.tool_args, IdStyle::Number)
         .map(|call| PipeBackend { command: backend.command.clone(), call });
     let pipe = match pipe {
@@ -25,7 +33,7 @@ pub(super) async fn run(plan: &Plan, backend: &Backend, crew: &Crew, report: &mu
             return;
         }
     };
-    let mut stage = Stage { plan, pipe, crew, report, stop };
+    let mut stage = Stage { plan, pipe, crew, own, report, stop };
     for round in 1..=plan.rounds {
         say(format_args!("round {round} of {}: warm calls", plan.rounds));
         stage.calls().await;
@@ -35,21 +43,29 @@ pub(super) async fn run(plan: &Plan, backend: &Backend, crew: &Crew, report: &mu
         stage.churn().await;
         say(format_args!("round {round} of {}: calm calls beside churn", plan.rounds));
         stage.calm().await;
+        say(format_args!("round {round} of {}: both eras", plan.rounds));
+        stage.eras().await;
     }
     say("idle sessions");
     stage.scale().await;
+    say("parked calls");
+    stage.parking().await;
 }
 
-struct Stage<'a> {
-    plan: &'a Plan,
+/// What every stage works with.
+pub(super) struct Stage<'a> {
+    pub(super) plan: &'a Plan,
     pipe: PipeBackend,
     crew: &'a Crew,
-    report: &'a mut Report,
-    stop: &'a Stop,
+    /// `None` where nothing of the eras is measured.
+    pub(super) own: Option<&'a OwnNodes<'a>>,
+    pub(super) report: &'a mut Report,
+    pub(super) stop: &'a Stop,
 }
 
 impl Stage<'_> {
-    fn push(&mut self, workload: &str, target: &str, sample: &Sample) {
+    /// Adds a measurement, and says what came out.
+    pub(super) fn push(&mut self, workload: &str, target: &str, sample: &Sample) {
         // A measurement that was cut short is not one.
         if self.stop.is_set() {
             return;

@@ -19,6 +19,21 @@ pub struct Backend {
     pub tool: String,
     /// Its arguments, a JSON object.
     pub tool_args: String,
+    /// The arguments that make it speak one era only; `None` when it has no such.
+    pub eras: Option<Eras>,
+    /// A tool that asks its client one form.
+    pub ask_tool: String,
+    /// What the form is filled in with.
+    pub ask_answer: serde_json::Value,
+}
+
+/// What is added to a command so that the server speaks one era only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Eras {
+    /// For versions with `initialize`.
+    pub legacy: Vec<String>,
+    /// For 2026-07-28.
+    pub modern: Vec<String>,
 }
 
 /// Where the programs are, and where to put what they need.

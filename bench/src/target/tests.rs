@@ -5,7 +5,7 @@ use rustix::process::{Pid, test_kill_process};
 
 use super::kind::manifest;
 use super::process::{shown, url_in};
-use super::{Backend, Kind, Running};
+use super::{Backend, Kind, Running, Served, node, server_url};
 use crate::client::IdStyle;
 
 fn shell(script: &str) -> Vec<String> {
@@ -18,6 +18,9 @@ fn backend() -> Backend {
         http_args: Vec::new(),
         tool: "increment".to_owned(),
         tool_args: "{}".to_owned(),
+        eras: None,
+        ask_tool: "ask".to_owned(),
+        ask_answer: serde_json::json!({}),
     }
 }
 
@@ -40,6 +43,15 @@ fn the_manifest_is_toml_and_a_pool_is_only_there_when_asked_for() {
     assert!(text.contains("command = [\"/srv/my counter\", \"--x\"]"), "{text}");
     assert!(!text.contains("pool"), "{text}");
     assert!(manifest(&backend(), Path::new("/tmp/x"), Some(16)).contains("warm = 16"));
+}
+
+#[test]
+fn a_node_has_the_servers_it_is_given() {
+    let served = |name, era, scope| Served { name, command: vec!["/srv/my counter".to_owned()], era, scope };
+    let text = node::manifest(&[served("old", "legacy", "auto"), served("new", "modern", "request")], Path::new("/x"));
+    let one = "[servers.old]\ncommand = [\"/srv/my counter\"]\nera = \"legacy\"\nscope = \"auto\"\n";
+    assert!(text.contains(one) && text.contains("[servers.new]") && text.contains("scope = \"request\""), "{text}");
+    assert_eq!(server_url("http://127.0.0.1:7/old/mcp", "new"), "http://127.0.0.1:7/new/mcp");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A call that waits for its client, perhaps for hours, costs less than 8 KiB besides what was said.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test, helpers included")]
+
 use std::time::Duration;
 
 use sessile_bridge::{

@@ -4,15 +4,16 @@ use crate::binaries;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// The directory that everything of one node lies in: its state, its manifest, and the servers it runs.
 ///
 /// The servers are links of the node's own, so that a process that outlives its node can be told from those of
-/// other tests by its command line. The directory goes with this value.
-#[derive(Debug)]
+/// other tests by its command line. The directory goes with the last clone of this value.
+#[derive(Clone, Debug)]
 pub struct Home {
-    directory: TempDir,
+    directory: Arc<TempDir>,
 }
 
 impl Home {
@@ -22,7 +23,7 @@ impl Home {
         fs::create_dir_all(&scratch).expect("target/tmp can be made");
         let directory = tempfile::Builder::new().prefix("node-").tempdir_in(&scratch).expect("a directory can be made");
         fs::create_dir(directory.path().join("bin")).expect("a directory can be made");
-        Self { directory }
+        Self { directory: Arc::new(directory) }
     }
 
     /// Where it is. Absolute, and nobody else's.

@@ -113,6 +113,14 @@ impl Ask {
         self
     }
 
+    /// Adds a header beside those of that name.
+    #[must_use]
+    pub fn also(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let name = HeaderName::try_from(name).expect("tests write header names");
+        self.headers.append(name, HeaderValue::from_bytes(value.as_ref()).expect("tests write header values"));
+        self
+    }
+
     /// Leaves a header out.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {

@@ -16,14 +16,21 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 
 /// How long everything of a session may take to go (invariant 3 of the design).
 pub const GONE_WITHIN: Duration = Duration::from_secs(2);
+
+/// What a node writes down while it runs, on purpose: what it knows of its servers, and its ledger.
+const KEPT: [&str; 2] = ["state/servers/", "state/ledger."];
 
 /// A running node. Dropping it stops it, and fails the test if anything of it is left.
 #[derive(Debug)]
 pub struct Node {
     child: Child,
+    /// What it was started as.
+    start: Start,
     home: Home,
     endpoints: Vec<Endpoint>,
     admin: Admin,
@@ -33,7 +40,7 @@ pub struct Node {
 }
 
 /// A node that has not been started.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Start {
     home: Home,
     arguments: Vec<String>,
@@ -93,7 +100,7 @@ impl Start {
     pub fn start(self) -> Node {
         let mut command = Command::new(binaries::sessile());
         command.args(&self.arguments).current_dir(self.home.path());
-        command.env("RUST_BACKTRACE", "0").env_remove("SESSILE_LOG").envs(self.environment);
+        command.env("RUST_BACKTRACE", "0").env_remove("SESSILE_LOG").envs(self.environment.clone());
         if let Some(user) = self.user {
             self.home.give_to(user);
             command.uid(user).gid(user);
@@ -121,7 +128,8 @@ impl Start {
             }
         };
         let files_at_start = self.home.listing();
-        Node { child, home: self.home, endpoints, admin: Admin::new(admin), stderr, files_at_start, ended: false }
+        let home = self.home.clone();
+        Node { child, start: self, home, endpoints, admin: Admin::new(admin), stderr, files_at_start, ended: false }
     }
 }
 
@@ -139,6 +147,13 @@ impl Node {
         let command = words(&home.fixture(fixture), arguments);
         let manifest = manifest("", &[("it", &command, limits)]);
         Start::serve(home, "sessile.toml", &manifest).start()
+    }
+
+    /// A node that serves a fixture as `it`, with keys of its table as the manifest has them, one a line.
+    pub fn configured(fixture: &str, arguments: &[&str], keys: &str) -> Self {
+        let home = Home::new();
+        let command = words(&home.fixture(fixture), arguments);
+        Start::serve(home, "sessile.toml", &table("it", &command, keys)).start()
     }
 
     /// A node that serves a script as `it`, with limits as the manifest has them, one a line.
@@ -207,6 +222,32 @@ impl Node {
         status
     }
 
+    /// Has its public listener closed and opened again, and waits until that is done.
+    ///
+    /// # Panics
+    /// When connections that were open are not closed.
+    pub async fn reopen_listener(&self) {
+        let reopened = || self.log().matches("listening anew").count();
+        let before = reopened();
+        let mut idle = TcpStream::connect(self.endpoint().address).await.expect("the node listens");
+        self.signal(Signal::HUP);
+        let read = wait::patiently("the end of an idle connection", idle.read(&mut [0; 1])).await;
+        assert_eq!(read.ok().unwrap_or_default(), 0, "nobody says anything on an idle connection");
+        wait::until("the listener is open again", PATIENCE, async || (reopened() > before).then_some(())).await;
+    }
+
+    /// Ends it with a signal, and starts it again in the same home.
+    ///
+    /// # Panics
+    /// When it does not end, or does not get ready.
+    pub fn restart(mut self, signal: Signal) -> Self {
+        self.signal(signal);
+        self.wait(PATIENCE);
+        let start = self.start.clone();
+        drop(self);
+        start.start()
+    }
+
     /// Stops it as an operator would, and sees that it ends well and leaves nothing.
     ///
     /// # Panics
@@ -237,7 +278,8 @@ impl Node {
 
     fn new_files(&self) -> Vec<String> {
         let now = self.home.listing();
-        now.into_iter().filter(|file| file.starts_with("state/") && !self.files_at_start.contains(file)).collect()
+        let is_new = |file: &String| file.starts_with("state/") && !self.files_at_start.contains(file);
+        now.into_iter().filter(|file| is_new(file) && !KEPT.iter().any(|kept| file.starts_with(kept))).collect()
     }
 }
 
@@ -268,6 +310,12 @@ pub fn manifest(node: &str, servers: &[(&str, &[String], &str)]) -> String {
         let _ = write!(text, "\n[servers.{name}]\ncommand = {command}\n\n[servers.{name}.limits]\n{limits}\n");
     }
     text
+}
+
+/// The table of one server in a manifest, with further keys, one a line.
+pub fn table(name: &str, command: &[String], keys: &str) -> String {
+    let command = serde_json::to_string(command).expect("strings are JSON");
+    format!("[servers.{name}]\ncommand = {command}\n{keys}\n\n")
 }
 
 /// A command line.

@@ -94,6 +94,14 @@ impl Bridge {
         }
     }
 
+    /// Whether there is something in flight that is worth waiting for when the session is to end.
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Relay(_) | Self::Upgraded(_) => self.in_flight() > 0,
+            Self::Modern(modern) => modern.is_busy(),
+        }
+    }
+
     /// Whether connections leave so much lying that the server should be read no further.
     pub fn is_backlogged(&self) -> bool {
         each!(self, machine => machine.is_backlogged())

@@ -54,7 +54,7 @@ pub struct Config {
     pub request_prefix: Option<String>,
     /// How long a server that is probed may stay silent before it is taken for a legacy one.
     pub probe_timeout: Duration,
-    /// How long questions of one call are gathered before they go to the client together.
+    /// How long one more question of a call is waited for, after each, before they go to the client together.
     pub gather: Duration,
     /// How long a call waits for its client's input.
     pub park_timeout: Duration,
@@ -86,7 +86,7 @@ impl Default for Config {
             connections: 16,
             request_prefix: None,
             probe_timeout: Duration::from_secs(2),
-            gather: Duration::from_millis(5),
+            gather: Duration::from_millis(20),
             park_timeout: Duration::from_secs(10 * 60),
             parked: 128,
             serialize: false,

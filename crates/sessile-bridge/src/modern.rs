@@ -201,6 +201,12 @@ impl Modern {
         self.calls.parked()
     }
 
+    /// Whether the server works on something whose outcome somebody will have: not calls that wait for their client, and
+    /// not a modern server's own tasks, which end with it.
+    pub fn is_busy(&self) -> bool {
+        self.calls.len() > self.calls.parked() || self.streams.answers() > 0
+    }
+
     /// Whether a task of this id was made of a call, and is not over.
     pub fn has_task(&self, task: &str) -> bool {
         self.task_call(task).is_some()

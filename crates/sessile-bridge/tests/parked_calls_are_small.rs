@@ -10,6 +10,7 @@ use sessile_bridge::{
 use sessile_protocol::Message;
 
 const CALLS: u64 = 2000;
+const GATHER: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
 struct Seals;
@@ -57,7 +58,7 @@ fn park(modern: &mut Modern, number: u64) {
     );
     say(modern, now, Event::ClientMessages { connection: Some(connection), messages: vec![message(call)] });
     say(modern, now, Event::ServerMessage(message(question)));
-    let later = now + Duration::from_millis(5);
+    let later = now + GATHER;
     say(modern, later, Event::Tick);
     assert!(matches!(modern.pull(later, connection), Pull::Json(_)));
 }
@@ -67,6 +68,7 @@ fn parked_calls_are_small() {
     let many = usize::try_from(2 * CALLS).unwrap();
     let config = Config {
         transport: Transport::PerRequest,
+        gather: GATHER,
         in_flight: many,
         parked: many,
         server_requests: many,

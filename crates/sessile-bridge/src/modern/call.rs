@@ -91,8 +91,13 @@ pub(super) enum Phase {
     Queued(Option<Retried>),
     /// The server works on it, and its client waits.
     Running,
-    /// It has questions; more are waited for until then.
-    Gathering(Time),
+    /// It has questions; more are waited for.
+    Gathering {
+        /// How long, if none comes.
+        until: Time,
+        /// How long at the most.
+        latest: Time,
+    },
     /// It waits for its client since then, until then.
     Parked {
         /// Since when.
@@ -136,7 +141,7 @@ pub(super) struct Call {
     pub(super) progress: Option<Message>,
     /// The answer, when it came while its client was away.
     pub(super) answer: Option<Message>,
-    /// Whether it may become a task.
+    /// Whether it may become a task, if its client knows tasks.
     pub(super) is_promotable: bool,
 }
 
@@ -161,12 +166,12 @@ impl Call {
 
     /// Whether its client waits for an answer right now.
     pub(super) fn is_connected(&self) -> bool {
-        matches!(self.phase, Phase::Queued(_) | Phase::Running | Phase::Gathering(_))
+        matches!(self.phase, Phase::Queued(_) | Phase::Running | Phase::Gathering { .. })
     }
 
     /// Whether the server works on it with its client waiting.
     pub(super) fn is_running(&self) -> bool {
-        matches!(self.phase, Phase::Running | Phase::Gathering(_))
+        matches!(self.phase, Phase::Running | Phase::Gathering { .. })
     }
 
     pub(super) fn is_parked(&self) -> bool {

@@ -56,7 +56,7 @@ impl Modern {
                 return self.fail_call(id, &error, Outcome::Error);
             }
         }
-        let is_promotable = self.is_promotable(id, &method);
+        let is_promotable = method == "tools/call" && self.makes_tasks();
         if let Some(call) = self.calls.get_mut(id) {
             call.is_promotable = is_promotable;
         }
@@ -90,12 +90,6 @@ impl Modern {
         }
         self.asked.open(number, Purpose::Call(id));
         self.write(line);
-    }
-
-    /// Whether a call may become a task if it takes long.
-    fn is_promotable(&self, id: CallId, method: &Method) -> bool {
-        let declared = self.calls.get(id).is_some_and(|call| call.exchange.capabilities.tasks);
-        declared && *method == "tools/call" && self.makes_tasks()
     }
 
     /// Whether the bridge makes tasks for this server: a modern one that can do so itself is left to it.

@@ -53,10 +53,11 @@ impl Modern {
         match &call.phase {
             Phase::Queued(_) => Some(overdue),
             Phase::Running => {
-                let promotion = self.config.promote_after.filter(|_| call.is_promotable);
+                let may_be_task = call.is_promotable && call.exchange.capabilities.tasks;
+                let promotion = self.config.promote_after.filter(|_| may_be_task);
                 Some(promotion.map_or(overdue, |after| overdue.min(call.exchange.since + after)))
             }
-            Phase::Gathering(until) => Some(overdue.min(*until)),
+            Phase::Gathering { until, .. } => Some(overdue.min(*until)),
             Phase::Parked { until, .. } => Some(*until),
             Phase::Task(task) => task.due(),
         }
@@ -68,10 +69,10 @@ impl Modern {
         };
         let is_overdue = call.exchange.since + self.config.request_timeout <= self.now;
         match call.phase {
-            Phase::Queued(_) | Phase::Running | Phase::Gathering(_) if is_overdue => self.time_out(id),
+            Phase::Queued(_) | Phase::Running | Phase::Gathering { .. } if is_overdue => self.time_out(id),
             Phase::Queued(_) => {}
             Phase::Running => self.promote(id),
-            Phase::Gathering(_) => self.park(id),
+            Phase::Gathering { .. } => self.park(id),
             Phase::Parked { .. } => self.expire_parked(id),
             Phase::Task(_) => self.expire_task(id),
         }

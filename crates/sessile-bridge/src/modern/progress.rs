@@ -29,7 +29,7 @@ impl Modern {
                 }
             }
             Phase::Task(_) => self.task_progress(id, &message),
-            Phase::Queued(_) | Phase::Running | Phase::Gathering(_) => self.pass_progress(id, &message),
+            Phase::Queued(_) | Phase::Running | Phase::Gathering { .. } => self.pass_progress(id, &message),
         }
     }
 

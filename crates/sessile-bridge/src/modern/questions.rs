@@ -12,6 +12,9 @@ use super::capabilities::Need;
 use super::methods::is_parkable;
 use super::question::{Origin, Question};
 
+/// How many times the gathering may be prolonged by one more question.
+const LONGEST_GATHERING: u32 = 10;
+
 impl Modern {
     pub(super) fn server_request(&mut self, id: RequestId, method: Method, message: &Message) {
         if self.profile().is_some() && !self.is_legacy() {
@@ -57,15 +60,17 @@ impl Modern {
     /// Makes a question one of this call.
     fn join(&mut self, id: CallId, question: Question) {
         let until = self.now + self.config.gather;
+        let longest = self.now + self.config.gather.saturating_mul(LONGEST_GATHERING);
         let Some(call) = self.calls.get_mut(id) else {
             return self.homeless.push_back(question);
         };
         call.ask(question);
         match call.phase {
-            Phase::Running => call.phase = Phase::Gathering(until),
+            Phase::Running => call.phase = Phase::Gathering { until, latest: longest },
+            Phase::Gathering { latest, .. } => call.phase = Phase::Gathering { until: until.min(latest), latest },
             Phase::Task(_) => self.publish_task_questions(id),
             // It goes out with the next round.
-            Phase::Queued(_) | Phase::Gathering(_) | Phase::Parked { .. } => {}
+            Phase::Queued(_) | Phase::Parked { .. } => {}
         }
     }
 
@@ -101,7 +106,7 @@ impl Modern {
         };
         let place = call.questions.iter().position(|question| question.is_from(id));
         let question = place.map(|place| call.questions.remove(place));
-        if call.questions.is_empty() && matches!(call.phase, Phase::Gathering(_)) {
+        if call.questions.is_empty() && matches!(call.phase, Phase::Gathering { .. }) {
             call.phase = Phase::Running;
         }
         let is_task = call.task().is_some();

@@ -340,5 +340,5 @@ fn nothing() -> [Value; 0] {
     []
 }
 
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(20);
 const MINUTE: Duration = Duration::from_secs(60);

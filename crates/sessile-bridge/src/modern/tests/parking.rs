@@ -58,11 +58,12 @@ fn questions_that_come_together_are_asked_together() {
     let mut session = Session::legacy(Config::default());
     session.call(1, &call(1));
     session.server(&ask("e1"));
-    session.wait(Duration::from_millis(4));
+    session.wait(GATHER / 2);
     session.server(&bare("r", "roots/list", json!(null)));
     session.server(&bare("s", "sampling/createMessage", json!({"messages": [], "maxTokens": 1})));
-    session.wait(Duration::from_millis(1));
-    let parked = session.json(1);
+    session.wait(GATHER / 2);
+    assert_eq!(session.pull(1), Pull::Pending, "each question is waited for anew");
+    let parked = session.input_required(1);
     let requests = parked["result"]["inputRequests"].as_object().unwrap();
     assert_eq!(requests.keys().collect::<Vec<_>>(), ["q1", "q2", "q3"]);
     let sample = json!({"role": "assistant", "model": "m", "content": {"type": "text", "text": "hi"}});

@@ -183,6 +183,17 @@ fn a_call_that_asks_first_is_parked_first() {
 }
 
 #[test]
+fn the_request_that_waits_must_know_tasks() {
+    let mut session = Session::legacy(config());
+    session.call(1, &call(1));
+    session.server(&ask("e1"));
+    let parked = session.input_required(1);
+    session.retry(2, &call_with(2, json!({"elicitation": {}})), &parked, json!({"q1": accept("Ada")})).unwrap();
+    session.wait(20 * SECOND);
+    assert_eq!((session.pull(2), session.states()), (Pull::Pending, vec![]));
+}
+
+#[test]
 fn those_who_listen_to_a_task_hear_all_of_it() {
     let mut session = Session::legacy(config());
     let id = promoted(&mut session);

@@ -139,7 +139,7 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => (id(), what()).prop_map(|(id, what)| Step::Question(id, what)),
         1 => id().prop_map(Step::Withdraw),
         8 => said,
-        6 => prop::sample::select(vec![1u32, 5, 5, 1000, 2000, 5000, 20_000, 60_000, 120_000]).prop_map(Step::Wait),
+        6 => prop::sample::select(vec![1u32, 20, 20, 1000, 2000, 5000, 20_000, 60_000, 120_000]).prop_map(Step::Wait),
     ];
     prop::collection::vec(step, 0..70)
 }

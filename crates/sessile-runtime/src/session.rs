@@ -226,8 +226,7 @@ impl Session {
 
     /// Whether a call is being worked on, and not only waited for.
     pub(crate) fn runs_calls(&self) -> bool {
-        let core = self.lock();
-        core.bridge.in_flight() > core.bridge.parked()
+        self.lock().bridge.is_busy()
     }
 
     /// Calls that wait for their client's input.

@@ -21,7 +21,8 @@ pub enum Event {
     /// A POST body: one message, or the messages of a batch.
     ClientMessages {
         /// The exchange that waits for the answer. There when the body holds a request and the transport is
-        /// [`Transport::Streamable`](crate::Transport::Streamable).
+        /// [`Transport::Streamable`](crate::Transport::Streamable) or
+        /// [`Transport::PerRequest`](crate::Transport::PerRequest).
         connection: Option<ConnectionId>,
         /// The messages in their order.
         messages: Vec<Message>,

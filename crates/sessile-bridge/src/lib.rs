@@ -41,6 +41,6 @@ pub use profile::{ClientProfile, ServerProfile};
 pub use record::{Kind, Outcome, Record, Side, Why};
 pub use refusal::Refusal;
 pub use relay::Relay;
-pub use salient::salient_digest;
+pub use salient::salient;
 pub use time::Time;
 pub use upgraded::Upgraded;

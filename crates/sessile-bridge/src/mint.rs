@@ -16,7 +16,7 @@ pub struct StateOf<'a> {
     pub generation: u32,
     /// The method of the call.
     pub method: &'a str,
-    /// [`salient_digest`](crate::salient_digest) of the call's parameters.
+    /// [`Mint::digest`] of what is [`salient`](crate::salient) in the call.
     pub digest: [u8; 32],
     /// How long it can be used.
     pub valid_for: Duration,
@@ -26,6 +26,9 @@ pub struct StateOf<'a> {
 
 /// Makes what must be unguessable.
 pub trait Mint: fmt::Debug + Send {
+    /// SHA-256. Not of randomness, but of cryptography, which the bridge leaves to its owner too.
+    fn digest(&self, text: &str) -> [u8; 32];
+
     /// A sealed request state. `None` when there is no randomness.
     fn request_state(&self, state: &StateOf<'_>) -> Option<String>;
 

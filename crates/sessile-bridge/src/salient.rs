@@ -2,32 +2,30 @@
 
 use serde_json::Value;
 use sessile_protocol::{Message, Object};
-use sha2::{Digest, Sha256};
 
-/// SHA-256 of what a request asks for: its parameters without `_meta`, `inputResponses` and `requestState`, with the
-/// members of objects in one order. A retry must ask for the same (2026-07-28, basic/patterns/mrtr, "Server
-/// Requirements").
-pub fn salient_digest(request: &Message) -> [u8; 32] {
+/// What a request asks for: its parameters without `_meta`, `inputResponses` and `requestState`, with the members of
+/// objects in one order. A retry must ask for the same (2026-07-28, basic/patterns/mrtr, "Server Requirements").
+pub fn salient(request: &Message) -> String {
     let mut params = request.params().and_then(Object::parse).unwrap_or_default();
     params.retain(|name| !matches!(name, "_meta" | "inputResponses" | "requestState"));
     let mut params: Value = serde_json::from_str(&params.to_json()).unwrap_or_default();
     params.sort_all_objects();
-    Sha256::digest(params.to_string()).into()
+    params.to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn digest(params: &str) -> [u8; 32] {
+    fn of(params: &str) -> String {
         let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
-        salient_digest(&Message::parse(text.into()).unwrap())
+        salient(&Message::parse(text.into()).unwrap())
     }
 
     #[test]
     fn a_retry_asks_for_the_same() {
-        let first = digest(r#"{"name":"ask","arguments":{"a":1,"b":[2]},"_meta":{"progressToken":1}}"#);
-        let retry = digest(
+        let first = of(r#"{"name":"ask","arguments":{"a":1,"b":[2]},"_meta":{"progressToken":1}}"#);
+        let retry = of(
             r#"{"requestState":"x","inputResponses":{}, "arguments":{"b":[2],"a":1},"name":"ask","_meta":{"progressToken":2}}"#,
         );
         assert_eq!(first, retry);
@@ -35,14 +33,14 @@ mod tests {
 
     #[test]
     fn other_arguments_are_another_request() {
-        let first = digest(r#"{"name":"ask","arguments":{"a":1}}"#);
+        let first = of(r#"{"name":"ask","arguments":{"a":1}}"#);
         for other in [
             r#"{"name":"ask","arguments":{"a":2}}"#,
             r#"{"name":"tell","arguments":{"a":1}}"#,
             r#"{"name":"ask","arguments":{"a":1},"task":{}}"#,
             r#"{"name":"ask"}"#,
         ] {
-            assert_ne!(first, digest(other), "{other}");
+            assert_ne!(first, of(other), "{other}");
         }
     }
 }

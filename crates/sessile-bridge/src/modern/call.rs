@@ -194,7 +194,7 @@ impl Call {
 
     /// Adds a question, under a key of its own.
     pub(super) fn ask(&mut self, mut question: Question) {
-        self.keys += 1;
+        self.keys = self.keys.saturating_add(1);
         question.key = self.keys;
         question.is_published = false;
         self.questions.push(question);

@@ -5,7 +5,7 @@ use sessile_protocol::{ErrorObject, Object};
 
 use crate::mint::{CallId, StateOf};
 use crate::record::Outcome;
-use crate::salient::salient_digest;
+use crate::salient::salient;
 
 use super::Modern;
 use super::call::Phase;
@@ -54,7 +54,7 @@ impl Modern {
         let call = self.calls.get_mut(id)?;
         let digest = match call.digest {
             Some(digest) => digest,
-            None => salient_digest(call.message.as_ref()?),
+            None => self.mint.digest(&salient(call.message.as_ref()?)),
         };
         call.digest = Some(digest);
         call.generation = call.generation.saturating_add(1);

@@ -106,9 +106,6 @@ impl Modern {
         };
         let place = call.questions.iter().position(|question| question.is_from(id));
         let question = place.map(|place| call.questions.remove(place));
-        if call.questions.is_empty() && matches!(call.phase, Phase::Gathering { .. }) {
-            call.phase = Phase::Running;
-        }
         let is_task = call.task().is_some();
         if let Some(question) = question {
             self.end_question(question, Outcome::Cancelled);

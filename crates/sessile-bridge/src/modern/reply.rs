@@ -117,7 +117,9 @@ pub(super) fn needs_url_elicitation() -> ErrorObject {
 
 /// Codes of the legacy era have others in the modern one.
 fn translate_error(method: &Method, error: &str) -> Reply {
-    let mut error = Object::parse(error).unwrap_or_default();
+    let Some(mut error) = Object::parse(error) else {
+        return Reply::Error(error.to_owned());
+    };
     match error.get("code").and_then(|code| code.parse::<i64>().ok()) {
         Some(RESOURCE_NOT_FOUND) => error.set("code", INVALID_PARAMS.to_string()),
         Some(URL_ELICITATION_REQUIRED) => match urls_of(&error) {

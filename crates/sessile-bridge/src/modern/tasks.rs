@@ -116,6 +116,9 @@ impl Modern {
     pub(super) fn end_task(&mut self, id: CallId, state: TaskState) {
         self.change_task(id, state);
         if let Some(call) = self.calls.remove(id) {
+            if call.task().is_some_and(|task| task.message.is_some()) {
+                self.undelivered(Kind::Notification, Some(Method::new("notifications/progress")), Why::Superseded);
+            }
             self.discard(call, &ErrorObject::new(CANCELLED, "the call this was asked for is over"));
         }
     }

@@ -41,6 +41,11 @@ impl Streams {
         assert!(self.effects.is_empty());
     }
 
+    /// How many streams are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.streams.len()
+    }
+
     /// Notifications that no connection has taken.
     pub(crate) fn unsent(&self) -> usize {
         let is_unsent = |entry: &Entry| !entry.sent && matches!(entry.content, Content::Notification(_));

@@ -136,6 +136,17 @@ fn a_tasks_questions_do_not_wait_for_ever() {
 }
 
 #[test]
+fn a_task_whose_questions_were_answered_has_time_again() {
+    let mut session = Session::legacy(Config { park_timeout: MINUTE, ..config() });
+    promoted(&mut session);
+    session.server(&ask("e1"));
+    input(&mut session, json!({"q1": accept("Ada")})).unwrap();
+    assert_eq!(session.modern.deadline(), None);
+    session.wait(MINUTE);
+    assert!(session.modern.has_task("task-1"));
+}
+
+#[test]
 fn a_task_can_be_cancelled() {
     let mut session = Session::legacy(config());
     let id = promoted(&mut session);

@@ -205,7 +205,7 @@ impl Ledger {
         }
         self.read_actions();
         self.books.close();
-        assert_eq!(self.session.modern.in_flight(), 0);
+        assert_eq!((self.session.modern.in_flight(), self.session.modern.streams.len()), (0, 0));
         assert_eq!(self.session.modern.deadline(), None);
         let books = &self.books;
         if books.evicted == 0 {

@@ -16,6 +16,10 @@ const GATHER: Duration = Duration::from_millis(5);
 struct Seals;
 
 impl Mint for Seals {
+    fn digest(&self, _: &str) -> [u8; 32] {
+        [0; 32]
+    }
+
     fn request_state(&self, _: &StateOf<'_>) -> Option<String> {
         Some("sealed".to_owned())
     }

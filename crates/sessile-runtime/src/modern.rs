@@ -4,11 +4,13 @@
 //! the principal it comes from (`place.rs`). Lists and the server's description are answered from memory when no session
 //! of the caller runs.
 
+mod way;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use sessile_bridge::handles::{add_to_list, answer};
-use sessile_bridge::{CallId, ClientProfile, salient_digest};
+use sessile_bridge::{CallId, ClientProfile, salient};
 use sessile_identity::Principal;
 use sessile_protocol::modern::SERVED_VERSIONS;
 use sessile_protocol::{Body, Era, Message, Method, Object, RequestId, meta};
@@ -24,10 +26,11 @@ use crate::place::{Place, owner};
 use crate::registry::Found;
 use crate::session::{Retry, Session, Span};
 use crate::session_id::SessionId;
-use crate::states::unix_millis;
+use crate::states::{digest, unix_millis};
 use crate::stop::StopReason;
 use crate::tasks::{TaskRequest, complete, raw_result};
-use crate::tools::{Tools, last_word, pages};
+use crate::tools::last_word;
+use way::{Held, Way};
 
 /// A request or a notification of a modern client, its headers and `_meta` checked.
 #[derive(Clone, Debug)]
@@ -111,17 +114,6 @@ impl Node {
     }
 }
 
-/// One modern request, and what is known of where it goes.
-struct Way<'a> {
-    node: &'a Node,
-    server: &'a Arc<Hosted>,
-    principal: &'a Principal,
-    /// Who owns the sessions it may go to.
-    owner: Principal,
-    client: &'a ClientProfile,
-    place: Place,
-}
-
 impl Way<'_> {
     async fn request(
         &self,
@@ -152,13 +144,7 @@ impl Way<'_> {
     /// `server/discover`, from memory as soon as the server was opened once in the era that it is opened in for this
     /// client.
     async fn discover(&self, id: &RequestId) -> Result<ModernAnswer, ModernFault> {
-        let profile = match self.server.known_profile() {
-            Some(profile) => profile,
-            None => {
-                let session = self.session().await?;
-                session.0.opened().await.map_err(ModernFault::Server)?
-            }
-        };
+        let profile = self.profile().await?;
         let offers_tasks = self.server.tasks().promote_after.is_some();
         let text = profile.discover_result(&SERVED_VERSIONS, offers_tasks);
         let mut result = Object::parse(&text).unwrap_or_default();
@@ -331,7 +317,7 @@ impl Way<'_> {
 
     /// A retry: it belongs to the call that its request state was given out for, and to no other.
     async fn go_on(&self, message: Message, state: &str) -> Result<ModernAnswer, ModernFault> {
-        let digest = salient_digest(&message);
+        let digest = digest(&salient(&message));
         let method = message.method().map_or("", |method| method.as_str());
         let ticket = self.node.sealer.open(state).map_err(|_| ModernFault::StateInvalid)?;
         let is_ours = self.is_ours(&ticket, method, &digest);
@@ -370,82 +356,7 @@ impl Way<'_> {
         fits.iter().fold(true, |all, fits| all & fits)
     }
 
-    /// The session of the request's place, opened if need be.
-    async fn session(&self) -> Result<Held, ModernFault> {
-        let named = match &self.place {
-            Place::Own(_) => return Ok(Held::new(self.open(Span::Request).await?)),
-            Place::Named(named) => named,
-        };
-        if let Some(session) = self.by_id(&named.text) {
-            return Ok(Held::new(session));
-        }
-        let slot = self.node.names.slot(named);
-        let mut place = slot.lock().await;
-        if let Some(session) = place.upgrade().filter(|session| session.is_live()) {
-            return Ok(Held::new(session));
-        }
-        let session = self.open(Span::Idle).await?;
-        *place = Arc::downgrade(&session);
-        Ok(Held::new(session))
-    }
-
-    async fn open(&self, span: Span) -> Result<Arc<Session>, ModernFault> {
-        Ok(self.node.open_modern(self.server, &self.owner, self.principal, self.client, span).await?)
-    }
-
-    /// The session of the request's place, if it runs.
-    fn live(&self) -> Option<Arc<Session>> {
-        match &self.place {
-            Place::Own(_) => None,
-            Place::Named(named) => self.by_id(&named.text).or_else(|| self.node.names.live(named)),
-        }
-    }
-
-    /// The session of this id, as handles and responses name it.
-    fn by_id(&self, id: &str) -> Option<Arc<Session>> {
-        self.node.session_by_id(self.server, &self.owner, id, Session::takes_modern)
-    }
-
-    /// What calls are checked against; asked of `session`, or of one that is opened for it, unless it is remembered.
-    async fn tools(&self, session: Option<&Arc<Session>>) -> Result<Arc<Tools>, ModernFault> {
-        // What a page holds may be for its principal alone.
-        let key = format!("{} {}", self.owner.id(), self.client.capabilities);
-        let epoch = self.server.memory().epoch();
-        if let Some(tools) = self.server.tool_tables().get(&key, epoch) {
-            return Ok(tools);
-        }
-        let owner = self.owner.id();
-        let remembered = pages(self.server, None, self.client, owner.as_str()).await?;
-        let found = match (remembered, session) {
-            (Some(pages), _) => Some(pages),
-            (None, Some(session)) => pages(self.server, Some(session), self.client, owner.as_str()).await?,
-            (None, None) => {
-                let held = self.session().await?;
-                pages(self.server, Some(&held.0), self.client, owner.as_str()).await?
-            }
-        };
-        let tools = Arc::new(Tools::of_pages(&found.unwrap_or_default(), self.server.handles()));
-        self.server.tool_tables().put(&key, epoch, Arc::clone(&tools));
-        Ok(tools)
-    }
-
     fn whole(&self, body: Bytes) -> ModernAnswer {
         ModernAnswer::Whole { body, session: self.place.label().to_owned() }
-    }
-}
-
-/// A session that stays while its request is being brought to it.
-struct Held(Arc<Session>);
-
-impl Held {
-    fn new(session: Arc<Session>) -> Self {
-        session.hold();
-        Self(session)
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.0.let_go();
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use sessile_bridge::{Mint, StateOf};
 use sessile_store::{Sealer, Ticket};
+use sha2::{Digest, Sha256};
 
 use crate::stop::whole_millis;
 
@@ -20,6 +21,10 @@ pub(crate) struct SessionMint {
 }
 
 impl Mint for SessionMint {
+    fn digest(&self, text: &str) -> [u8; 32] {
+        digest(text)
+    }
+
     fn request_state(&self, state: &StateOf<'_>) -> Option<String> {
         let ticket = Ticket {
             session: self.session.clone(),
@@ -46,6 +51,11 @@ impl Mint for SessionMint {
     fn timestamp(&self) -> String {
         rfc3339(unix_millis())
     }
+}
+
+/// What a request state says of the request it is good for.
+pub(crate) fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text).into()
 }
 
 /// Milliseconds since 1970 by the wall clock; 0 when the clock stands before that.

@@ -31,6 +31,15 @@ struct OpenMint {
 }
 
 impl Mint for OpenMint {
+    /// No digest of cryptography: as good as the texts are different.
+    fn digest(&self, text: &str) -> [u8; 32] {
+        let mut digest = [0; 32];
+        for (index, byte) in text.bytes().enumerate() {
+            digest[index % 32] = byte.wrapping_add(digest[index % 32].wrapping_mul(31));
+        }
+        digest
+    }
+
     fn request_state(&self, state: &StateOf<'_>) -> Option<String> {
         let StateOf { call, generation, method, digest, valid_for, inner } = state;
         let state = json!({
@@ -156,7 +165,11 @@ impl Session {
         let mut body = body.clone();
         body["params"]["requestState"] = state.into();
         body["params"]["inputResponses"] = responses;
-        assert_eq!(json!(crate::salient_digest(&message(&body))), opened["digest"], "the runtime compares them");
+        assert_eq!(
+            json!(OpenMint::default().digest(&crate::salient(&message(&body)))),
+            opened["digest"],
+            "the runtime compares them"
+        );
         self.on(Event::Retry {
             connection: ConnectionId(connection),
             message: message(&body),

@@ -136,6 +136,9 @@ fn without_randomness_nothing_is_sealed_and_no_task_made() {
     #[derive(Debug)]
     struct NoMint;
     impl Mint for NoMint {
+        fn digest(&self, _: &str) -> [u8; 32] {
+            [0; 32]
+        }
         fn request_state(&self, _: &StateOf<'_>) -> Option<String> {
             None
         }

@@ -33,7 +33,7 @@ struct OpenMint {
 impl Mint for OpenMint {
     /// No digest of cryptography: as good as the texts are different.
     fn digest(&self, text: &str) -> [u8; 32] {
-        let mut digest = [0; 32];
+        let mut digest = [0_u8; 32];
         for (index, byte) in text.bytes().enumerate() {
             digest[index % 32] = byte.wrapping_add(digest[index % 32].wrapping_mul(31));
         }

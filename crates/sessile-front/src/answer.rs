@@ -233,9 +233,8 @@ fn open_status(error: &OpenError) -> StatusCode {
 fn fault_status(fault: &ModernFault) -> StatusCode {
     match fault {
         ModernFault::Open(error) => open_status(error),
-        ModernFault::Session(SessionError::Refused(Refusal::ServerGone(error))) | ModernFault::Server(error) => {
-            code_status(error.code)
-        }
+        ModernFault::Session(SessionError::Refused(Refusal::ServerGone(error))) => code_status(error.code),
+        ModernFault::Server(error) => code_status(error.code),
         ModernFault::Session(error) => session_status(error),
         ModernFault::Ended(_) | ModernFault::NoAnswer => StatusCode::OK,
         ModernFault::Ledger(_) | ModernFault::NoRandomness(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -62,7 +62,7 @@ pub enum OpenError {
     #[error("the server refused to be opened: {}", error.message)]
     NotOpened {
         /// What it said.
-        error: ErrorObject,
+        error: Box<ErrorObject>,
         /// The last lines of stderr.
         stderr_tail: String,
     },
@@ -109,7 +109,7 @@ impl OpenError {
                 (code::START_FAILED, json!({ "reason": "start_failed", "stderrTail": stderr_tail }))
             }
             Self::NotOpened { error, .. } if error.code == code::START_FAILED || error.code == code::SERVER_GONE => {
-                return error.clone();
+                return (**error).clone();
             }
             Self::NotOpened { error, stderr_tail } => {
                 (code::START_FAILED, json!({ "reason": "start_failed", "error": error, "stderrTail": stderr_tail }))
@@ -217,7 +217,7 @@ pub enum ModernFault {
     Ended(StopReason),
     /// The server refused to be opened.
     #[error("{}", .0.message)]
-    Server(ErrorObject),
+    Server(Box<ErrorObject>),
     /// The session ended without an answer.
     #[error("the session ended before the answer")]
     NoAnswer,
@@ -257,7 +257,7 @@ impl ModernFault {
             Self::StateInvalid => with_reason(code::INVALID_PARAMS, "request_state_invalid"),
             Self::InputExpired => with_reason(code::INVALID_PARAMS, "input_expired"),
             Self::Ended(reason) => with_reason(code::SERVER_GONE, reason.as_str()),
-            Self::Server(error) => error.clone(),
+            Self::Server(error) => (**error).clone(),
             Self::NoAnswer => ErrorObject::new(code::SERVER_GONE, self.to_string()),
             Self::Ledger(_) | Self::NoRandomness(_) => ErrorObject::new(code::INTERNAL_ERROR, self.to_string()),
         }

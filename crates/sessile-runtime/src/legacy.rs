@@ -113,7 +113,7 @@ impl Node {
         let mut exchange = self.initialize(server, principal, greeting, bridge, true).await?;
         let lent = Arc::clone(exchange.session());
         if let Err(error) = lent.opened().await {
-            return Err(crate::OpenError::NotOpened { error, stderr_tail: lent.stderr.text() });
+            return Err(crate::OpenError::NotOpened { error: Box::new(error), stderr_tail: lent.stderr.text() });
         }
         // Its answer is for nobody: the client was initialized before.
         last_word(&mut exchange).await;

@@ -148,7 +148,7 @@ impl Node {
             .await?;
         let ends_early = StopWhenDropped(Some(&session));
         let opened = session.opened().await;
-        ends_early.is_needed();
+        ends_early.disarm();
         Ok(match opened {
             Ok(_) => Ok(session),
             Err(error) => {
@@ -167,7 +167,7 @@ struct Refused {
 
 impl Refused {
     fn into_error(self) -> OpenError {
-        OpenError::NotOpened { error: self.error, stderr_tail: self.stderr_tail }
+        OpenError::NotOpened { error: Box::new(self.error), stderr_tail: self.stderr_tail }
     }
 }
 
@@ -175,7 +175,7 @@ impl Refused {
 struct StopWhenDropped<'a>(Option<&'a Arc<Session>>);
 
 impl StopWhenDropped<'_> {
-    fn is_needed(mut self) {
+    fn disarm(mut self) {
         self.0 = None;
     }
 }

@@ -108,9 +108,9 @@ impl Node {
                     message: "inputResponses is missing or no object".to_owned(),
                     reason: "input_responses",
                 })?;
-                Some(Event::TaskInput { task: task.clone(), responses: responses.to_json() })
+                Some(Event::TaskInput { task, responses: responses.to_json() })
             }
-            "tasks/cancel" => Some(Event::TaskCancel { task: task.clone() }),
+            "tasks/cancel" => Some(Event::TaskCancel { task }),
             _ => None,
         };
         let result = match event {

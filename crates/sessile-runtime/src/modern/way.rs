@@ -87,7 +87,7 @@ impl Way<'_> {
     pub(super) async fn profile(&self) -> Result<Arc<ServerProfile>, ModernFault> {
         match self.server.known_profile() {
             Some(profile) => Ok(profile),
-            None => self.session().await?.0.opened().await.map_err(ModernFault::Server),
+            None => self.session().await?.0.opened().await.map_err(|error| ModernFault::Server(Box::new(error))),
         }
     }
 }

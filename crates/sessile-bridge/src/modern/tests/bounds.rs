@@ -57,6 +57,9 @@ fn a_parked_call_can_be_gone_on_with_when_all_places_are_taken() {
     session.call(1, &call(1));
     session.server(&ask("e1"));
     let parked = session.input_required(1);
+    session.post(9, &request(9, "subscriptions/listen", json!({"notifications": {}}))).unwrap();
+    let taken = session.retry(9, &call(2), &parked, json!({"q1": accept("Ada")}));
+    assert_eq!((taken, session.modern.parked()), (Err(Refusal::ConnectionInUse), 1));
     session.retry(2, &call(2), &parked, json!({"q1": accept("Ada")})).unwrap();
     assert_eq!(session.modern.in_flight(), 1);
 }

@@ -179,6 +179,20 @@ fn a_url_that_was_opened_needs_no_answer() {
 }
 
 #[test]
+fn what_the_client_says_of_a_url_counts_first() {
+    let mut session = Session::legacy(Config::default());
+    session.call(1, &call(1));
+    session.server(&open_question("e1", json!({"mode": "url", "elicitationId": "u1", "url": "x:y", "message": "?"})));
+    let parked = session.input_required(1);
+    session.server(&notification("notifications/elicitation/complete", json!({"elicitationId": "u1"})));
+    session.look();
+    session.retry(2, &call(2), &parked, json!({"q1": {"action": "dance"}})).unwrap();
+    let parked = session.json(2);
+    session.retry(3, &call(3), &parked, json!({"q1": {"action": "decline"}})).unwrap();
+    assert_eq!(session.heard(), [response("e1", json!({"action": "decline"}))]);
+}
+
+#[test]
 fn an_error_that_wants_urls_opened_becomes_questions() {
     let mut session = Session::legacy(Config::default());
     let url = json!({"mode": "url", "elicitationId": "u1", "url": "https://x.example", "message": "log in"});

@@ -160,6 +160,26 @@ fn a_task_can_be_cancelled() {
 }
 
 #[test]
+fn a_task_outlives_the_request_that_made_it() {
+    let mut session = Session::legacy(config());
+    promoted(&mut session);
+    session.tell(&cancelled(1));
+    session.close(1);
+    assert_eq!((session.heard(), session.states()), (vec![], vec![]));
+    assert!(session.modern.has_task("task-1"));
+}
+
+#[test]
+fn a_task_is_stored_before_its_client_is_woken() {
+    let mut session = Session::legacy(config());
+    session.call(1, &call(1));
+    session.modern.on(session.now + 20 * SECOND, Event::Tick).unwrap();
+    let actions: Vec<_> = std::iter::from_fn(|| session.modern.poll()).collect();
+    let place = |is_it: fn(&Action) -> bool| actions.iter().position(is_it).unwrap();
+    assert!(place(|action| matches!(action, Action::Task(_))) < place(|action| matches!(action, Action::Wake(_))));
+}
+
+#[test]
 fn progress_with_words_is_told_once_a_second() {
     let mut session = Session::legacy(config());
     let id = promoted(&mut session);
@@ -314,4 +334,7 @@ fn listeners_at_a_modern_server_hear_of_the_bridges_tasks_too() {
     let expected = json!({"toolsListChanged": true, "taskIds": ["task-1"]});
     assert_eq!(session.event(2)["params"]["notifications"], expected);
     assert_eq!(session.event(2)["params"]["statusMessage"], "early");
+    session.wait(SECOND);
+    session.server(&progress(&id, "late"));
+    assert_eq!(session.event(2)["params"]["statusMessage"], "late");
 }

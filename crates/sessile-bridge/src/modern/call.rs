@@ -13,7 +13,7 @@ use crate::time::Time;
 use super::capabilities::Capabilities;
 use super::methods::is_parkable;
 use super::question::Question;
-use super::rewrite::{members, with_meta};
+use super::rewrite::members;
 use super::tasks::Task;
 
 /// One HTTP request of the client, and what it wants to have with its answer.
@@ -59,28 +59,20 @@ impl Exchange {
         stream: StreamId,
         since: Time,
     ) -> Self {
-        let id_text = members(message).get("id").unwrap_or_else(|| id.as_json()).into();
-        with_meta(message, |meta| {
-            let token = meta.get(PROGRESS_TOKEN).filter(|_| message.progress_token().is_some());
-            let log = match meta.get(LOG_LEVEL) {
-                None => LogWish::Silent,
-                Some(_) => {
-                    let level = meta.string(LOG_LEVEL).and_then(|level| LogLevel::parse(&level));
-                    level.map_or(LogWish::Unreadable, LogWish::From)
-                }
-            };
-            let capabilities = meta.object(CLIENT_CAPABILITIES).unwrap_or_default();
-            Self {
-                id,
-                id_text,
-                connection,
-                stream,
-                token: token.map(Box::from),
-                log,
-                capabilities: Capabilities::read(&capabilities),
-                since,
+        let members = members(message);
+        let params = members.object("params").unwrap_or_default();
+        let meta = params.object("_meta").unwrap_or_default();
+        let token = meta.get(PROGRESS_TOKEN).filter(|_| message.progress_token().is_some());
+        let log = match meta.get(LOG_LEVEL) {
+            None => LogWish::Silent,
+            Some(_) => {
+                let level = meta.string(LOG_LEVEL).and_then(|level| LogLevel::parse(&level));
+                level.map_or(LogWish::Unreadable, LogWish::From)
             }
-        })
+        };
+        let capabilities = Capabilities::read(&meta.object(CLIENT_CAPABILITIES).unwrap_or_default());
+        let id_text = members.get("id").unwrap_or_else(|| id.as_json()).into();
+        Self { id, id_text, connection, stream, token: token.map(Box::from), log, capabilities, since }
     }
 }
 

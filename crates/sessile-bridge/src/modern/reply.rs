@@ -83,10 +83,10 @@ impl Modern {
 
     /// Reads what a legacy server has answered.
     pub(super) fn translate(&self, method: &Method, message: &Message) -> Reply {
-        if let Some(error) = message.error() {
-            return translate_error(method, error);
-        }
-        let Some(mut result) = message.result().and_then(Object::parse) else {
+        let Some(result) = message.result() else {
+            return translate_error(method, message.error().unwrap_or("{}"));
+        };
+        let Some(mut result) = Object::parse(result) else {
             return Reply::Error(error_json(&ErrorObject::new(INTERNAL_ERROR, "server's result is not an object")));
         };
         result.set("resultType", r#""complete""#);

@@ -44,6 +44,16 @@ fn a_probed_server_that_knows_no_such_method_is_initialized() {
 }
 
 #[test]
+fn a_result_that_says_nothing_means_legacy() {
+    for result in [json!({}), json!([]), json!(null), json!({"supportedVersions": ["2025-06-18"]})] {
+        let mut session = Session::new(Opening::Probe, Config::default());
+        let id = session.heard()[0]["id"].clone();
+        session.server(&response(id, result));
+        assert_eq!(session.heard()[0]["method"], "initialize");
+    }
+}
+
+#[test]
 fn silence_means_legacy_but_a_late_word_still_counts() {
     let mut session = Session::new(Opening::Probe, Config::default());
     let discover = session.heard()[0]["id"].clone();

@@ -75,7 +75,8 @@ impl Memory {
     /// again, if it is of the same code.
     pub(crate) fn new(view: &View, state_dir: Option<&Path>, name: &str) -> Self {
         let file = state_dir.map(|state_dir| file::path(state_dir, name));
-        let code = Code::of(view, file.as_deref().and_then(Path::parent));
+        // What the node itself writes is nobody's code.
+        let code = Code::of(view, state_dir);
         let glance = code.glance();
         let began = Instant::now();
         let fingerprint = code.fingerprint();

@@ -176,7 +176,7 @@ impl Way<'_> {
                     return Ok(self.whole(answer));
                 };
                 if let Some(key) = key.filter(|_| session.0.tells_common_lists()) {
-                    self.server.memory().remember(key, epoch, result);
+                    self.server.memory().remember(key, epoch, &session.0.without_bridged_hints(result));
                 }
                 if !(self.server.handles() && method == "tools/list") {
                     return Ok(self.whole(answer));

@@ -22,9 +22,10 @@ use crate::tasks::TaskDesk;
 use sessile_bridge::{Bridge, Event, ServerProfile, Time};
 use sessile_identity::Principal;
 use sessile_protocol::error as code;
-use sessile_protocol::{Era, ErrorObject, LegacyVersion, Message};
+use sessile_protocol::{Era, ErrorObject, LegacyVersion, Message, Object};
 use sessile_sandbox::{Sandbox, Usage};
 use sessile_telemetry::Telemetry;
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use step::{asks_for_something, takes_place};
@@ -160,6 +161,19 @@ impl Session {
     /// Whether the server ever said who it is.
     pub(crate) fn was_opened(&self) -> bool {
         self.lock().bridge.is_open()
+    }
+
+    /// A list as it is remembered: what a legacy server says holds until it says that it has changed, whatever its
+    /// clients are told of the time.
+    pub(crate) fn without_bridged_hints<'a>(&self, result: &'a str) -> Cow<'a, str> {
+        let is_legacy = self.profile().is_some_and(|profile| matches!(profile.era, Era::Legacy(_)));
+        match Object::parse(result).filter(|_| is_legacy) {
+            Some(mut object) => {
+                object.remove("ttlMs");
+                Cow::Owned(object.to_json())
+            }
+            None => Cow::Borrowed(result),
+        }
     }
 
     /// Whether requests of legacy clients can be put to it by a handle.

@@ -106,7 +106,7 @@ pub(crate) async fn pages(
                 let epoch = server.memory().epoch().in_session_since(session.since);
                 let Some(page) = ask(session, message).await? else { break };
                 if let Some(key) = key.filter(|_| session.tells_common_lists()) {
-                    server.memory().remember(key, epoch, &page);
+                    server.memory().remember(key, epoch, &session.without_bridged_hints(&page));
                 }
                 page.into()
             }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use sessile_bridge::{Bridge, ClientProfile, Config, Opening, Pull, Transport};
 use sessile_identity::Principal;
 use sessile_manifest::ServerEra;
-use sessile_protocol::{Body, Era, ErrorObject, Message};
+use sessile_protocol::error as code;
+use sessile_protocol::{Era, ErrorObject, Message, Object};
 
 use crate::error::OpenError;
 use crate::exchange::Exchange;
@@ -188,11 +189,12 @@ impl Drop for StopWhenDropped<'_> {
     }
 }
 
-/// Whether the server itself answered `initialize` with an error.
+/// Whether the server itself answered `initialize` with an error, also if it ended thereafter.
 async fn was_refused(exchange: &mut Exchange) -> bool {
     let Pull::Json(answer) = exchange.peek().await else { return false };
-    let is_error = Message::parse(answer.clone())
-        .is_ok_and(|message| matches!(message.body(), Body::Response { is_error: true, .. }));
-    // What has ended was answered by us.
-    is_error && exchange.session().is_live()
+    let message = Message::parse(answer.clone()).ok();
+    let error = message.as_ref().and_then(Message::error).and_then(Object::parse);
+    let code = error.as_ref().and_then(|error| error.get("code")?.parse::<i64>().ok());
+    // With these, Sessile says that the server did not answer.
+    code.is_some_and(|code| !matches!(code, code::START_FAILED | code::SERVER_GONE | code::TIMEOUT))
 }

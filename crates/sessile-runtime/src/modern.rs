@@ -213,10 +213,8 @@ impl Way<'_> {
         let own = self.node.registry.of(self.server.name(), &self.owner);
         let session = own.into_iter().find(|session| session.has_server_task(&task));
         // A legacy server knows no tasks of this kind, whatever it declares.
-        let makes_tasks = self
-            .server
-            .known_profile()
-            .is_none_or(|profile| matches!(profile.era, Era::Modern(_)) && profile.has(&["extensions", meta::TASKS]));
+        let profile = self.profile().await?;
+        let makes_tasks = matches!(profile.era, Era::Modern(_)) && profile.has(&["extensions", meta::TASKS]);
         if offers && session.is_none() && !makes_tasks {
             return Err(ModernFault::Invalid { message: "there is no such task".to_owned(), reason: "unknown_task" });
         }

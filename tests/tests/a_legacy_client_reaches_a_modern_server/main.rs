@@ -6,7 +6,7 @@ mod stream;
 mod watching;
 
 use serde_json::{Value, json};
-use sessile_tests::{Client, Node};
+use sessile_tests::{Client, Node, Script};
 
 fn modern(fixture: &str) -> Node {
     Node::of(fixture, &["--era", "modern"])
@@ -92,4 +92,25 @@ async fn methods_are_those_of_its_era() {
         let answer = client.answer_to(method, json!({})).await;
         assert_eq!(answer["error"]["code"], -32601, "{method}: {answer}");
     }
+}
+
+/// Servers that know no `initialize` may end with their refusal of it, and the client hears nothing of either.
+#[tokio::test]
+async fn a_server_that_ends_when_it_is_opened_in_the_wrong_era_is_opened_again() {
+    let refusal =
+        r#"{"jsonrpc":"2.0","id":'"$id"',"error":{"code":-32022,"message":"no","data":{"supported":["2026-07-28"]}}}"#;
+    let discovered = r#"{"jsonrpc":"2.0","id":ID,"result":{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":0,"cacheScope":"private"}}"#;
+    let called =
+        r#"{"jsonrpc":"2.0","id":ID,"result":{"resultType":"complete","content":[{"type":"text","text":"done"}]}}"#;
+    let script = Script::new()
+        .on(r#""method":"initialize""#, &format!("say '{refusal}'; kill -9 $$"))
+        .answer(r#""method":"server/discover""#, discovered)
+        .answer(r#""method":"tools/call""#, called);
+    // The refusal and the end come in either order: many at once, so that both are met.
+    let nodes: Vec<_> = (0..12).map(|_| Node::scripted(&script, "")).collect();
+    let opened = nodes.iter().map(|node| async {
+        let mut client = Client::open(node.endpoint()).await;
+        assert_eq!(client.call("any", json!({})).await, "done");
+    });
+    futures_util::future::join_all(opened).await;
 }

@@ -279,7 +279,7 @@ impl Node {
     fn new_files(&self) -> Vec<String> {
         let now = self.home.listing();
         let is_new = |file: &String| file.starts_with("state/") && !self.files_at_start.contains(file);
-        now.into_iter().filter(|file| is_new(file) && !KEPT.iter().any(|kept| file.starts_with(kept))).collect()
+        now.into_iter().filter(|file| is_new(file) && !is_kept(file)).collect()
     }
 }
 
@@ -299,6 +299,11 @@ impl Drop for Node {
         let new = self.new_files();
         assert!(new.is_empty(), "files left behind: {new:?}");
     }
+}
+
+/// Whether a file of a [`Home`] is one that a node writes down on purpose.
+pub fn is_kept(file: &str) -> bool {
+    KEPT.iter().any(|kept| file.starts_with(kept))
 }
 
 /// A manifest: keys of `[node]`, one a line, and servers with their commands and limits.

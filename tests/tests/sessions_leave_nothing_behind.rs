@@ -5,7 +5,7 @@ use futures_util::stream::{self, StreamExt};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use sessile_tests::leaks::cgroups_with;
-use sessile_tests::node::{GONE_WITHIN, Start, manifest, words};
+use sessile_tests::node::{GONE_WITHIN, Start, is_kept, manifest, words};
 use sessile_tests::wait::{PATIENCE, until};
 use sessile_tests::{Ask, Client, Endpoint, Home, Node, Script, procfs};
 use std::collections::{BTreeMap, HashSet};
@@ -158,7 +158,7 @@ impl Holdings {
             processes: procfs::descendants(node.pid()).len(),
             open_files: procfs::open_files(node.pid()),
             mounts: fs::read_to_string(format!("/proc/{}/mountinfo", node.pid())).unwrap_or_default(),
-            files: node.home().listing(),
+            files: node.home().listing().into_iter().filter(|file| !is_kept(file)).collect(),
         }
     }
 }

@@ -5,12 +5,13 @@
 //! is opened in the other, and bridged. What was found out is remembered for each version of the server.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sessile_bridge::{Bridge, ClientProfile, Config, Opening, Pull, Transport};
 use sessile_identity::Principal;
 use sessile_manifest::ServerEra;
 use sessile_protocol::error as code;
-use sessile_protocol::{Era, ErrorObject, Message, Object};
+use sessile_protocol::{Era, ErrorObject, Message, ModernVersion, Object};
 
 use crate::error::OpenError;
 use crate::exchange::Exchange;
@@ -20,6 +21,10 @@ use crate::node::{Node, Start};
 use crate::session::{Session, Span};
 use crate::states::SessionMint;
 use crate::stop::StopReason;
+
+/// How long a server that refused `initialize` may be silent when asked for the modern era, beside twice the time that it
+/// took to refuse.
+const SILENCE: Duration = Duration::from_secs(2);
 
 impl Node {
     /// Opens a session with a legacy client's `initialize` and returns the exchange that its answer comes on.
@@ -45,18 +50,20 @@ impl Node {
         if speaks_legacy == Some(false) {
             return self.initialize(server, principal, initialize, Bridge::upgraded, false).await;
         }
+        let began = Instant::now();
         let mut exchange = self.initialize(server, principal, initialize.clone(), Bridge::relay, false).await?;
-        if speaks_legacy.is_some() || speaks_modern == Some(false) || !was_refused(&mut exchange).await {
+        if speaks_legacy.is_some() || speaks_modern == Some(false) || !is_refused_as_unknown(&mut exchange).await {
             return Ok(exchange);
         }
+        let patience = SILENCE + 2 * began.elapsed();
         // It may be one that speaks modern only. If it is not, the client gets what it was first told.
         let upgraded = self.initialize(server, principal, initialize, Bridge::upgraded, false).await?;
-        match upgraded.session().opened().await {
-            Ok(_) => {
+        match tokio::time::timeout(patience, upgraded.session().opened()).await {
+            Ok(Ok(_)) => {
                 server.does_not_speak(upgraded.session().since, EraKind::Legacy);
                 Ok(upgraded)
             }
-            Err(_) => Ok(exchange),
+            Ok(Err(_)) | Err(_) => Ok(exchange),
         }
     }
 
@@ -189,12 +196,15 @@ impl Drop for StopWhenDropped<'_> {
     }
 }
 
-/// Whether the server itself answered `initialize` with an error, also if it ended thereafter.
-async fn was_refused(exchange: &mut Exchange) -> bool {
+/// Whether the server itself answered `initialize` with an error that a server gives which does not know the method, or
+/// misses what modern requests carry; also if it ended thereafter. Which error that is, no specification says.
+async fn is_refused_as_unknown(exchange: &mut Exchange) -> bool {
     let Pull::Json(answer) = exchange.peek().await else { return false };
     let message = Message::parse(answer.clone()).ok();
-    let error = message.as_ref().and_then(Message::error).and_then(Object::parse);
-    let code = error.as_ref().and_then(|error| error.get("code")?.parse::<i64>().ok());
-    // With these, Sessile says that the server did not answer.
-    code.is_some_and(|code| !matches!(code, code::START_FAILED | code::SERVER_GONE | code::TIMEOUT))
+    let Some(error) = message.as_ref().and_then(Message::error) else { return false };
+    let code = Object::parse(error).and_then(|error| error.get("code")?.parse::<i64>().ok());
+    let modern =
+        [code::METHOD_NOT_FOUND, code::HEADER_MISMATCH, code::MISSING_CLIENT_CAPABILITY, code::UNSUPPORTED_VERSION];
+    let words = ["_meta", "io.modelcontextprotocol/", ModernVersion::V2026_07_28.as_str()];
+    code.is_some_and(|code| modern.contains(&code)) || words.iter().any(|word| error.contains(word))
 }

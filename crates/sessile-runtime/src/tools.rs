@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use sessile_bridge::handles::{HandleNames, add_to_list};
@@ -15,6 +16,8 @@ use crate::hosted::Hosted;
 use crate::memory::{Epoch, ListKey};
 use crate::session::Session;
 
+/// How long a server may take to list its tools before a call goes on without knowing them.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Pages of one tool list that are read.
 const PAGES: usize = 100;
 /// Tool lists that are kept ready: one per caller and set of client capabilities.
@@ -120,10 +123,16 @@ pub(crate) async fn pages(
     Ok(Some(pages))
 }
 
-/// The result of a request that Sessile makes for itself; `None` when the server answers with an error.
+/// The result of a request that Sessile makes for itself; `None` when the server answers with an error, or not soon.
 async fn ask(session: &Arc<Session>, message: Message) -> Result<Option<String>, SessionError> {
     let Some(mut exchange) = session.post(vec![message]).await? else { return Ok(None) };
-    let answer = last_word(&mut exchange).await;
+    let Ok(answer) = tokio::time::timeout(PATIENCE, last_word(&mut exchange)).await else {
+        tracing::warn!(
+            target: "sessile::runtime", server = &*session.server, session = session.name.as_str(),
+            "the server does not answer tools/list: headers of calls are not checked against its tools"
+        );
+        return Ok(None);
+    };
     Ok(answer.and_then(|answer| Message::parse(answer).ok()).and_then(|answer| answer.result().map(str::to_owned)))
 }
 

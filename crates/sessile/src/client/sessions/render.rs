@@ -26,9 +26,9 @@ pub(super) fn list(sessions: &[Session], width: Option<usize>) -> String {
             one_line(&view.principal),
             one_line(&view.state),
             millis(view.age_ms),
-            view.in_flight.to_string(),
+            in_flight(view),
             view.calls.to_string(),
-            view.protocol.as_deref().map_or_else(|| UNKNOWN.to_owned(), one_line),
+            spoken(view),
             bytes(view.memory.or_else(|| view.end.as_ref().and_then(|end| end.memory_peak))),
             millis(view.cpu_ms),
         ];
@@ -41,9 +41,25 @@ pub(super) fn list(sessions: &[Session], width: Option<usize>) -> String {
     table.render(width, 2)
 }
 
+/// Calls in flight, and how many of them wait for their client.
+fn in_flight(view: &View) -> String {
+    match view.parked {
+        0 => view.in_flight.to_string(),
+        parked => format!("{} ({parked} parked)", view.in_flight),
+    }
+}
+
+/// What is spoken: one version, or that with the client and that with the server.
+fn spoken(view: &View) -> String {
+    match (view.protocol.as_deref(), view.server_protocol.as_deref()) {
+        (Some(client), Some(server)) if client != server => format!("{} over {}", one_line(client), one_line(server)),
+        (client, server) => client.or(server).map_or_else(|| UNKNOWN.to_owned(), one_line),
+    }
+}
+
 /// Everything that is known of a session.
 pub(super) fn whole(session: &Session) -> String {
-    let View { name, server, principal, state, protocol, .. } = &session.view;
+    let View { name, server, principal, state, .. } = &session.view;
     let view = &session.view;
     let mut lines = vec![
         ("name", one_line(name)),
@@ -51,9 +67,9 @@ pub(super) fn whole(session: &Session) -> String {
         ("principal", one_line(principal)),
         ("state", one_line(state)),
         ("age", millis(view.age_ms)),
-        ("in flight", view.in_flight.to_string()),
+        ("in flight", in_flight(view)),
         ("calls", view.calls.to_string()),
-        ("protocol", protocol.as_deref().map_or_else(|| UNKNOWN.to_owned(), one_line)),
+        ("protocol", spoken(view)),
     ];
     match &view.end {
         None => lines.extend([("memory", bytes(view.memory)), ("cpu", millis(view.cpu_ms))]),

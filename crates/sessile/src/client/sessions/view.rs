@@ -26,7 +26,12 @@ pub(super) struct View {
     pub(super) in_flight: u64,
     #[serde(default)]
     pub(super) calls: u64,
+    /// What is spoken with the client.
     pub(super) protocol: Option<String>,
+    /// What is spoken with the server.
+    pub(super) server_protocol: Option<String>,
+    #[serde(default)]
+    pub(super) parked: u64,
     /// Bytes.
     pub(super) memory: Option<u64>,
     /// Milliseconds.

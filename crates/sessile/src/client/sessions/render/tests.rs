@@ -29,6 +29,16 @@ fn a_list_of_live_sessions_has_no_column_for_ends() {
 }
 
 #[test]
+fn a_bridged_session_says_what_is_spoken_on_both_sides() {
+    let mut bridged = live();
+    bridged.view.protocol = Some("2026-07-28".to_owned());
+    bridged.view.server_protocol = Some("2025-11-25".to_owned());
+    (bridged.view.in_flight, bridged.view.parked) = (2, 1);
+    let text = whole(&bridged);
+    assert!(text.contains("2026-07-28 over 2025-11-25") && text.contains("2 (1 parked)"), "{text}");
+}
+
+#[test]
 fn ended_sessions_say_why() {
     let text = list(&[live(), ended()], None);
     assert!(text.lines().nth(2).unwrap().ends_with("2.0 KiB   40ms  server_exited (exit code 3)"), "{text}");

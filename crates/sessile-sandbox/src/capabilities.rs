@@ -47,8 +47,16 @@ pub enum Feature {
     HostUser,
     /// Has no capability and can gain none.
     Privileges,
+    /// Reaches only the parts of the kernel that servers need.
+    SystemCalls,
+    /// Is fenced in by Landlock beside its mounts and namespaces.
+    Landlock,
+    /// Leaves no dump of its memory, and starts no program for dumps.
+    CoreDumps,
     /// Reaches loopback and nothing else.
     Network,
+    /// Has host name, System V objects and cgroup paths of its own.
+    Names,
     /// Can change a private copy of a host directory.
     CopyOnWrite,
     /// May write to a host directory as its owner, where it was given one.
@@ -80,7 +88,11 @@ impl fmt::Display for Feature {
             Self::Files => "own files only",
             Self::HostUser => "own user on the host",
             Self::Privileges => "no privileges",
+            Self::SystemCalls => "system call filter",
+            Self::Landlock => "Landlock",
+            Self::CoreDumps => "no core dumps",
             Self::Network => "loopback only",
+            Self::Names => "own names",
             Self::CopyOnWrite => "copy-on-write directories",
             Self::OwnerMapping => "writable host directories",
             Self::KillTree => "kill of the whole tree",

@@ -27,7 +27,11 @@ pub use capabilities::{Capabilities, Capability, Feature, Strength};
 pub use driver::{BoxFuture, Driver};
 pub use ended::{Ended, Exit, Usage};
 pub use error::{DriverError, StartError};
+#[cfg(feature = "weaken")]
+pub use process::weakened_driver;
 pub use process::{CgroupUse, ProcessConfig, process_driver};
 pub use sandbox::Sandbox;
+#[cfg(feature = "weaken")]
+pub use sessile_link::Protection;
 pub use spec::{FileView, InvalidSandboxId, Limits, Network, Pipes, SandboxId, SandboxSpec};
 pub use unsandboxed::unsandboxed_driver;

@@ -145,13 +145,11 @@ fn spawn(plan: &mut Plan<'_>) -> Result<i32, Errno> {
     // SAFETY: the stack is STACK bytes, grows down from its end, and outlives the child's use of it, because CLONE_VFORK
     // suspends this thread until the child has run its program or exited. `plan` is not touched meanwhile, for the same reason.
     let pid = unsafe { libc::clone(child, stack.byte_add(STACK), flags, core::ptr::from_mut(plan).cast()) };
-    let failed = crate::errno::last();
+    // Asked at once, and only if there is one: a child that failed without the C library leaves none behind.
+    let failed = (pid < 0).then(crate::errno::last);
     // SAFETY: mapped above, and the child no longer runs on it.
     let _ = unsafe { munmap(stack, STACK) };
-    if pid < 0 {
-        return Err(failed);
-    }
-    Ok(pid)
+    failed.map_or(Ok(pid), Err)
 }
 
 /// The child, until its program runs.

@@ -31,7 +31,5 @@ pub use error::{DriverError, StartError};
 pub use process::weakened_driver;
 pub use process::{CgroupUse, ProcessConfig, process_driver};
 pub use sandbox::Sandbox;
-#[cfg(feature = "weaken")]
-pub use sessile_link::Protection;
 pub use spec::{FileView, InvalidSandboxId, Limits, Network, Pipes, SandboxId, SandboxSpec};
 pub use unsandboxed::unsandboxed_driver;

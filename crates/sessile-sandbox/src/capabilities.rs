@@ -19,9 +19,14 @@ impl Capabilities {
         self.rows.iter().find(|row| row.feature == feature).map(|row| &row.strength)
     }
 
-    /// The rows that are not fully enforced: what start-up must say, and what `strict = true` refuses.
+    /// The rows that are not fully enforced: what start-up must say.
     pub fn shortfalls(&self) -> impl Iterator<Item = &Capability> {
         self.rows.iter().filter(|row| !matches!(row.strength, Strength::Enforced { .. }))
+    }
+
+    /// Of these, what holds a server back less than it should: what `strict = true` refuses.
+    pub fn gaps(&self) -> impl Iterator<Item = &Capability> {
+        self.shortfalls().filter(|row| row.feature.holds_back())
     }
 }
 
@@ -79,6 +84,15 @@ pub enum Feature {
     Disk,
     /// Processor time and memory of the whole tree are counted.
     Accounting,
+}
+
+impl Feature {
+    /// Whether a server can do more where this is not enforced. Of the others, the fallbacks allow a server less, or tell the operator
+    /// less.
+    #[must_use]
+    pub fn holds_back(self) -> bool {
+        !matches!(self, Self::CopyOnWrite | Self::OwnerMapping | Self::OutOfMemory | Self::Accounting)
+    }
 }
 
 impl fmt::Display for Feature {

@@ -8,6 +8,7 @@ mod ending;
 mod fallbacks;
 mod files;
 mod inside;
+mod languages;
 mod limits;
 mod orphans;
 mod refusals;

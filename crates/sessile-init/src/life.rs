@@ -69,9 +69,10 @@ fn watch(link: &mut Link<ToInit>, begun: Begun, patience: Duration) -> i32 {
     };
     // After the report, not before: the kernel takes its time over the end of a mount.
     drop((started, proc));
-    memory::give_back_code();
+    let code = memory::Code::find();
     // Where the kernel has no filters, the server's was refused as well, which has been said.
     let _ = seccomp::confine_init();
+    code.give_back();
     loop {
         while let Some(reaped) = signals::reap() {
             if reaped.pid == server.pid {

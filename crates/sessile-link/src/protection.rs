@@ -54,3 +54,32 @@ pub enum Protection {
     /// The mask of permissions is a fixed one.
     FixedUmask,
 }
+
+impl Protection {
+    /// Every one.
+    pub const ALL: [Self; 23] = [
+        Self::FreshRoot,
+        Self::ReadOnlyRoot,
+        Self::ReadOnlyViews,
+        Self::TameMounts,
+        Self::ReadOnlyProc,
+        Self::MaskedProc,
+        Self::HiddenProcesses,
+        Self::OwnProcesses,
+        Self::OwnNetwork,
+        Self::OwnIpc,
+        Self::OwnHostname,
+        Self::OwnCgroup,
+        Self::OwnUserNamespace,
+        Self::OwnUser,
+        Self::NoCapabilities,
+        Self::NoNewPrivileges,
+        Self::SystemCalls,
+        Self::Landlock,
+        Self::OwnKeyring,
+        Self::NoCoreDumps,
+        Self::ClosedDescriptors,
+        Self::OwnEnvironment,
+        Self::FixedUmask,
+    ];
+}

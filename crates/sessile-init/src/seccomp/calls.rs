@@ -20,6 +20,9 @@ pub(super) const UNASSIGNED: (u32, u32) = (337, 423);
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) const UNASSIGNED: (u32, u32) = (295, 423);
 
+/// `setrlimit`, which the C library's table lacks for some processors.
+pub(super) const SETRLIMIT: u32 = if cfg!(target_arch = "x86_64") { 160 } else { 164 };
+
 /// Calls of Linux 6.15, which the C library's table may lack. From 424 on, numbers are the same on all processors.
 const OPEN_TREE_ATTR: c_long = 467;
 

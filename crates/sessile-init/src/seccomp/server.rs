@@ -1,7 +1,7 @@
 //! The server's filter: what is refused whatever the arguments, and the calls whose arguments decide.
 
 use super::assemble::{Answer, Arguments, Assembly};
-use super::calls::{ABSENT_CALLS, FORBIDDEN_CALLS, LAST_KNOWN, UNASSIGNED};
+use super::calls::{ABSENT_CALLS, FORBIDDEN_CALLS, LAST_KNOWN, SETRLIMIT, UNASSIGNED};
 
 /// Not for you.
 const FORBID: Answer = Answer::Fail(libc::EPERM);
@@ -79,8 +79,8 @@ const PERSONALITY: Arguments = Arguments::new()
 
 /// The limit on dumps stays as it is: one byte, which unlike none also keeps them from a program of the host. A server that wants no
 /// dumps is told that it has its way.
-const SETRLIMIT: Arguments = Arguments::new().look_at(0).if_is(libc::RLIMIT_CORE, PRETEND).otherwise(Answer::Allow);
-const PRLIMIT: Arguments = Arguments::new()
+const OLD_LIMIT: Arguments = Arguments::new().look_at(0).if_is(libc::RLIMIT_CORE, PRETEND).otherwise(Answer::Allow);
+const LIMIT: Arguments = Arguments::new()
     .look_at(1)
     .if_is_not(libc::RLIMIT_CORE, Answer::Allow)
     .look_at(2)
@@ -100,8 +100,8 @@ pub(super) static FILTER: Assembly = Assembly::new()
     .one(number(libc::SYS_ioctl), &IOCTL)
     .one(number(libc::SYS_clone), &CLONE)
     .one(number(libc::SYS_socket), &SOCKET)
-    .one(number(libc::SYS_prlimit64), &PRLIMIT)
-    .one(number(libc::SYS_setrlimit), &SETRLIMIT)
+    .one(number(libc::SYS_prlimit64), &LIMIT)
+    .one(SETRLIMIT, &OLD_LIMIT)
     .one(number(libc::SYS_unshare), &UNSHARE)
     .one(number(libc::SYS_personality), &PERSONALITY)
     .each(ABSENT_CALLS, ABSENT)

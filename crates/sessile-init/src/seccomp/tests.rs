@@ -1,7 +1,7 @@
 //! The filters, run by a machine of our own: what the kernel would answer to each call.
 
 use super::assemble::{AND, Assembly, Instruction, JUMP_IF_ANY_BIT, JUMP_IF_EQUAL, JUMP_IF_GREATER, LOAD, RETURN};
-use super::calls::{ABSENT_CALLS, ARCHITECTURE, FORBIDDEN_CALLS, INITS_CALLS, LAST_KNOWN};
+use super::calls::{ABSENT_CALLS, ARCHITECTURE, FORBIDDEN_CALLS, INITS_CALLS, LAST_KNOWN, SETRLIMIT};
 use super::{init, server};
 use libc::{EAFNOSUPPORT, ENOSYS, EPERM, EPROTONOSUPPORT, c_long};
 
@@ -187,8 +187,8 @@ fn the_other_calls_whose_arguments_decide() {
         assert_eq!(server(libc::SYS_personality, &[odd]), Failed(EPERM));
     }
     let core = 4;
-    assert_eq!(server(libc::SYS_setrlimit, &[core, 1]), Failed(0));
-    assert_eq!(server(libc::SYS_setrlimit, &[7, 1]), Allowed);
+    assert_eq!(server(SETRLIMIT.into(), &[core, 1]), Failed(0));
+    assert_eq!(server(SETRLIMIT.into(), &[7, 1]), Allowed);
     assert_eq!(server(libc::SYS_prlimit64, &[0, core, 0x1000, 0]), Failed(0));
     assert_eq!(server(libc::SYS_prlimit64, &[0, core, 1 << 32, 0]), Failed(0));
     assert_eq!(server(libc::SYS_prlimit64, &[0, core, 0, 0x1000]), Allowed, "asking is free");

@@ -55,3 +55,12 @@ fn init_is_small() {
     let size = super::init_image::PROGRAM.len();
     assert!(size < 1 << 20, "{size} bytes are more than the 1 MiB that the design allows");
 }
+
+#[test]
+fn the_program_that_init_runs_from_cannot_be_written() {
+    let image = InitImage::new().unwrap();
+    let path = format!("/proc/self/fd/{}", image.raw());
+    let opened = std::fs::OpenOptions::new().write(true).open(path);
+    let written = opened.and_then(|mut file| std::io::Write::write(&mut file, b"x"));
+    assert_eq!(written.unwrap_err().raw_os_error(), Some(libc::EPERM));
+}

@@ -3,7 +3,7 @@
 
 use crate::outcome::Outcome;
 use crate::support::{is_root, run, spec};
-use sessile_sandbox::{Driver, FileView, SandboxSpec};
+use sessile_sandbox::{Driver, Exit, FileView, SandboxSpec};
 use std::fs;
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
@@ -99,8 +99,11 @@ impl Host {
         let tokio = tokio::runtime::Runtime::new().unwrap();
         let said = tokio.block_on(run(driver, spec));
         let told = said.stdout.lines().find_map(|line| line.split_once("outcome: "));
-        let (_, outcome) = told.unwrap_or_else(|| panic!("it said nothing: {said:?}"));
-        outcome.parse().unwrap()
+        match (told, &said.ended.exit) {
+            (Some((_, outcome)), _) => outcome.parse().unwrap(),
+            (None, Exit::OutOfMemory { .. } | Exit::Signal(_)) => Outcome::Held(format!("{:?}", said.ended.exit)),
+            (None, _) => panic!("it said nothing: {said:?}"),
+        }
     }
 }
 

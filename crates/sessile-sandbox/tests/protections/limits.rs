@@ -7,9 +7,15 @@ use sessile_sandbox::{Driver, Feature, ProcessConfig, SandboxSpec, Strength, pro
 /// An attempt, what enforces its limit, and how to give little and plenty.
 type Row = (&'static str, Option<Feature>, fn(&mut SandboxSpec), fn(&mut SandboxSpec));
 
-const ROWS: [Row; 4] = [
+const ROWS: [Row; 5] = [
     ("open_many_files", None, |spec| spec.limits.open_files = 64, |spec| spec.limits.open_files = 1024),
     ("start_many_processes", Some(Feature::Pids), |spec| spec.limits.pids = Some(16), |spec| spec.limits.pids = None),
+    (
+        "take_much_memory",
+        Some(Feature::Memory),
+        |spec| spec.limits.memory = Some(64 << 20),
+        |spec| spec.limits.memory = Some(512 << 20),
+    ),
     ("fill_the_disk", None, |spec| spec.limits.disk = Some(1 << 20), |spec| spec.limits.disk = Some(64 << 20)),
     ("make_many_files", None, |spec| spec.limits.disk = Some(1 << 20), |spec| spec.limits.disk = Some(64 << 20)),
 ];

@@ -30,6 +30,14 @@ fn every_attempt_is_held() {
     }
 }
 
+#[test]
+fn no_protection_is_without_an_attempt() {
+    for protection in sessile_link::Protection::ALL {
+        let tried = [true, false].into_iter().flat_map(attempts).any(|attempt| attempt.layers.contains(&protection));
+        assert!(tried, "{protection:?}");
+    }
+}
+
 /// With `without` left out of every sandbox.
 #[cfg(feature = "weaken")]
 fn weakened(host: &Host, name: &str, without: &[sessile_link::Protection]) -> Outcome {

@@ -47,9 +47,7 @@ pub(super) fn attempt(name: &str) -> Option<Outcome> {
             }
             "handle_page_faults" => answered(syscall(libc::SYS_userfaultfd, 1)),
             "ring_of_calls" => reached(syscall(libc::SYS_io_uring_setup, 1, [0_u64; 15].as_mut_ptr())),
-            "add_a_key" => {
-                answered(syscall(libc::SYS_add_key, c"user".as_ptr(), c"x".as_ptr(), c"y".as_ptr(), 1, -2))
-            }
+            "add_a_key" => answered(syscall(libc::SYS_add_key, c"user".as_ptr(), c"x".as_ptr(), c"y".as_ptr(), 1, -2)),
             "open_by_handle" => reached(syscall(libc::SYS_open_by_handle_at, 0, null_mut::<u8>(), 0)),
             "load_a_module" => reached(syscall(libc::SYS_finit_module, -1, c"".as_ptr(), 0)),
             "load_a_kernel" => reached(syscall(libc::SYS_kexec_file_load, -1, -1, 0, c"".as_ptr(), 0)),

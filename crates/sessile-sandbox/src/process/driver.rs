@@ -7,7 +7,8 @@ use crate::process::launch::{Deadline, Launched, launch};
 use crate::process::order::WithoutCgroup;
 use crate::process::users::Users;
 use crate::process::{Node, node, order, supervise, trial};
-use crate::{Capabilities, DriverError, Sandbox, SandboxSpec, StartError};
+use crate::{Capabilities, DriverError, Feature, Sandbox, SandboxSpec, StartError, Strength};
+use sessile_link::Note;
 #[cfg(feature = "weaken")]
 use sessile_link::Protection;
 use std::sync::Arc;
@@ -124,12 +125,28 @@ impl ProcessDriver {
             host.launch(&spec, deadline)
         });
         let launched = start.await.map_err(|error| StartError::host("start a sandbox")(error.into()))??;
+        if let Some(less) = self.less_than_promised(&launched.notes) {
+            return Err(less);
+        }
         supervise::watch_over(launched, id, memory_limit, notes)
+    }
+
+    /// A sandbox that came out weaker than the trial: nobody who read the capabilities would expect it, so it is none.
+    fn less_than_promised(&self, notes: &[Note]) -> Option<StartError> {
+        let promised = |feature| matches!(self.capabilities.of(feature), Some(Strength::Enforced { .. }));
+        let less = notes.iter().find(|note| match note {
+            Note::SystemCallsUnfiltered { .. } => promised(Feature::SystemCalls),
+            Note::LandlockRefused { .. } => promised(Feature::Landlock),
+            Note::CgroupShown { .. } => promised(Feature::Names),
+            Note::OverlayRefused { .. } | Note::OwnerMappingRefused { .. } => false, // these depend on the file system
+        })?;
+        let what = "less is in force than this host can do".into();
+        Some(StartError::Confine { what, source: std::io::Error::other(less.to_string()) })
     }
 
     /// The limits asked for that nothing, or something less, enforces.
     fn unenforced(&self, spec: &SandboxSpec) -> Vec<String> {
-        use crate::Feature::{Cpu, Memory, Pids};
+        use Feature::{Cpu, Memory, Pids};
         let limits = &spec.limits;
         let asked = [(Memory, limits.memory.is_some()), (Pids, limits.pids.is_some()), (Cpu, limits.cpu.is_some())];
         let short = self.capabilities.shortfalls().filter(|row| asked.contains(&(row.feature, true)));

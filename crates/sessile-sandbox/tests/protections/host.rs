@@ -24,8 +24,7 @@ const SESSION_KEYRING: libc::c_long = -3;
 pub(crate) struct Host {
     place: TempDir,
     program: PathBuf,
-    tcp: TcpListener,
-    abstract_name: String,
+    _tcp: TcpListener,
     _abstract: UnixListener,
     shared_memory: i32,
     _leaked: fs::File,
@@ -63,7 +62,7 @@ impl Host {
         let variable = std::env::vars().map(|(name, _)| name).find(|name| name != "PATH").unwrap();
         let facts = vec![
             ("HOST_VARIABLE".into(), variable),
-            ("HOST_PLACE".into(), abstract_name.clone()),
+            ("HOST_PLACE".into(), abstract_name),
             ("HOST_PORT".into(), tcp.local_addr().unwrap().port().to_string()),
             ("HOST_PID".into(), std::process::id().to_string()),
             ("HOST_KEY".into(), key.to_string()),
@@ -71,7 +70,7 @@ impl Host {
             ("HOST_NAME".into(), rustix::system::uname().nodename().to_str().unwrap().to_owned()),
             ("HOST_LEAK".into(), leaked.as_raw_fd().to_string()),
         ];
-        Self { place, program, tcp, abstract_name, _abstract: listener, shared_memory, _leaked: leaked, facts }
+        Self { place, program, _tcp: tcp, _abstract: listener, shared_memory, _leaked: leaked, facts }
     }
 
     /// A sandbox whose server makes the attempt `name`.
@@ -95,7 +94,6 @@ impl Host {
 
     /// What came of the attempt that `spec` makes.
     pub(crate) fn outcome(&self, driver: &impl Driver, spec: SandboxSpec) -> Outcome {
-        self.tcp.set_nonblocking(true).unwrap();
         let tokio = tokio::runtime::Runtime::new().unwrap();
         let said = tokio.block_on(run(driver, spec));
         let told = said.stdout.lines().find_map(|line| line.split_once("outcome: "));
@@ -111,7 +109,6 @@ impl Drop for Host {
     fn drop(&mut self) {
         // SAFETY: removes the segment that `new` made.
         unsafe { libc::shmctl(self.shared_memory, libc::IPC_RMID, std::ptr::null_mut()) };
-        assert!(!self.abstract_name.is_empty());
     }
 }
 

@@ -24,10 +24,10 @@ fn an_ordinary_user_is_as_safe() {
         .uid(NOBODY)
         .gid(NOBODY)
         .env("HOME", "/")
-        .args(["--test-threads", "2", "--nocapture"])
+        .args(["--test-threads", "2"])
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(text.contains("every_attempt_is_held ... ok") || text.contains("test result: ok"), "{text}");
+    assert!(text.contains("every_attempt_is_held ... ok"), "{text}");
 }

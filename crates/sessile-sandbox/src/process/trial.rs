@@ -75,7 +75,7 @@ impl Findings<'_> {
             (Feature::Privileges, enforced("user namespace, no capabilities, no_new_privs")),
             (Feature::SystemCalls, self.system_calls()),
             (Feature::Landlock, self.landlock()),
-            (Feature::CoreDumps, enforced("RLIMIT_CORE, which the server cannot change")),
+            (Feature::CoreDumps, self.core_dumps()),
             (Feature::Network, enforced("network namespace")),
             (Feature::Names, self.names()),
             (Feature::CopyOnWrite, self.copy_on_write()),
@@ -114,6 +114,16 @@ impl Findings<'_> {
         match self.noted(|note| matches!(note, Note::SystemCallsUnfiltered { .. })) {
             None => enforced("seccomp filter, for init as well"),
             Some(why) => Strength::Missing { why, fix: "use a kernel with CONFIG_SECCOMP_FILTER".into() },
+        }
+    }
+
+    fn core_dumps(&self) -> Strength {
+        match self.system_calls() {
+            Strength::Enforced { .. } => enforced("RLIMIT_CORE, which the server cannot change"),
+            _ => fallback(
+                "RLIMIT_CORE",
+                "without the system call filter a server can have a program of the host started on its dump",
+            ),
         }
     }
 

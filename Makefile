@@ -38,6 +38,7 @@ lint:
 
 unit:
 	$(CARGO) test --locked --workspace --exclude sessile-tests
+	$(CARGO) test --locked -p sessile-sandbox --features weaken --test protections
 
 behaviour:
 	$(CARGO) test --locked -p sessile-tests

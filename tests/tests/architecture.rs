@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A crate uses only crates on lower floors.
-const FLOORS: [(&str, u8); 14] = [
+const FLOORS: [(&str, u8); 15] = [
     ("sessile-protocol", 1),
     ("sessile-link", 1),
     ("sessile-identity", 1),
@@ -16,6 +16,7 @@ const FLOORS: [(&str, u8); 14] = [
     ("sessile-bridge", 2),
     ("sessile-init", 2),
     ("sessile-sandbox", 2),
+    ("sessile-egress", 2),
     ("sessile-packages", 3),
     ("sessile-telemetry", 3),
     ("sessile-runtime", 4),

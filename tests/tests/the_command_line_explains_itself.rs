@@ -66,6 +66,18 @@ fn bad_usage_is_exit_code_2() {
 }
 
 #[test]
+fn a_strict_server_starts_only_where_everything_is_enforced() {
+    let home = Home::new();
+    home.file("sessile.toml", "[servers.files]\ncommand = [\"true\"]\nisolation = \"none\"\nstrict = true\n");
+    let addresses = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    let gaps = ["server files has `strict = true`", "own files only: missing", "use `--isolation process`"];
+    sessile(&home, &[&["serve", "--allow-unsandboxed"][..], &addresses].concat()).failed(3, &gaps);
+    let checked = sessile(&home, &["check"]);
+    assert_eq!(checked.code, Some(3), "{}{}", checked.stdout, checked.stderr);
+    assert!(gaps.iter().all(|gap| checked.stdout.contains(gap)), "{}", checked.stdout);
+}
+
+#[test]
 fn mistakes_in_a_manifest_are_shown_where_they_are() {
     let home = Home::new();
     let text =

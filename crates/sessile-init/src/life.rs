@@ -4,13 +4,13 @@ use crate::clock::{self, timespec};
 use crate::link::{Heard, Link};
 use crate::root::Built;
 use crate::server::Server;
-use crate::{memory, network, privileges, root, server, signals};
+use crate::{memory, network, privileges, root, seccomp, server, signals};
 use core::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
-use sessile_link::{FromInit, Refusal, ServerEnd, StartOrder, ToInit};
+use sessile_link::{FromInit, Note, Protection, Refusal, ServerEnd, StartOrder, ToInit};
 
 /// Runs one sandbox. The exit code means nothing to anybody: the report goes over the link.
 pub(crate) fn run() -> i32 {
@@ -44,15 +44,17 @@ fn begin(order: &StartOrder) -> Result<Begun, Refusal> {
         |what: &'static str| move |errno: Errno| Refusal::Kernel { what: what.into(), errno: errno.raw_os_error() };
     let signals = signals::as_descriptor().map_err(kernel("take signals"))?;
     rustix::process::umask(rustix::fs::Mode::empty());
-    rustix::system::sethostname(order.hostname.as_bytes()).map_err(kernel("set the host name"))?;
+    if order.keeps(Protection::OwnHostname) {
+        rustix::system::sethostname(order.hostname.as_bytes()).map_err(kernel("set the host name"))?;
+    }
     if order.loopback {
         network::raise_loopback().map_err(kernel("bring up the loopback interface"))?;
     }
-    // Hides the path of the sandbox's cgroup from the server. An old kernel without cgroup namespaces shows it; that
-    // gives nothing away but the sandbox's id.
-    privileges::hide_cgroup();
-    let built = root::build(order)?;
-    let server = server::start(order, &built.proc)?;
+    let hidden = if order.keeps(Protection::OwnCgroup) { privileges::hide_cgroup() } else { Ok(()) };
+    let mut built = root::build(order)?;
+    // That gives nothing away but the sandbox's id: no reason not to start.
+    built.notes.extend(hidden.err().map(|errno| Note::CgroupShown { errno: errno.raw_os_error() }));
+    let server = server::start(order, &built.proc, &mut built.notes)?;
     privileges::resign(order.users)?;
     Ok(Begun { server, signals, built })
 }
@@ -60,14 +62,17 @@ fn begin(order: &StartOrder) -> Result<Begun, Refusal> {
 /// Reaps and listens until the end.
 fn watch(link: &mut Link<ToInit>, begun: Begun, patience: Duration) -> i32 {
     let Begun { mut server, signals, built: Built { proc, notes } } = begun;
-    let started = FromInit::Started { pid: server.pid, notes };
+    let started = FromInit::Started { pid: server.pid, landlock: server.landlock, notes };
     let mut deadline = match link.say(&started, &server.host_ends()) {
         Ok(()) => None,
         Err(_) => Some(clock::now() + patience),
     };
     // After the report, not before: the kernel takes its time over the end of a mount.
     drop((started, proc));
-    memory::give_back_code();
+    let code = memory::Code::find();
+    // Where the kernel has no filters, the server's was refused as well, which has been said.
+    let _ = seccomp::confine_init();
+    code.give_back();
     loop {
         while let Some(reaped) = signals::reap() {
             if reaped.pid == server.pid {

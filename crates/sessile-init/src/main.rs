@@ -23,6 +23,7 @@ mod errno;
 #[cfg(all(panic = "abort", not(test)))]
 mod floor;
 mod keeper;
+mod landlock;
 mod life;
 mod link;
 mod memory;
@@ -31,6 +32,7 @@ mod network;
 mod privileges;
 mod rlimits;
 mod root;
+mod seccomp;
 mod server;
 mod signals;
 mod userns;

@@ -10,10 +10,22 @@ unsafe extern "C" {
     static etext: u8;
 }
 
-/// Lets go of the pages of this program's code. Those that are needed again, few of them, come back from the page cache.
-pub(crate) fn give_back_code() {
-    let (from, to) = (&raw const __executable_start, &raw const etext);
-    let whole_pages = (to.addr().saturating_sub(from.addr())) & !(page_size() - 1);
-    // SAFETY: code and constants, which this program never writes: what is dropped is read again from the file.
-    let _ = unsafe { madvise(from.cast_mut().cast(), whole_pages, Advice::LinuxDontNeed) };
+/// The pages of this program's code.
+pub(crate) struct Code {
+    from: *const u8,
+    length: usize,
+}
+
+impl Code {
+    /// Finds them, which may take more calls than init has later.
+    pub(crate) fn find() -> Self {
+        let (from, to) = (&raw const __executable_start, &raw const etext);
+        Self { from, length: (to.addr().saturating_sub(from.addr())) & !(page_size() - 1) }
+    }
+
+    /// Lets go of them. Those that are needed again, few of them, come back from the page cache.
+    pub(crate) fn give_back(self) {
+        // SAFETY: code and constants, which this program never writes: what is dropped is read again from the file.
+        let _ = unsafe { madvise(self.from.cast_mut().cast(), self.length, Advice::LinuxDontNeed) };
+    }
 }

@@ -21,10 +21,10 @@ const LOCKED: CapabilitiesSecureBits = CapabilitiesSecureBits::NO_ROOT
     .union(CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE)
     .union(CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED);
 
-/// Moves to a new cgroup namespace, in which the sandbox's own cgroup is `/`. Only hides a path, so a refusal is no harm.
-pub(crate) fn hide_cgroup() {
+/// Moves to a new cgroup namespace, in which the sandbox's own cgroup is `/`.
+pub(crate) fn hide_cgroup() -> Result<(), Errno> {
     // SAFETY: no descriptor table, file system state or memory is shared or taken apart by this flag.
-    let _ = unsafe { unshare_unsafe(UnshareFlags::NEWCGROUP) };
+    unsafe { unshare_unsafe(UnshareFlags::NEWCGROUP) }
 }
 
 /// Empties the set of capabilities that any later program could gain.
@@ -73,7 +73,11 @@ pub(crate) fn renounce() -> Result<(), Errno> {
     set_capabilities_secure_bits(LOCKED)?;
     clear_ambient_capability_set()?;
     empty_bounding_set();
-    hold_only(CapabilitySet::empty())?;
+    hold_only(CapabilitySet::empty())
+}
+
+/// No program that it runs gives it more than it has, whatever the program's file says. Makes only system calls.
+pub(crate) fn gain_nothing() -> Result<(), Errno> {
     set_no_new_privs(true)
 }
 

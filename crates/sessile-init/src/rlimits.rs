@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sessile_link::Rlimits;
+use sessile_link::{Protection, StartOrder};
 
 fn set(resource: Resource, wanted: u64) -> Result<(), Errno> {
     // Raising a hard limit takes a privilege that an ordinary user lacks: then what the host gives is the limit.
@@ -14,14 +14,19 @@ fn set(resource: Resource, wanted: u64) -> Result<(), Errno> {
     }
 }
 
+/// No dumps of memory. One byte and not none: too little for any dump, and the one value for which the kernel also leaves the host's
+/// program for dumps alone (`core(5)`: the limit does not count for dumps that are piped), which would run as root on what the
+/// server made of its memory.
+const NO_DUMPS: u64 = 1;
+
 /// What holds for a process whoever it is: while there may still be a privilege to raise it.
-pub(crate) fn set_for_anyone(limits: &Rlimits) -> Result<(), Errno> {
-    set(Resource::Nofile, limits.open_files)?;
-    set(Resource::Core, 0)?;
-    limits.data.map_or(Ok(()), |bytes| set(Resource::Data, bytes))
+pub(crate) fn set_for_anyone(order: &StartOrder) -> Result<(), Errno> {
+    set(Resource::Nofile, order.rlimits.open_files)?;
+    set(Resource::Core, if order.keeps(Protection::NoCoreDumps) { NO_DUMPS } else { u64::MAX })?;
+    order.rlimits.data.map_or(Ok(()), |bytes| set(Resource::Data, bytes))
 }
 
 /// What counts by user: set inside the server's own user namespace, so that it counts this sandbox and nothing else.
-pub(crate) fn set_for_user(limits: &Rlimits) -> Result<(), Errno> {
-    limits.processes.map_or(Ok(()), |count| set(Resource::Nproc, count))
+pub(crate) fn set_for_user(order: &StartOrder) -> Result<(), Errno> {
+    order.rlimits.processes.map_or(Ok(()), |count| set(Resource::Nproc, count))
 }

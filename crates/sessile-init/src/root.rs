@@ -18,7 +18,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
 use rustix::process::{chdir, fchdir, pivot_root};
-use sessile_link::{Note, Refusal, StartOrder};
+use sessile_link::{Note, Protection, Refusal, StartOrder};
 use skeleton::Skeleton;
 use store::Store;
 
@@ -49,21 +49,27 @@ pub(crate) fn build(order: &StartOrder) -> Result<Built, Refusal> {
     let mut skeleton = Skeleton::new(top).map_err(failed("look at", "/"))?;
     skeleton.own(store.root()).map_err(failed("look at", "/"))?;
 
-    let proc = procfs::mount(&skeleton)?;
+    let proc = procfs::mount(&skeleton, order)?;
     devices::mount(&skeleton, &mut store)?;
     let mut owners = Owners::new(order.users, &proc);
     let mut notes = Vec::new();
+    let dress = views::Dress::of(order);
     for view in &order.views {
-        views::show(view, &mut skeleton, &mut store, &mut owners, &mut notes)?;
+        views::show(view, dress, &mut skeleton, &mut store, &mut owners, &mut notes)?;
     }
-    enter(&skeleton)?;
+    enter(&skeleton, order)?;
     Ok(Built { proc, notes })
 }
 
 /// Makes the skeleton the root, for good.
-fn enter(skeleton: &Skeleton) -> Result<(), Refusal> {
-    let read_only = Attributes::MOUNT_ATTR_RDONLY;
-    mounts::restrict(skeleton.top(), read_only, false).map_err(failed("make read-only", "/"))?;
+fn enter(skeleton: &Skeleton, order: &StartOrder) -> Result<(), Refusal> {
+    if order.keeps(Protection::ReadOnlyRoot) {
+        let read_only = Attributes::MOUNT_ATTR_RDONLY;
+        mounts::restrict(skeleton.top(), read_only, false).map_err(failed("make read-only", "/"))?;
+    }
+    if !order.keeps(Protection::FreshRoot) {
+        return Ok(());
+    }
     fchdir(skeleton.top()).map_err(failed("enter", "/"))?;
     // Both arguments the same: the old root ends up on top of the new one, where `.` still finds it.
     pivot_root(".", ".").map_err(failed("pivot to", "/"))?;

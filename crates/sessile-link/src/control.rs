@@ -30,6 +30,8 @@ pub enum FromInit {
     Started {
         /// The server's process id inside the sandbox.
         pid: i32,
+        /// The version of Landlock that holds it; 0 if none does.
+        landlock: u32,
         /// What is less than was asked for.
         notes: Vec<Note>,
     },

@@ -17,9 +17,11 @@ extern crate std;
 pub mod control;
 pub mod frame;
 pub mod order;
+pub mod protection;
 pub mod refusal;
 
 pub use control::{FromInit, Inbox, LinkError, ServerEnd, ToInit, ToKeeper};
 pub use frame::{Frame, FrameDecoder, FrameError};
 pub use order::{HostUsers, Note, Program, Rlimits, StartOrder, View};
+pub use protection::Protection;
 pub use refusal::Refusal;

@@ -1,5 +1,6 @@
 //! The order to start a server, as the runtime sends it to init.
 
+use crate::Protection;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -24,6 +25,25 @@ pub struct StartOrder {
     pub orphan_grace_ms: u64,
     /// Whom to become.
     pub users: HostUsers,
+    /// Protections to leave out, for the tests that show what each is worth.
+    #[cfg(feature = "weaken")]
+    pub without: Vec<Protection>,
+}
+
+impl StartOrder {
+    /// Whether `protection` is to be there: always, but in the builds that exist to leave one out.
+    #[must_use]
+    #[cfg(not(feature = "weaken"))]
+    pub fn keeps(&self, _protection: Protection) -> bool {
+        true
+    }
+
+    /// Whether `protection` is to be there.
+    #[must_use]
+    #[cfg(feature = "weaken")]
+    pub fn keeps(&self, protection: Protection) -> bool {
+        !self.without.contains(&protection)
+    }
 }
 
 /// What to run inside.
@@ -129,6 +149,21 @@ pub enum Note {
         /// What the kernel said.
         errno: i32,
     },
+    /// System calls are not filtered.
+    SystemCallsUnfiltered {
+        /// What the kernel said.
+        errno: i32,
+    },
+    /// Landlock does not hold the server.
+    LandlockRefused {
+        /// What the kernel said; 0 if it said yes and then held nothing back.
+        errno: i32,
+    },
+    /// The server can read where in the host's control groups it lives.
+    CgroupShown {
+        /// What the kernel said.
+        errno: i32,
+    },
 }
 
 impl fmt::Display for Note {
@@ -142,6 +177,18 @@ impl fmt::Display for Note {
                 "`{source}` keeps its owner inside the sandbox, so that only what others may do is allowed: its file system refused \
                  an id-mapped mount (errno {errno})"
             ),
+            Self::SystemCallsUnfiltered { errno } => {
+                write!(f, "system calls are not filtered: the kernel refused the filter (errno {errno})")
+            }
+            Self::LandlockRefused { errno: 0 } => {
+                f.write_str("Landlock holds nothing back: the kernel took the rules and let a forbidden access pass")
+            }
+            Self::LandlockRefused { errno } => {
+                write!(f, "Landlock is not in force: the kernel refused it (errno {errno})")
+            }
+            Self::CgroupShown { errno } => {
+                write!(f, "the path of the sandbox's cgroup can be read inside: no cgroup namespace (errno {errno})")
+            }
         }
     }
 }

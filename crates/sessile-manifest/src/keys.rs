@@ -55,6 +55,8 @@ pub(crate) struct ServerKeys {
     pub(crate) cwd: Option<PathBuf>,
     /// What keeps the sessions apart from each other and from the host.
     pub(crate) isolation: Isolation,
+    /// Refuse to start where this host cannot enforce everything that keeps the sessions apart and within their limits.
+    pub(crate) strict: bool,
     /// The session of a modern request that carries no session key.
     pub(crate) scope: Scope,
     /// Add the tools `open_session` and `close_session`, and to every tool an optional argument `session`.

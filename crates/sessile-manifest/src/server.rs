@@ -16,6 +16,9 @@ pub struct Server {
     pub kind: Kind,
     /// What keeps its sessions apart. Without meaning for [`Kind::Url`].
     pub isolation: Isolation,
+    /// Whether it must not start where the host cannot enforce all of [`isolation`](Self::isolation) and
+    /// [`limits`](Self::limits). Without meaning for [`Kind::Url`].
+    pub strict: bool,
     /// The session of a modern request that carries no session key. Without meaning for [`Kind::Url`].
     pub scope: Scope,
     /// Whether clients get the tools `open_session` and `close_session`, and every tool an optional
@@ -41,6 +44,7 @@ impl Server {
             name,
             kind,
             isolation: Isolation::default(),
+            strict: false,
             scope: Scope::default(),
             handles: false,
             era: ServerEra::default(),

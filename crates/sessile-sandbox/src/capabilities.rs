@@ -19,9 +19,14 @@ impl Capabilities {
         self.rows.iter().find(|row| row.feature == feature).map(|row| &row.strength)
     }
 
-    /// The rows that are not fully enforced: what start-up must say, and what `strict = true` refuses.
+    /// The rows that are not fully enforced: what start-up must say.
     pub fn shortfalls(&self) -> impl Iterator<Item = &Capability> {
         self.rows.iter().filter(|row| !matches!(row.strength, Strength::Enforced { .. }))
+    }
+
+    /// Of these, what holds a server back less than it should: what `strict = true` refuses.
+    pub fn gaps(&self) -> impl Iterator<Item = &Capability> {
+        self.shortfalls().filter(|row| row.feature.holds_back())
     }
 }
 
@@ -47,8 +52,16 @@ pub enum Feature {
     HostUser,
     /// Has no capability and can gain none.
     Privileges,
+    /// Reaches only the parts of the kernel that servers need.
+    SystemCalls,
+    /// Is fenced in by Landlock beside its mounts and namespaces.
+    Landlock,
+    /// Leaves no dump of its memory, and starts no program for dumps.
+    CoreDumps,
     /// Reaches loopback and nothing else.
     Network,
+    /// Has host name, System V objects and cgroup paths of its own.
+    Names,
     /// Can change a private copy of a host directory.
     CopyOnWrite,
     /// May write to a host directory as its owner, where it was given one.
@@ -73,6 +86,15 @@ pub enum Feature {
     Accounting,
 }
 
+impl Feature {
+    /// Whether a server can do more where this is not enforced. Of the others, the fallbacks allow a server less, or tell the operator
+    /// less.
+    #[must_use]
+    pub fn holds_back(self) -> bool {
+        !matches!(self, Self::CopyOnWrite | Self::OwnerMapping | Self::OutOfMemory | Self::Accounting)
+    }
+}
+
 impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -80,7 +102,11 @@ impl fmt::Display for Feature {
             Self::Files => "own files only",
             Self::HostUser => "own user on the host",
             Self::Privileges => "no privileges",
+            Self::SystemCalls => "system call filter",
+            Self::Landlock => "Landlock",
+            Self::CoreDumps => "no core dumps",
             Self::Network => "loopback only",
+            Self::Names => "own names",
             Self::CopyOnWrite => "copy-on-write directories",
             Self::OwnerMapping => "writable host directories",
             Self::KillTree => "kill of the whole tree",

@@ -27,6 +27,8 @@ pub use capabilities::{Capabilities, Capability, Feature, Strength};
 pub use driver::{BoxFuture, Driver};
 pub use ended::{Ended, Exit, Usage};
 pub use error::{DriverError, StartError};
+#[cfg(feature = "weaken")]
+pub use process::weakened_driver;
 pub use process::{CgroupUse, ProcessConfig, process_driver};
 pub use sandbox::Sandbox;
 pub use spec::{FileView, InvalidSandboxId, Limits, Network, Pipes, SandboxId, SandboxSpec};

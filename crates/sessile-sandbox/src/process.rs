@@ -22,4 +22,6 @@ mod tests;
 
 pub(crate) use node::Node;
 
+#[cfg(feature = "weaken")]
+pub use driver::weakened_driver;
 pub use driver::{CgroupUse, ProcessConfig, process_driver};

@@ -7,7 +7,7 @@ use alloc::format;
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, statat};
 use rustix::io::Errno;
-use sessile_link::Refusal;
+use sessile_link::{Protection, Refusal, StartOrder};
 
 /// Others may read.
 const OTHERS_READ: u32 = 0o004;
@@ -32,18 +32,20 @@ const MASKED: [&str; 14] = [
 ];
 
 /// Mounts `/proc` read-only for the server, and gives back a writable one that only init holds.
-pub(super) fn mount(skeleton: &Skeleton) -> Result<OwnedFd, Refusal> {
+pub(super) fn mount(skeleton: &Skeleton, order: &StartOrder) -> Result<OwnedFd, Refusal> {
     let tame = TAME | Attributes::MOUNT_ATTR_NOEXEC;
     // 2: processes that one may not trace do not exist, which hides init.
-    let hide = [Fs::Set("hidepid", "2")];
+    let hide = [Fs::Set("hidepid", if order.keeps(Protection::HiddenProcesses) { "2" } else { "0" })];
     let shown = mounts::new("proc", &hide, tame).map_err(failed("mount", "/proc"))?;
     let finish = || {
         mounts::attach(&shown, skeleton.directory("/proc")?)?;
         let own = mounts::copy(&shown, false)?;
-        for name in MASKED {
-            mask(skeleton, &own, name)?;
+        if order.keeps(Protection::MaskedProc) {
+            MASKED.iter().try_for_each(|name| mask(skeleton, &own, name))?;
         }
-        mounts::restrict(&shown, Attributes::MOUNT_ATTR_RDONLY, false)?;
+        if order.keeps(Protection::ReadOnlyProc) {
+            mounts::restrict(&shown, Attributes::MOUNT_ATTR_RDONLY, false)?;
+        }
         Ok(own)
     };
     finish().map_err(failed("set up", "/proc"))

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use rustix::fd::OwnedFd;
 use rustix::fs::{FileType, Stat, fstat, readlinkat, symlinkat};
 use rustix::io::Errno;
-use sessile_link::{Note, Refusal, View};
+use sessile_link::{Note, Protection, Refusal, StartOrder, View};
 
 /// The mode of directories that are everybody's, as programs expect of `/tmp`.
 pub(super) const FOR_ALL: u32 = 0o1777;
@@ -18,9 +18,27 @@ pub(super) const FOR_ALL: u32 = 0o1777;
 const OTHERS_READ: u32 = 0o004;
 const OTHERS_ENTER: u32 = 0o001;
 
+/// What is taken away from every mount of the host's files.
+#[derive(Clone, Copy)]
+pub(super) struct Dress {
+    tame: Attributes,
+    read_only: Attributes,
+}
+
+impl Dress {
+    pub(super) fn of(order: &StartOrder) -> Self {
+        let kept = |protection, rights| if order.keeps(protection) { rights } else { Attributes::empty() };
+        Self {
+            tame: kept(Protection::TameMounts, TAME),
+            read_only: kept(Protection::ReadOnlyViews, Attributes::MOUNT_ATTR_RDONLY),
+        }
+    }
+}
+
 /// Shows `view` in the new root.
 pub(super) fn show(
     view: &View,
+    dress: Dress,
     skeleton: &mut Skeleton,
     store: &mut Store,
     owners: &mut Owners<'_>,
@@ -33,14 +51,14 @@ pub(super) fn show(
             if !others_may_read(&stat) {
                 owners.lend(&mount, source, &stat, notes)?;
             }
-            mounts::restrict(&mount, TAME | Attributes::MOUNT_ATTR_RDONLY, true)
+            mounts::restrict(&mount, dress.tame | dress.read_only, true)
                 .map_err(failed("make read-only", source.as_str()))?;
             place(skeleton, mount, &stat, target)
         }
         View::Writable { source, target } => {
             let (mount, stat) = take(source)?;
             owners.lend(&mount, source, &stat, notes)?;
-            mounts::restrict(&mount, TAME, true).map_err(failed("tame", source.as_str()))?;
+            mounts::restrict(&mount, dress.tame, true).map_err(failed("tame", source.as_str()))?;
             place(skeleton, mount, &stat, target)
         }
         View::CopyOnWrite { source, target } => {
@@ -54,7 +72,7 @@ pub(super) fn show(
                 Err(errno) => {
                     notes.push(Note::OverlayRefused { target: target.clone(), errno: errno.raw_os_error() });
                     let (source, target) = (source.clone(), target.clone());
-                    show(&View::ReadOnly { source, target }, skeleton, store, owners, notes)
+                    show(&View::ReadOnly { source, target }, dress, skeleton, store, owners, notes)
                 }
             }
         }

@@ -4,7 +4,7 @@
 use crate::path::KeyPath;
 
 /// Keys from the top, `*` for any, with what they are about.
-const KEYS: [(&[&str], &str); 12] = [
+const KEYS: [(&[&str], &str); 11] = [
     (&["credentials"], "credentials for servers"),
     (&["servers", "*", "credentials"], "credentials for servers"),
     (&["servers", "*", "egress"], "network access of sandboxes"),
@@ -13,7 +13,6 @@ const KEYS: [(&[&str], &str); 12] = [
     (&["servers", "*", "pin"], "pinning of tool definitions"),
     (&["servers", "*", "pool"], "sandboxes started ahead of need"),
     (&["servers", "*", "port"], "servers that speak HTTP inside their sandbox"),
-    (&["servers", "*", "strict"], "refusing to start where a limit cannot be enforced"),
     (&["servers", "*", "limits", "hibernate_after"], "hibernation"),
     (&["servers", "*", "pool", "*"], "sandboxes started ahead of need"),
     (&["servers", "*", "egress", "*"], "network access of sandboxes"),

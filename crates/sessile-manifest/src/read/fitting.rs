@@ -31,6 +31,7 @@ const IDLE_KEYS: [(&str, &[&[&str]], &str); 5] = [
             &["limits", "pids"],
             &["scope"],
             &["serialize"],
+            &["strict"],
             &["tasks"],
         ],
         "has no effect on a server with `url`, which runs elsewhere; remove it",

@@ -14,7 +14,7 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(server.isolation, Isolation::Process);
     assert_eq!(server.scope, Scope::Auto);
     assert_eq!(server.era, ServerEra::Auto);
-    assert!(!server.handles && !server.serialize);
+    assert!(!server.handles && !server.serialize && !server.strict);
     assert_eq!(server.tasks, Tasks { promote_after: None, keep: Duration::from_secs(3600) });
     assert_eq!(server.limits.park_timeout, Duration::from_secs(600));
     assert_eq!(server.files.workspace, Workspace::Private);
@@ -30,6 +30,7 @@ fn a_server_inherits_key_by_key() {
         r#"
         [defaults]
         isolation = "none"
+        strict = true
         env = { LOG = "info", REGION = "eu" }
         limits = { memory = "1GiB", pids = 50 }
         [servers.a]
@@ -39,17 +40,18 @@ fn a_server_inherits_key_by_key() {
         [servers.b]
         command = ["b"]
         isolation = "process"
+        strict = false
         "#,
     )
     .expect("right");
     let a = manifest.server("a").expect("a");
-    assert_eq!(a.isolation, Isolation::None);
+    assert_eq!((a.isolation, a.strict), (Isolation::None, true));
     assert_eq!((a.limits.memory, a.limits.pids), (Size::gib(1), 60));
     let Kind::Command(command) = &a.kind else { panic!("a command") };
     assert_eq!(command.env.get("LOG"), Some("debug"));
     assert_eq!(command.env.get("REGION"), Some("eu"));
     let b = manifest.server("b").expect("b");
-    assert_eq!((b.isolation, b.limits.pids), (Isolation::Process, 50));
+    assert_eq!((b.isolation, b.strict, b.limits.pids), (Isolation::Process, false, 50));
 }
 
 #[test]

@@ -7,7 +7,10 @@ use crate::process::launch::{Deadline, Launched, launch};
 use crate::process::order::WithoutCgroup;
 use crate::process::users::Users;
 use crate::process::{Node, node, order, supervise, trial};
-use crate::{Capabilities, DriverError, Sandbox, SandboxSpec, StartError};
+use crate::{Capabilities, DriverError, Feature, Sandbox, SandboxSpec, StartError, Strength};
+use sessile_link::Note;
+#[cfg(feature = "weaken")]
+use sessile_link::Protection;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
@@ -47,6 +50,9 @@ struct Host {
     image: InitImage,
     users: Users,
     node: Arc<Node>,
+    /// What every sandbox of it is left without, for the tests that show what that is worth.
+    #[cfg(feature = "weaken")]
+    without: Vec<Protection>,
 }
 
 /// Makes the process driver. Blocks for some milliseconds: it starts a trial sandbox to find out what this host can enforce.
@@ -54,14 +60,40 @@ struct Host {
 /// # Errors
 /// [`DriverError`] if this host cannot isolate processes at all.
 pub fn process_driver(config: ProcessConfig) -> Result<impl Driver + std::fmt::Debug + 'static, DriverError> {
+    new(config)
+}
+
+fn new(config: ProcessConfig) -> Result<ProcessDriver, DriverError> {
     let image = InitImage::new().map_err(DriverError::InitImage)?;
     let (pid, started) = node::identity();
     let users = Users::new(pid, started);
     let node = Node::new(&image, config.cgroups == CgroupUse::Auto).map_err(DriverError::Keeper)?;
     let node = Arc::new(node);
     let capabilities = trial::run(&image, &node, &users).map_err(DriverError::Trial)?;
-    let host = Arc::new(Host { image, users, node });
-    Ok(ProcessDriver { host, capabilities, starts: Arc::new(Semaphore::new(AT_ONCE)) })
+    let host = Host {
+        image,
+        users,
+        node,
+        #[cfg(feature = "weaken")]
+        without: Vec::new(),
+    };
+    Ok(ProcessDriver { host: Arc::new(host), capabilities, starts: Arc::new(Semaphore::new(AT_ONCE)) })
+}
+
+/// The process driver with protections left out, so that a test can show what each is worth. Its capabilities are those of the whole.
+///
+/// # Errors
+/// As for [`process_driver`].
+#[cfg(feature = "weaken")]
+pub fn weakened_driver(
+    config: ProcessConfig,
+    without: &[Protection],
+) -> Result<impl Driver + std::fmt::Debug + 'static, DriverError> {
+    let mut driver = new(config)?;
+    if let Some(host) = Arc::get_mut(&mut driver.host) {
+        host.without.extend_from_slice(without);
+    }
+    Ok(driver)
 }
 
 impl Host {
@@ -69,6 +101,8 @@ impl Host {
         let places = &self.node.places;
         let without = WithoutCgroup { memory: !places.have(Controller::Memory), pids: !places.have(Controller::Pids) };
         let order = order::write(spec, self.users.next(), without)?;
+        #[cfg(feature = "weaken")]
+        let order = order::weakened(order, &self.without);
         let group = Group::new(&places.places, spec.id.as_str(), &spec.limits)?;
         self.node.allow(spec.orphan_grace);
         launch(&self.image, order, group, Arc::clone(&self.node), deadline)
@@ -91,12 +125,28 @@ impl ProcessDriver {
             host.launch(&spec, deadline)
         });
         let launched = start.await.map_err(|error| StartError::host("start a sandbox")(error.into()))??;
+        if let Some(less) = self.less_than_promised(&launched.notes) {
+            return Err(less);
+        }
         supervise::watch_over(launched, id, memory_limit, notes)
+    }
+
+    /// A sandbox that came out weaker than the trial: nobody who read the capabilities would expect it, so it is none.
+    fn less_than_promised(&self, notes: &[Note]) -> Option<StartError> {
+        let promised = |feature| matches!(self.capabilities.of(feature), Some(Strength::Enforced { .. }));
+        let less = notes.iter().find(|note| match note {
+            Note::SystemCallsUnfiltered { .. } => promised(Feature::SystemCalls),
+            Note::LandlockRefused { .. } => promised(Feature::Landlock),
+            Note::CgroupShown { .. } => promised(Feature::Names),
+            Note::OverlayRefused { .. } | Note::OwnerMappingRefused { .. } => false, // these depend on the file system
+        })?;
+        let what = "less is in force than this host can do".into();
+        Some(StartError::Confine { what, source: std::io::Error::other(less.to_string()) })
     }
 
     /// The limits asked for that nothing, or something less, enforces.
     fn unenforced(&self, spec: &SandboxSpec) -> Vec<String> {
-        use crate::Feature::{Cpu, Memory, Pids};
+        use Feature::{Cpu, Memory, Pids};
         let limits = &spec.limits;
         let asked = [(Memory, limits.memory.is_some()), (Pids, limits.pids.is_some()), (Cpu, limits.cpu.is_some())];
         let short = self.capabilities.shortfalls().filter(|row| asked.contains(&(row.feature, true)));

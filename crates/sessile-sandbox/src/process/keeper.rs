@@ -28,7 +28,8 @@ impl Keeper {
     pub(crate) fn start(image: &InitImage, own: &[PathBuf], left: &[PathBuf]) -> io::Result<Self> {
         let (link, keepers) = UnixStream::pair()?;
         let name = c"sessile-keeper";
-        let birth = Birth { image, name, link: keepers.into(), namespaces: 0, joining: Default::default() };
+        let joining = Default::default();
+        let birth = Birth { image, name, link: keepers.into(), namespaces: 0, joining, close: true };
         let process = spawn(birth).map_err(|error| match error {
             SpawnError::Clone(error) | SpawnError::Child(_, error) => error,
         })?;

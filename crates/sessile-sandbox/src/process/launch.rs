@@ -9,7 +9,7 @@ use crate::process::spawn::{Birth, spawn};
 use crate::{Pipes, StartError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-use sessile_link::{FromInit, HostUsers, Inbox, Note, StartOrder, ToInit};
+use sessile_link::{FromInit, HostUsers, Inbox, Note, Protection, StartOrder, ToInit};
 use std::ffi::c_int;
 use std::io::{self, IoSliceMut, Write};
 use std::mem::MaybeUninit;
@@ -26,6 +26,8 @@ pub(crate) struct Launched {
     pub(crate) inbox: Inbox<FromInit>,
     pub(crate) pipes: Pipes,
     pub(crate) notes: Vec<Note>,
+    /// The version of Landlock in force; 0 for none.
+    pub(crate) landlock: u32,
     pub(crate) group: Arc<Group>,
     pub(crate) node: Arc<Node>,
 }
@@ -50,7 +52,16 @@ impl Deadline {
 
 /// The namespaces of a sandbox.
 fn namespaces(order: &StartOrder) -> c_int {
-    let mut flags = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+    let mut flags = libc::CLONE_NEWNS;
+    for (protection, flag) in [
+        (Protection::OwnProcesses, libc::CLONE_NEWPID),
+        (Protection::OwnIpc, libc::CLONE_NEWIPC),
+        (Protection::OwnHostname, libc::CLONE_NEWUTS),
+    ] {
+        if order.keeps(protection) {
+            flags |= flag;
+        }
+    }
     if order.loopback {
         flags |= libc::CLONE_NEWNET;
     }
@@ -69,13 +80,14 @@ pub(crate) fn launch(
     deadline: Deadline,
 ) -> Result<Launched, StartError> {
     let namespaces = namespaces(&order);
+    let close = order.keeps(Protection::ClosedDescriptors);
     let mut bytes = Vec::new();
     sessile_link::control::encode(&ToInit::Start(Box::new(order)), &mut bytes)
         .map_err(|error| StartError::InvalidSpec { what: format!("command, environment and files: {error}") })?;
     let (mut link, inits) = UnixStream::pair().map_err(StartError::host("make the link"))?;
     let group = Arc::new(group);
     let joining = group.joining()?;
-    let process = spawn(Birth { image, name: c"sessile-init", link: inits.into(), namespaces, joining })?;
+    let process = spawn(Birth { image, name: c"sessile-init", link: inits.into(), namespaces, joining, close })?;
 
     link.set_write_timeout(Some(deadline.left()?)).map_err(StartError::host("set up the link"))?;
     if let Err(error) = link.write_all(&bytes) {
@@ -85,8 +97,8 @@ pub(crate) fn launch(
         });
     }
     let mut answers = Answers { link, inbox: Inbox::default(), descriptors: Vec::new() };
-    let notes = match answers.next(deadline, &group)? {
-        FromInit::Started { notes, .. } => notes,
+    let (landlock, notes) = match answers.next(deadline, &group)? {
+        FromInit::Started { landlock, notes, .. } => (landlock, notes),
         FromInit::Refused(refusal) => return Err(refusal.into()),
         FromInit::Exited { .. } => return Err(died(&group)),
     };
@@ -95,7 +107,7 @@ pub(crate) fn launch(
         return Err(StartError::InitDied { why: "it did not hand over the server's pipes".into() });
     };
     let pipes = Pipes { stdin, stdout, stderr };
-    Ok(Launched { process, link, inbox, pipes, notes, group, node })
+    Ok(Launched { process, link, inbox, pipes, notes, landlock, group, node })
 }
 
 /// What can be said of an init that ended without a word.

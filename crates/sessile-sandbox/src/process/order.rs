@@ -1,6 +1,8 @@
 //! From a specification to the order that init understands.
 
 use crate::{FileView, Network, SandboxSpec, StartError};
+#[cfg(feature = "weaken")]
+use sessile_link::Protection;
 use sessile_link::{HostUsers, Program, Rlimits, StartOrder, View};
 use std::path::Path;
 
@@ -39,7 +41,22 @@ pub(crate) fn write(spec: &SandboxSpec, users: HostUsers, without: WithoutCgroup
         loopback: spec.network == Network::Loopback,
         orphan_grace_ms: u64::try_from(spec.orphan_grace.as_millis()).unwrap_or(u64::MAX),
         users,
+        #[cfg(feature = "weaken")]
+        without: Vec::new(),
     })
+}
+
+/// The order without some protections.
+#[cfg(feature = "weaken")]
+pub(crate) fn weakened(mut order: StartOrder, without: &[Protection]) -> StartOrder {
+    order.without = without.to_vec();
+    order.loopback &= order.keeps(Protection::OwnNetwork);
+    if let Program::Server { env, .. } = &mut order.program
+        && without.contains(&Protection::OwnEnvironment)
+    {
+        env.extend(std::env::vars());
+    }
+    order
 }
 
 fn invalid(what: String) -> StartError {

@@ -58,6 +58,8 @@ pub(crate) struct Birth<'a> {
     pub(crate) namespaces: c_int,
     /// The cgroups it moves to.
     pub(crate) joining: Joining,
+    /// Whether it is kept from descriptors that were left open by accident: always, outside tests.
+    pub(crate) close: bool,
 }
 
 /// What the child reads, laid out before it exists, and the one thing it writes.
@@ -69,6 +71,7 @@ struct Layout {
     null: RawFd,
     link: RawFd,
     image: RawFd,
+    close: bool,
     argv: [*const c_char; 2],
     failure: Option<(ChildStep, i32)>,
 }
@@ -90,6 +93,7 @@ pub(crate) fn spawn(birth: Birth<'_>) -> Result<InitProcess, SpawnError> {
         null: null.as_raw_fd(),
         link: link.as_raw_fd(),
         image: birth.image.raw(),
+        close: birth.close,
         argv: [birth.name.as_ptr(), std::ptr::null()],
         failure: None,
     };
@@ -177,7 +181,7 @@ fn become_init(layout: &Layout) -> ChildStep {
             return ChildStep::Descriptors;
         }
         let (first, last) = (4_u32, u32::MAX);
-        if libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) != 0 {
+        if layout.close && libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) != 0 {
             return ChildStep::Descriptors;
         }
         let env: [*const c_char; 1] = [std::ptr::null()];

@@ -101,7 +101,7 @@ pub(crate) fn watch_over(
     memory_limit: Option<u64>,
     mut notes: Vec<String>,
 ) -> Result<Sandbox, StartError> {
-    let Launched { process, link, inbox, pipes, notes: more, group, node } = launched;
+    let Launched { process, link, inbox, pipes, notes: more, group, node, .. } = launched;
     notes.extend(more.iter().map(ToString::to_string));
     let pid = process.pid();
     let host = StartError::host;

@@ -38,7 +38,8 @@ fn in_version_2_a_process_is_born_where_it_belongs_and_killed_with_its_cgroup() 
     let (_link, theirs) = UnixStream::pair().unwrap();
     let (image, joining) = (InitImage::new().unwrap(), group.joining().unwrap());
     assert!(joining.birthplace().is_some());
-    let birth = Birth { image: &image, name: c"sessile-keeper", link: theirs.into(), namespaces: 0, joining };
+    let birth =
+        Birth { image: &image, name: c"sessile-keeper", link: theirs.into(), namespaces: 0, joining, close: true };
     let mut process = spawn(birth).unwrap();
     let members = std::fs::read_to_string(path.join("born/cgroup.procs")).unwrap();
     assert_eq!(members.trim(), process.pid().to_string());
@@ -53,4 +54,13 @@ fn in_version_2_a_process_is_born_where_it_belongs_and_killed_with_its_cgroup() 
 fn init_is_small() {
     let size = super::init_image::PROGRAM.len();
     assert!(size < 1 << 20, "{size} bytes are more than the 1 MiB that the design allows");
+}
+
+#[test]
+fn the_program_that_init_runs_from_cannot_be_written() {
+    let image = InitImage::new().unwrap();
+    let path = format!("/proc/self/fd/{}", image.raw());
+    let opened = std::fs::OpenOptions::new().write(true).open(path);
+    let written = opened.and_then(|mut file| std::io::Write::write(&mut file, b"x"));
+    assert_eq!(written.unwrap_err().raw_os_error(), Some(libc::EPERM));
 }

@@ -38,11 +38,14 @@ pub(crate) fn run(image: &InitImage, node: &Arc<Node>, users: &Users) -> Result<
         loopback: true,
         orphan_grace_ms: 0,
         users: users.next(),
+        #[cfg(feature = "weaken")]
+        without: Vec::new(),
     };
     let rootless = order.users == HostUsers::Rootless;
     let mut launched = launch(image, order, group, Arc::clone(node), Deadline::in_(PATIENCE))?;
     launched.process.wait(PATIENCE);
-    let findings = Findings { node, notes: &launched.notes, rootless, limits_swap };
+    let landlock = launched.landlock;
+    let findings = Findings { node, notes: &launched.notes, landlock, rootless, limits_swap };
     Ok(Capabilities { driver: "process", rows: findings.rows() })
 }
 
@@ -50,6 +53,7 @@ pub(crate) fn run(image: &InitImage, node: &Arc<Node>, users: &Users) -> Result<
 struct Findings<'a> {
     node: &'a Node,
     notes: &'a [Note],
+    landlock: u32,
     rootless: bool,
     limits_swap: bool,
 }
@@ -69,7 +73,11 @@ impl Findings<'_> {
             (Feature::Files, enforced("mount namespace with a root of its own")),
             (Feature::HostUser, self.host_user()),
             (Feature::Privileges, enforced("user namespace, no capabilities, no_new_privs")),
+            (Feature::SystemCalls, self.system_calls()),
+            (Feature::Landlock, self.landlock()),
+            (Feature::CoreDumps, self.core_dumps()),
             (Feature::Network, enforced("network namespace")),
+            (Feature::Names, self.names()),
             (Feature::CopyOnWrite, self.copy_on_write()),
             (Feature::OwnerMapping, self.owner_mapping()),
             (Feature::KillTree, enforced("PID namespace")),
@@ -94,6 +102,46 @@ impl Findings<'_> {
             )
         } else {
             enforced("each sandbox is another unprivileged user")
+        }
+    }
+
+    /// What init noted about one thing, if it did.
+    fn noted(&self, about: impl Fn(&&Note) -> bool) -> Option<String> {
+        self.notes.iter().find(about).map(ToString::to_string)
+    }
+
+    fn system_calls(&self) -> Strength {
+        match self.noted(|note| matches!(note, Note::SystemCallsUnfiltered { .. })) {
+            None => enforced("seccomp filter, for init as well"),
+            Some(why) => Strength::Missing { why, fix: "use a kernel with CONFIG_SECCOMP_FILTER".into() },
+        }
+    }
+
+    fn core_dumps(&self) -> Strength {
+        match self.system_calls() {
+            Strength::Enforced { .. } => enforced("RLIMIT_CORE, which the server cannot change"),
+            _ => fallback(
+                "RLIMIT_CORE",
+                "without the system call filter a server can have a program of the host started on its dump",
+            ),
+        }
+    }
+
+    fn landlock(&self) -> Strength {
+        match (self.noted(|note| matches!(note, Note::LandlockRefused { .. })), self.landlock) {
+            (None, version @ 6..) => enforced(format!("version {version}: files, signals, abstract sockets")),
+            (None, version) => enforced(format!("version {version}: files")),
+            (Some(why), _) => {
+                Strength::Missing { why, fix: "use Linux 5.19 or newer with `landlock` in its `lsm=` list".into() }
+            }
+        }
+    }
+
+    fn names(&self) -> Strength {
+        let how = "UTS, IPC and cgroup namespaces";
+        match self.noted(|note| matches!(note, Note::CgroupShown { .. })) {
+            None => enforced(how),
+            Some(why) => fallback("UTS and IPC namespaces", why),
         }
     }
 

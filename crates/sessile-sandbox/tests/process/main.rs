@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod crowd;
+mod downgrade;
 mod echo;
 mod ending;
 mod fallbacks;
 mod files;
 mod inside;
+mod languages;
 mod limits;
 mod orphans;
 mod refusals;

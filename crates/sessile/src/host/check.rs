@@ -3,13 +3,14 @@
 mod speaks;
 mod start;
 
-use super::{Failure, drivers, launch, plan};
+use super::{Failure, drivers, launch, plan, strict};
 use crate::cli::CheckArgs;
 use crate::out;
 use serde_json::{Value, json};
-use sessile_manifest::{Kind, Manifest, Server, ServerEra};
+use sessile_manifest::{Isolation, Kind, Manifest, Server, ServerEra};
 use sessile_packages::Store;
 use sessile_runtime::{RememberedEras, remembered_eras};
+use sessile_sandbox::Driver;
 use sessile_sandbox::view::HostEnv;
 use start::Started;
 use std::collections::BTreeMap;
@@ -48,11 +49,21 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
         // What is wrong without starting it says more than what became of it.
         server.problem = server.problem.take().or_else(|| failed_starts.remove(&server.name));
     }
+    let strict: Vec<String> = manifest
+        .iter()
+        .flat_map(|manifest| manifest.servers.iter().filter(|server| server.strict))
+        .filter_map(|server| match (&driver, server.isolation) {
+            (_, Isolation::None) => strict::refusal(&server.name, sessile_sandbox::unsandboxed_driver().capabilities()),
+            (Ok(driver), Isolation::Process) => strict::refusal(&server.name, driver.capabilities()),
+            (Err(_), Isolation::Process) => None, // no server starts here, and that is said
+        })
+        .collect();
     if args.json {
         let report = json!({
             "manifest": file.as_deref().map(|file| file.display().to_string()),
             "warnings": warnings(manifest.as_ref()),
             "host": host,
+            "refused": strict,
             "servers": servers.iter().map(Found::to_json).collect::<Vec<_>>(),
         });
         out::line(&pretty(&report));
@@ -74,8 +85,9 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
             }
             Err(error) => out::line(&format!("  no sandboxes: {error}")),
         }
+        strict.iter().for_each(|refusal| out::line(refusal));
     }
-    if driver.is_err() {
+    if driver.is_err() || !strict.is_empty() {
         return Ok(ExitCode::from(3));
     }
     let broken = servers.iter().any(|server| server.problem.is_some());

@@ -1,6 +1,6 @@
 //! The drivers a manifest needs, and what they cannot enforce here.
 
-use super::Failure;
+use super::{Failure, strict};
 use crate::out;
 use sessile_manifest::{Isolation, Kind, Manifest};
 use sessile_sandbox::{Driver, ProcessConfig};
@@ -36,6 +36,11 @@ impl Drivers {
                     drivers.none = Some(Arc::new(sessile_sandbox::unsandboxed_driver()));
                 }
                 Isolation::Process | Isolation::None => {}
+            }
+            if server.strict
+                && let Some(refusal) = strict::refusal(&server.name, drivers.get(server.isolation)?.capabilities())
+            {
+                return Err(Failure::Host(refusal));
             }
         }
         Ok(drivers)

@@ -11,6 +11,7 @@ mod node;
 mod plan;
 mod public;
 mod shutdown;
+mod strict;
 
 pub(crate) use check::check;
 pub(crate) use failure::Failure;

@@ -1,0 +1,41 @@
+use super::refusal;
+use sessile_sandbox::{Capabilities, Capability, Feature, Strength};
+
+fn driver(rows: &[(Feature, Strength)]) -> Capabilities {
+    let rows = rows.iter().cloned().map(|(feature, strength)| Capability { feature, strength }).collect();
+    Capabilities { driver: "process", rows }
+}
+
+fn enforced() -> Strength {
+    Strength::Enforced { how: "a cgroup".into() }
+}
+
+fn fallback() -> Strength {
+    Strength::Fallback { how: "RLIMIT_DATA".into(), why: "no cgroup; delegate one".into() }
+}
+
+fn missing() -> Strength {
+    Strength::Missing { why: "no cgroup".into(), fix: "delegate one".into() }
+}
+
+#[test]
+fn a_strict_server_starts_where_everything_is_enforced() {
+    let name = "files".parse().expect("a name");
+    assert_eq!(refusal(&name, &driver(&[(Feature::Memory, enforced()), (Feature::Cpu, enforced())])), None);
+    // What only says less, or allows less, is no reason.
+    assert_eq!(refusal(&name, &driver(&[(Feature::Accounting, fallback()), (Feature::CopyOnWrite, fallback())])), None);
+}
+
+#[test]
+fn a_strict_server_is_told_each_gap_and_what_to_do() {
+    let name = "files".parse().expect("a name");
+    let rows = [(Feature::Files, enforced()), (Feature::Memory, fallback()), (Feature::Cpu, missing())];
+    let told = refusal(&name, &driver(&rows)).expect("a refusal");
+    assert_eq!(
+        told,
+        "server files has `strict = true`, and this host does not enforce all that it asks for:\n  \
+         memory limit: fallback: RLIMIT_DATA; no cgroup; delegate one\n  \
+         processor limit: missing: no cgroup; delegate one\n\
+         do what the lines say, or remove `strict`"
+    );
+}

@@ -8,7 +8,7 @@
 //! It does not speak HTTP (that is `sessile-front`), does not know how a sandbox is made
 //! (`sessile-sandbox`), and does not decide what a message means (`sessile-bridge`).
 //!
-//! Start reading at [`Node::open`], then `session.rs`, then `pump.rs`.
+//! Start reading at [`Node::open`], then `starting.rs`, `session.rs` and `pump.rs`.
 
 mod admission;
 mod breaker;

@@ -216,3 +216,15 @@ async fn run_keeps_some_and_a_node_that_stops_leaves_none() {
     assert!(node.wait(PATIENCE).success());
     footprint.is_gone(GONE_WITHIN).unwrap_or_else(|left| panic!("{left}"));
 }
+
+/// Whatever a pool is doing at that moment.
+#[tokio::test]
+async fn a_node_that_stops_while_it_fills_leaves_none() {
+    for count in 0..12 {
+        let home = Home::new();
+        let command = words(&home.fixture("counter"), &[]);
+        let node = Start::run(home, &command).option(&["--warm", "30"]).start();
+        until("some are warm", PATIENCE, async || (in_state(&node, "warm").await.len() >= count).then_some(())).await;
+        node.stop();
+    }
+}

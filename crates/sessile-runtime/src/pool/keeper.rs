@@ -8,6 +8,7 @@ use crate::session_id::SessionName;
 use crate::started::Started;
 use sessile_telemetry::{Event, WarmEnd};
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,16 +19,26 @@ const REST: Duration = Duration::from_secs(3600);
 /// A session that was not opened after this time keeps no pool from filling.
 const OPENING: Duration = Duration::from_secs(2);
 
+/// How long a node that ends waits for a member that is being started, so that it can be ended.
+const LAST_START: Duration = Duration::from_secs(5);
+
 /// Keeps `pool` until the node ends.
 pub(super) async fn keep(pool: Arc<Pool>) {
     let stop = pool.around.stop.clone();
     loop {
         let pause = match pool.look() {
-            // A start that is given up leaves nothing behind.
-            None => match stop.run_until_cancelled(pool.fill()).await {
-                Some(pause) => pause,
-                None => return,
-            },
+            None => {
+                let mut fill = pin!(pool.fill());
+                tokio::select! {
+                    pause = &mut fill => pause,
+                    () = stop.cancelled() => {
+                        // What a start that is given up has made goes in the background, for which a node that ends
+                        // has no time.
+                        let _ = tokio::time::timeout(LAST_START, fill).await;
+                        return;
+                    }
+                }
+            }
             Some(pause) => pause,
         };
         tokio::select! {

@@ -175,7 +175,8 @@ async fn sessile(
 pub(super) fn manifest(backend: &Backend, folder: &Path, warm: Option<u32>) -> String {
     let state = folder.join("state");
     let mut text = format!(
-        "[node]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nstate_dir = {state:?}\n\n\
+        "[node]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nstate_dir = {state:?}\n\
+         sessions = 4000\nmemory = \"64TiB\"\n\n\
          [servers.bench]\ncommand = {:?}\n\n\
          [servers.bench.limits]\nsessions = 4000\nsessions_per_principal = 4000\nin_flight = 256\n",
         backend.command

@@ -49,7 +49,8 @@ pub fn server_url(url: &str, name: &str) -> String {
 pub(super) fn manifest(served: &[Served], folder: &Path) -> String {
     let state = folder.join("state");
     let mut text = format!(
-        "[node]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nstate_dir = {state:?}\ndrain = \"0s\"\n\n\
+        "[node]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nstate_dir = {state:?}\ndrain = \"0s\"\n\
+         sessions = 4000\nmemory = \"64TiB\"\n\n\
          [defaults.limits]\nsessions = 4000\nsessions_per_principal = 4000\nin_flight = 256\ndrain = \"0s\"\n"
     );
     for Served { name, command, era, scope } in served {

@@ -2,7 +2,8 @@
 //!
 //! | path | what |
 //! | --- | --- |
-//! | `GET /admin/v1/sessions` | live and ended sessions |
+//! | `GET /admin/v1/node` | what the node has for its sessions, what is taken, who waits |
+//! | `GET /admin/v1/sessions` | live, warm and ended sessions |
 //! | `GET /admin/v1/sessions/NAME` | one of them |
 //! | `DELETE /admin/v1/sessions/NAME` | stop one |
 //! | `GET /admin/v1/servers` | what is hosted |
@@ -24,6 +25,7 @@ pub(crate) fn answer(node: &Node, telemetry: &Telemetry, method: &Method, path: 
     match (method, path) {
         (&Method::GET, "/metrics") => Ok(metrics(telemetry)),
         (&Method::GET, "/healthz") => Ok(ok(&json!({ "status": "ok" }))),
+        (&Method::GET, "/admin/v1/node") => Ok(ok(&node.view())),
         (&Method::GET, "/admin/v1/servers") => Ok(ok(&json!({ "servers": node.server_views() }))),
         (&Method::GET, SESSIONS) => Ok(ok(&json!({ "sessions": node.session_views() }))),
         (method, path) => {

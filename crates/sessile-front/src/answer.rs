@@ -268,6 +268,7 @@ fn open_cause(error: &OpenError) -> &'static str {
     match error {
         OpenError::StartFailed { .. } => "start_failed",
         OpenError::BreakerOpen { .. } => "breaker_open",
+        OpenError::NodeFull(_) => "node_full",
         _ => "full",
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{Isolation, Limits, Node, Scope, ServerEra, Tasks};
+use crate::{Isolation, Limits, Node, Pool, Scope, ServerEra, Tasks};
 
 /// Which MCP servers a node hosts, how each is started, and what it may use.
 #[derive(JsonSchema)]
@@ -67,6 +67,8 @@ pub(crate) struct ServerKeys {
     pub(crate) serialize: bool,
     /// When a long call becomes a task, and how long its result waits.
     pub(crate) tasks: Tasks,
+    /// How many sandboxes are started ahead of need.
+    pub(crate) pool: Pool,
     /// What the server and each of its sessions may use.
     pub(crate) limits: Limits,
     /// What the sandboxes see of the host.

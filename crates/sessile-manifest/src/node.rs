@@ -7,8 +7,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ServerName;
 use crate::span::Span;
+use crate::{ServerName, Size};
 
 /// Settings of the node, with `~` and relative paths resolved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +47,23 @@ pub struct Node {
     /// Sessions of all servers at one time.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub sessions: u32,
+    /// Memory that all sessions, and those that are kept warm, may have together; each counts with its `limits.memory`.
+    /// Without it, a multiple of what the host has, as few sessions reach their limit.
+    #[schemars(with = "Size", extend("x-minimum" = "4MiB", "x-maximum" = "1024TiB"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Size>,
+    /// Processors that all sessions, and those that are kept warm, may have together, in cores; each counts with its
+    /// `limits.cpu`. Without it they are not counted: the kernel shares the processors among those who want them.
+    #[schemars(with = "f64", range(min = 0.01, max = 1_000_000.0))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<f64>,
+    /// Starts that may wait for a place on the node; callers take turns. 0 refuses at once.
+    #[schemars(range(min = 0, max = 100_000))]
+    pub queue: u32,
+    /// Time that a start waits for a place.
+    #[serde(with = "crate::span")]
+    #[schemars(with = "Span", extend("x-minimum" = "0s", "x-maximum" = "10m"))]
+    pub queue_timeout: Duration,
     /// Ended sessions that are remembered, so that their clients learn why they ended.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub ended_sessions_kept: u32,
@@ -66,6 +83,10 @@ impl Default for Node {
             default_server: None,
             drain: Duration::from_secs(30),
             sessions: 1000,
+            memory: None,
+            cpu: None,
+            queue: 256,
+            queue_timeout: Duration::from_secs(5),
             ended_sessions_kept: 1000,
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Limits, Package, RemoteUrl, Scope, ServerName, Tasks, Values};
+use crate::{Limits, Package, Pool, RemoteUrl, Scope, ServerName, Tasks, Values};
 
 /// A server of the manifest, fully resolved: defaults applied, paths absolute.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +30,8 @@ pub struct Server {
     pub serialize: bool,
     /// When its long calls become tasks. Without meaning for [`Kind::Url`].
     pub tasks: Tasks,
+    /// How many of its sandboxes are started ahead of need. Without meaning for [`Kind::Url`].
+    pub pool: Pool,
     /// What it may use. Of these, [`Kind::Url`] knows only the counts, and the times other than
     /// `park_timeout`.
     pub limits: Limits,
@@ -50,6 +52,7 @@ impl Server {
             era: ServerEra::default(),
             serialize: false,
             tasks: Tasks::default(),
+            pool: Pool::default(),
             limits: Limits::default(),
             files: Files::default(),
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::scope::SHARED;
 use crate::server::Workspace;
 use crate::{
-    Command, Files, Isolation, Kind, Limits, Manifest, ManifestErrors, Node, Problem, Scope, Server, ServerEra,
+    Command, Files, Isolation, Kind, Limits, Manifest, ManifestErrors, Node, Pool, Problem, Scope, Server, ServerEra,
     ServerName, Surroundings, Values,
 };
 
@@ -45,6 +45,8 @@ pub struct Single {
     pub read_only: Vec<PathBuf>,
     /// Host paths that can also be written inside.
     pub read_write: Vec<PathBuf>,
+    /// How many sandboxes are started ahead of need.
+    pub pool: Pool,
     /// What the server may use.
     pub limits: Limits,
 }
@@ -91,6 +93,7 @@ impl Manifest {
             scope: options.scope.unwrap_or_default(),
             handles: options.handles,
             era: options.era,
+            pool: options.pool,
             limits: options.limits,
             files,
             ..Server::new(name, Kind::Command(Command { command, env: options.env, cwd }))

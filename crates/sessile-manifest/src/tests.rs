@@ -31,6 +31,7 @@ fn told(read: Result<Manifest, ManifestErrors>) -> String {
     read.expect_err("the manifest is wrong").to_string()
 }
 
+mod capacity;
 mod example;
 mod mcp_json;
 mod mistakes;

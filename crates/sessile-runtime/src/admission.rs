@@ -1,124 +1,269 @@
-//! Who may open another session: counts that give themselves back.
+//! Who may open another session: places among a server's and a principal's sessions, and a share of what the node has.
+//!
+//! Whoever is over a limit of the server is refused at once: waiting would not help, as its own sessions are in the way.
+//! Where the node is full, a start waits for its turn ([`queue`]). Both are given back by being dropped.
 
-use crate::OpenError;
+mod budget;
+mod places;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use budget::{Amount, Budgets, whole_millicores};
+pub use budget::{Budget, Full};
+pub(crate) use places::{Place, ServerLimits};
+
+use crate::error::OpenError;
+use places::Places;
+use queue::{Asked, Queue, Ticket};
 use sessile_identity::Principal;
+use sessile_telemetry::{Event, Telemetry, Waited};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
-/// Counts live sessions per node, server and principal.
+/// What is given out, to whom, and who waits.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    node_limit: u32,
-    counts: Mutex<Counts>,
+    places: Arc<Places>,
+    timeout: Duration,
+    state: Mutex<State>,
+    telemetry: Telemetry,
 }
 
-#[derive(Debug, Default)]
-struct Counts {
-    node: u32,
-    servers: HashMap<Arc<str>, u32>,
-    principals: HashMap<(Arc<str>, Principal), u32>,
+#[derive(Debug)]
+struct State {
+    queue: Queue<Principal>,
+    waiting: HashMap<Ticket, oneshot::Sender<Share>>,
+    closed: bool,
 }
 
-/// The limits of one server.
+/// How many starts may wait, and how long.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ServerLimits {
-    pub(crate) sessions: u32,
-    pub(crate) sessions_per_principal: u32,
+pub(crate) struct Patience {
+    pub(crate) starts: usize,
+    pub(crate) timeout: Duration,
 }
 
-/// The right to one session. Dropping it gives the place back.
+/// The right to one session.
 #[derive(Debug)]
 pub(crate) struct Permit {
+    _place: Place,
+    _share: Share,
+}
+
+/// A share of what the node has. Dropping it gives it back.
+#[derive(Debug)]
+pub(crate) struct Share {
     admission: Arc<Admission>,
-    server: Arc<str>,
-    principal: Principal,
+    amount: Amount,
+}
+
+/// What the node has, what is taken, and who waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub(crate) budgets: Budgets,
+    pub(crate) taken: Amount,
+    pub(crate) waiting: usize,
+    pub(crate) capacity: usize,
+    pub(crate) timeout: Duration,
 }
 
 impl Admission {
-    pub(crate) fn new(node_limit: u32) -> Arc<Self> {
-        Arc::new(Self { node_limit, counts: Mutex::default() })
+    pub(crate) fn new(budgets: Budgets, patience: Patience, telemetry: Telemetry) -> Arc<Self> {
+        let state = State { queue: Queue::new(budgets, patience.starts), waiting: HashMap::new(), closed: false };
+        let admission = Self { places: Arc::default(), timeout: patience.timeout, state: Mutex::new(state), telemetry };
+        admission.tell(&admission.lock());
+        Arc::new(admission)
     }
 
-    /// Takes a place, or says which limit is reached.
-    pub(crate) fn admit(
-        self: &Arc<Self>,
+    /// Takes a place among the sessions of a server and a principal, or says which limit is reached.
+    pub(crate) fn place(
+        &self,
         server: &Arc<str>,
         principal: &Principal,
         limits: ServerLimits,
-    ) -> Result<Permit, OpenError> {
-        let mut counts = self.lock();
-        let of_server = counts.servers.get(server).copied().unwrap_or(0);
-        let key = (Arc::clone(server), principal.clone());
-        let of_principal = counts.principals.get(&key).copied().unwrap_or(0);
-        if of_principal >= limits.sessions_per_principal {
-            return Err(OpenError::PrincipalFull { limit: limits.sessions_per_principal });
-        }
-        if of_server >= limits.sessions {
-            return Err(OpenError::ServerFull { limit: limits.sessions });
-        }
-        if counts.node >= self.node_limit {
-            return Err(OpenError::NodeFull { limit: self.node_limit });
-        }
-        counts.node += 1;
-        counts.servers.insert(Arc::clone(server), of_server + 1);
-        counts.principals.insert(key, of_principal + 1);
-        Ok(Permit { admission: Arc::clone(self), server: Arc::clone(server), principal: principal.clone() })
+    ) -> Result<Place, OpenError> {
+        Places::take(&self.places, server, principal, limits)
     }
 
-    /// Sessions that hold a place now.
-    #[cfg(test)]
-    pub(crate) fn live(&self) -> u32 {
-        self.lock().node
+    /// How many places of a server are taken.
+    pub(crate) fn places_of(&self, server: &str) -> u32 {
+        self.places.of(server)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes a share for `principal`; where there is none, `make_room` is called, and a turn is waited for.
+    ///
+    /// # Errors
+    /// [`OpenError::NodeFull`] when the wait is over, or too many wait; [`OpenError::Draining`] when the node ends.
+    pub(crate) async fn share(
+        self: &Arc<Self>,
+        principal: &Principal,
+        amount: Amount,
+        make_room: impl FnOnce(),
+    ) -> Result<Share, OpenError> {
+        let began = Instant::now();
+        let (ticket, full, mut granted) = {
+            let mut state = self.lock();
+            if state.closed {
+                return Err(OpenError::Draining);
+            }
+            match state.queue.ask(principal.clone(), amount) {
+                Asked::Granted => {
+                    self.tell(&state);
+                    return Ok(Share { admission: Arc::clone(self), amount });
+                }
+                Asked::Refused(full) => {
+                    drop(state);
+                    self.waited(Duration::ZERO, Waited::Refused);
+                    return Err(OpenError::NodeFull(full));
+                }
+                Asked::Waits(ticket, full) => {
+                    let (grant, granted) = oneshot::channel();
+                    state.waiting.insert(ticket, grant);
+                    self.tell(&state);
+                    (ticket, full, granted)
+                }
+            }
+        };
+        let waiting = Waiting { admission: self, ticket, began, over: false };
+        make_room();
+        match tokio::time::timeout(self.timeout, &mut granted).await {
+            Ok(Ok(share)) => {
+                waiting.ends(Waited::Granted);
+                Ok(share)
+            }
+            Ok(Err(_)) => {
+                waiting.ends(Waited::Shutdown);
+                Err(OpenError::Draining)
+            }
+            Err(_) => {
+                waiting.ends(Waited::TimedOut);
+                // It may have come in the last moment.
+                granted.try_recv().map_err(|_| OpenError::NodeFull(full))
+            }
+        }
+    }
+
+    /// Takes a share for what nobody waits for, if that is at nobody's cost.
+    pub(crate) fn spare(self: &Arc<Self>, amount: Amount) -> Option<Share> {
+        let mut state = self.lock();
+        let taken = !state.closed && state.queue.take_spare(amount);
+        taken.then(|| {
+            self.tell(&state);
+            Share { admission: Arc::clone(self), amount }
+        })
+    }
+
+    /// Whether a start waits for its turn.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.lock().queue.waiting() > 0
+    }
+
+    /// Refuses all who wait, and all who come.
+    pub(crate) fn close(&self) {
+        let waiting = {
+            let mut state = self.lock();
+            state.closed = true;
+            std::mem::take(&mut state.waiting)
+        };
+        drop(waiting);
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        let state = self.lock();
+        Standing {
+            budgets: state.queue.budgets(),
+            taken: state.queue.taken(),
+            waiting: state.queue.waiting(),
+            capacity: state.queue.capacity(),
+            timeout: self.timeout,
+        }
+    }
+
+    fn give_back(self: &Arc<Self>, amount: Amount) {
+        let mut state = self.lock();
+        state.queue.give_back(amount);
+        self.hand_out(state);
+    }
+
+    fn leave(self: &Arc<Self>, ticket: Ticket) {
+        let mut state = self.lock();
+        state.waiting.remove(&ticket);
+        state.queue.leave(ticket);
+        // Behind it, somebody of the same principal may fit.
+        self.hand_out(state);
+    }
+
+    /// Gives what is free to those whose turn it is.
+    fn hand_out(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        let mut grants = Vec::new();
+        while let Some((ticket, amount)) = state.queue.next() {
+            let share = Share { admission: Arc::clone(self), amount };
+            grants.push((state.waiting.remove(&ticket), share));
+        }
+        self.tell(&state);
+        drop(state);
+        // Outside of the lock: a share that nobody takes any more gives itself back.
+        for (waiting, share) in grants {
+            let _ = waiting.map(|waiting| waiting.send(share));
+        }
+    }
+
+    fn tell(&self, state: &State) {
+        let (taken, budgets) = (state.queue.taken(), state.queue.budgets());
+        self.telemetry.emit(&Event::Capacity {
+            waiting: state.queue.waiting(),
+            sessions: (u64::from(taken.sessions), u64::from(budgets.sessions)),
+            memory: (taken.memory, budgets.memory),
+            millicores: (taken.millicores, budgets.millicores),
+        });
+    }
+
+    fn waited(&self, took: Duration, how: Waited) {
+        self.telemetry.emit(&Event::Waited { took, how });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Permit {
+impl Permit {
+    pub(crate) fn new(place: Place, share: Share) -> Self {
+        Self { _place: place, _share: share }
+    }
+}
+
+impl Drop for Share {
     fn drop(&mut self) {
-        let mut counts = self.admission.lock();
-        counts.node = counts.node.saturating_sub(1);
-        give_back(&mut counts.servers, &self.server);
-        give_back(&mut counts.principals, &(Arc::clone(&self.server), self.principal.clone()));
+        self.admission.give_back(self.amount);
     }
 }
 
-fn give_back<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, u32>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count = count.saturating_sub(1);
-        if *count == 0 {
-            counts.remove(key);
+/// A start that waits. However it ends, it leaves the queue.
+struct Waiting<'a> {
+    admission: &'a Arc<Admission>,
+    ticket: Ticket,
+    began: Instant,
+    over: bool,
+}
+
+impl Waiting<'_> {
+    fn ends(mut self, how: Waited) {
+        self.over = true;
+        self.admission.leave(self.ticket);
+        self.admission.waited(self.began.elapsed(), how);
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            // Its client has left.
+            self.admission.leave(self.ticket);
+            self.admission.waited(self.began.elapsed(), Waited::Left);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_given_back_when_permits_go() {
-        let admission = Admission::new(3);
-        let server: Arc<str> = "files".into();
-        let limits = ServerLimits { sessions: 2, sessions_per_principal: 2 };
-        let who = Principal::anonymous();
-        let first = admission.admit(&server, &who, limits).unwrap();
-        let _second = admission.admit(&server, &who, limits).unwrap();
-        assert!(matches!(admission.admit(&server, &who, limits), Err(OpenError::PrincipalFull { limit: 2 })));
-        drop(first);
-        assert!(admission.admit(&server, &who, limits).is_ok());
-    }
-
-    #[test]
-    fn the_node_limit_holds_across_servers() {
-        let admission = Admission::new(1);
-        let limits = ServerLimits { sessions: 9, sessions_per_principal: 9 };
-        let who = Principal::anonymous();
-        let permit = admission.admit(&"a".into(), &who, limits).unwrap();
-        assert!(matches!(admission.admit(&"b".into(), &who, limits), Err(OpenError::NodeFull { limit: 1 })));
-        drop(permit);
-        assert_eq!(admission.live(), 0);
     }
 }

@@ -43,6 +43,11 @@ impl Breaker {
         }
     }
 
+    /// Whether starts are not held back at all.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.open_until.is_none()
+    }
+
     /// A start succeeded: all is forgiven.
     pub(crate) fn succeeded(&mut self) {
         *self = Self::default();
@@ -72,7 +77,9 @@ mod tests {
             breaker.failed(t0, "no such file");
             assert_eq!(breaker.check(t0), Ok(()));
         }
+        assert!(breaker.is_closed());
         breaker.failed(t0, "no such file");
+        assert!(!breaker.is_closed());
         let open = breaker.check(t0).unwrap_err();
         assert_eq!(open.retry_after, Duration::from_secs(30));
         assert_eq!(open.last_failure, "no such file");

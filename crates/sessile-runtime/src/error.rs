@@ -1,5 +1,6 @@
 //! What can go wrong between a request and its session, and whose fault it is.
 
+use crate::admission::Full;
 use crate::stop::StopReason;
 use serde_json::json;
 use sessile_protocol::ErrorObject;
@@ -33,12 +34,9 @@ pub enum OpenError {
         /// The limit.
         limit: u32,
     },
-    /// The node runs as many sessions as it may.
-    #[error("this node already runs {limit} sessions, which is its limit; try again later")]
-    NodeFull {
-        /// The limit.
-        limit: u32,
-    },
+    /// The node has no room for another session, and did not get any while the start waited.
+    #[error("{0}; try again later")]
+    NodeFull(Full),
     /// The node is shutting down.
     #[error("this node is shutting down; try again on another one, or later")]
     Draining,
@@ -86,7 +84,7 @@ impl OpenError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::PrincipalFull { .. } | Self::ServerFull { .. } | Self::NodeFull { .. } | Self::Draining => {
+            Self::PrincipalFull { .. } | Self::ServerFull { .. } | Self::NodeFull(_) | Self::Draining => {
                 Some(Duration::from_secs(5))
             }
             Self::BreakerOpen { retry_after, .. } => Some(*retry_after),
@@ -98,9 +96,8 @@ impl OpenError {
     #[must_use]
     pub fn to_error(&self) -> ErrorObject {
         let (code, data) = match self {
-            Self::PrincipalFull { limit } | Self::ServerFull { limit } | Self::NodeFull { limit } => {
-                (code::BUSY, json!({ "limit": limit }))
-            }
+            Self::PrincipalFull { limit } | Self::ServerFull { limit } => (code::BUSY, json!({ "limit": limit })),
+            Self::NodeFull(full) => (code::BUSY, full.to_json()),
             Self::Draining => (code::BUSY, json!({ "reason": "node_shutdown" })),
             Self::BreakerOpen { retry_after, .. } => {
                 (code::START_FAILED, json!({ "reason": "start_failed", "retryAfter": retry_after.as_secs() }))

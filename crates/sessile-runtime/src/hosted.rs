@@ -1,5 +1,6 @@
 //! One server of the manifest, ready to be started for session after session.
 
+use crate::admission::{Amount, whole_millicores};
 use crate::breaker::Breaker;
 use crate::error::OpenError;
 use crate::memory::{Epoch, EraKind, Memory};
@@ -8,7 +9,7 @@ use crate::session_id::SessionName;
 use crate::stop::{PostMortem, StopReason};
 use crate::tools::ToolTables;
 use sessile_bridge::ServerProfile;
-use sessile_manifest::{Limits, Scope, Server, ServerEra, Tasks};
+use sessile_manifest::{Limits, Pool, Scope, Server, ServerEra, Tasks};
 use sessile_sandbox::view::{HostEnv, View};
 use sessile_sandbox::{Driver, Network, Sandbox, SandboxId, SandboxSpec};
 use std::path::Path;
@@ -30,6 +31,7 @@ pub struct Hosted {
     era: ServerEra,
     serialize: bool,
     tasks: Tasks,
+    pool: Pool,
     driver: Arc<dyn Driver>,
     launch: View,
     host: HostEnv,
@@ -65,6 +67,7 @@ impl Hosted {
             era: server.era,
             serialize: server.serialize,
             tasks: server.tasks,
+            pool: server.pool,
             memory: Memory::new(&launch, state_dir, name),
             driver,
             launch,
@@ -114,6 +117,16 @@ impl Hosted {
     /// When calls become tasks.
     pub(crate) fn tasks(&self) -> Tasks {
         self.tasks
+    }
+
+    /// How many of its sandboxes are started ahead of need.
+    pub(crate) fn pool(&self) -> Pool {
+        self.pool
+    }
+
+    /// What a session takes of what the node has.
+    pub(crate) fn amount(&self) -> Amount {
+        Amount { sessions: 1, memory: self.limits.memory.bytes(), millicores: whole_millicores(self.limits.cpu) }
     }
 
     /// How long clients may keep a list that says nothing about that.
@@ -179,6 +192,11 @@ impl Hosted {
         self.breaker()
             .check(Instant::now())
             .map_err(|open| OpenError::BreakerOpen { retry_after: open.retry_after, reason: open.last_failure })
+    }
+
+    /// Whether nothing holds its starts back.
+    pub(crate) fn is_breaker_closed(&self) -> bool {
+        self.breaker().is_closed()
     }
 
     /// Starts a sandbox for the session called `name`.

@@ -8,7 +8,7 @@
 //! It does not speak HTTP (that is `sessile-front`), does not know how a sandbox is made
 //! (`sessile-sandbox`), and does not decide what a message means (`sessile-bridge`).
 //!
-//! Start reading at [`Node::open`], then `session.rs`, then `pump.rs`.
+//! Start reading at [`Node::open`], then `starting.rs`, `session.rs` and `pump.rs`.
 
 mod admission;
 mod breaker;
@@ -27,22 +27,26 @@ mod node;
 mod opening;
 mod oversized;
 mod place;
+mod pool;
 mod pump;
 mod records;
 mod registry;
 mod session;
 mod session_id;
+mod started;
+mod starting;
 mod states;
 mod stderr;
 mod stop;
 mod tasks;
 mod tools;
 
+pub use admission::{Budget, Full};
 pub use error::{ModernFault, OpenError, SessionError, Side};
 pub use exchange::Exchange;
 pub use hosted::Hosted;
 pub use legacy::LegacyAnswer;
-pub use lists::{ServerView, SessionView};
+pub use lists::{NodeView, ServerView, SessionView, UseView};
 pub use memory::{RememberedEras, Speaks, remembered_eras};
 pub use modern::{ModernAnswer, ModernCall, ModernError};
 pub use node::{Keeping, Node, NodeLimits};

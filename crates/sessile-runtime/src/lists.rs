@@ -1,6 +1,8 @@
 //! What an operator sees: sessions and servers as plain rows.
 
+use crate::hosted::Hosted;
 use crate::node::Node;
+use crate::pool::Member;
 use crate::registry::EndedSession;
 use crate::session::{Session, State};
 use crate::stop::{PostMortem, StopReason, whole_millis};
@@ -13,9 +15,9 @@ pub struct SessionView {
     pub name: String,
     /// The server it runs.
     pub server: String,
-    /// Who owns it.
-    pub principal: String,
-    /// What it is doing; `stopped` when it has ended.
+    /// Who owns it; nobody while it is warm.
+    pub principal: Option<String>,
+    /// What it is doing; `stopped` when it has ended, `warm` while it waits in a pool.
     pub state: &'static str,
     /// Age in milliseconds; how long it lived when it has ended.
     pub age_ms: u64,
@@ -50,6 +52,36 @@ pub struct ServerView {
     pub isolation: &'static str,
     /// Live sessions.
     pub sessions: usize,
+    /// Sandboxes that wait to become sessions.
+    pub warm: usize,
+}
+
+/// What the node has for its sessions, what is taken of it, and who waits for more.
+#[derive(Clone, Debug, Serialize)]
+pub struct NodeView {
+    /// Sandboxes, those that are warm included.
+    pub sessions: UseView<u32>,
+    /// Bytes that they may use at most.
+    pub memory: UseView<u64>,
+    /// Processors that they may use at most, in cores.
+    pub cpu: UseView<f64>,
+    /// Sandboxes among them that wait to become sessions.
+    pub warm: usize,
+    /// Starts that wait for room.
+    pub waiting: usize,
+    /// How many may.
+    pub queue: usize,
+    /// How long each may, in milliseconds.
+    pub queue_timeout_ms: u64,
+}
+
+/// One budget.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct UseView<T> {
+    /// What is taken.
+    pub taken: T,
+    /// What there is; none where it is not counted.
+    pub limit: Option<T>,
 }
 
 impl SessionView {
@@ -59,7 +91,7 @@ impl SessionView {
         Self {
             name: session.name.to_string(),
             server: session.server.to_string(),
-            principal: session.principal.id().to_string(),
+            principal: Some(session.principal.id().to_string()),
             state: match session.state() {
                 State::Starting => "starting",
                 State::Active => "active",
@@ -78,11 +110,30 @@ impl SessionView {
         }
     }
 
+    fn warm(server: &Hosted, member: &Member) -> Self {
+        let usage = member.usage();
+        Self {
+            name: member.name().to_string(),
+            server: server.name().to_owned(),
+            principal: None,
+            state: "warm",
+            age_ms: whole_millis(member.born().elapsed()),
+            in_flight: 0,
+            calls: 0,
+            protocol: None,
+            server_protocol: None,
+            parked: 0,
+            memory: usage.memory,
+            cpu_ms: Some(whole_millis(usage.cpu)),
+            end: None,
+        }
+    }
+
     fn ended(ended: EndedSession) -> Self {
         Self {
             name: ended.name.to_string(),
             server: ended.server.to_string(),
-            principal: ended.principal.id().to_string(),
+            principal: Some(ended.principal.id().to_string()),
             state: "stopped",
             age_ms: ended.post_mortem.lived_ms,
             in_flight: 0,
@@ -98,36 +149,43 @@ impl SessionView {
 }
 
 impl Node {
-    /// Live sessions, oldest first, then the ended ones that are remembered, newest first.
+    /// Live sessions, oldest first, then those that are kept warm, then the ended ones that are remembered, newest first.
     #[must_use]
     pub fn session_views(&self) -> Vec<SessionView> {
         let mut live = self.registry.live();
         live.sort_by_key(|session| session.opened);
         let live = live.iter().map(|session| SessionView::live(session));
-        live.chain(self.registry.ended().into_iter().map(SessionView::ended)).collect()
+        live.chain(self.warm_views()).chain(self.registry.ended().into_iter().map(SessionView::ended)).collect()
     }
 
-    /// The session with this public name, live or ended.
+    /// The session with this public name, live, warm or ended.
     #[must_use]
     pub fn session_view(&self, name: &str) -> Option<SessionView> {
         let live = self.registry.live().into_iter().find(|session| session.name.as_str() == name);
-        live.map(|session| SessionView::live(&session)).or_else(|| {
+        let warm = || self.warm_views().into_iter().find(|view| view.name == name);
+        live.map(|session| SessionView::live(&session)).or_else(warm).or_else(|| {
             let ended = self.registry.ended().into_iter().find(|ended| ended.name.as_str() == name);
             ended.map(SessionView::ended)
         })
     }
 
-    /// Ends the live session with this public name; `false` when there is none.
+    fn warm_views(&self) -> Vec<SessionView> {
+        let mut views = Vec::new();
+        self.pools.each(|server, member| views.push(SessionView::warm(server, member)));
+        views
+    }
+
+    /// Ends the live or warm session with this public name; `false` when there is none.
     #[must_use]
     pub fn stop_session(&self, name: &str, reason: StopReason) -> bool {
         let session = self.registry.live().into_iter().find(|session| session.name.as_str() == name);
-        session.inspect(|session| session.stop(reason)).is_some()
+        session.inspect(|session| session.stop(reason)).is_some() || self.pools.stop_member(name)
     }
 
     /// What is hosted.
     #[must_use]
     pub fn server_views(&self) -> Vec<ServerView> {
-        let live = self.registry.live();
+        let (live, warm) = (self.registry.live(), self.warm_views());
         self.servers()
             .values()
             .map(|server| ServerView {
@@ -136,7 +194,25 @@ impl Node {
                 command: server.command().to_vec(),
                 isolation: server.isolation(),
                 sessions: live.iter().filter(|session| *session.server == *server.name()).count(),
+                warm: warm.iter().filter(|view| view.server == server.name()).count(),
             })
             .collect()
+    }
+
+    /// What the node has, and what is taken of it.
+    #[must_use]
+    pub fn view(&self) -> NodeView {
+        let standing = self.admission.standing();
+        let (taken, budgets) = (standing.taken, standing.budgets);
+        let cores = |millicores: u64| millicores as f64 / 1e3;
+        NodeView {
+            sessions: UseView { taken: taken.sessions, limit: Some(budgets.sessions) },
+            memory: UseView { taken: taken.memory, limit: budgets.memory },
+            cpu: UseView { taken: cores(taken.millicores), limit: budgets.millicores.map(cores) },
+            warm: self.warm_views().len(),
+            waiting: standing.waiting,
+            queue: standing.capacity,
+            queue_timeout_ms: whole_millis(standing.timeout),
+        }
     }
 }

@@ -174,6 +174,12 @@ impl Memory {
         self.known().epoch
     }
 
+    /// Whether a server that was started at `start` runs the code that it would be started from now, as far as anybody
+    /// has looked ([`Memory::refresh`]).
+    pub(crate) fn is_current(&self, start: Epoch) -> bool {
+        self.known().epoch.same_version(start)
+    }
+
     /// The remembered result for `key`, a whole JSON object, with what is left of its `ttlMs`.
     pub(crate) fn list(&self, key: &ListKey) -> Option<Arc<str>> {
         self.list_at(key, SystemTime::now())

@@ -1,27 +1,28 @@
 //! A running node: its servers, and the way from a caller to a session.
 
-use crate::admission::{Admission, ServerLimits};
+use crate::admission::{Admission, Budgets, Patience, whole_millicores};
 use crate::error::{OpenError, SessionError};
 use crate::hosted::Hosted;
-use crate::input::Input;
 use crate::names::Names;
+use crate::pool::Pools;
 use crate::pump::{self, Outputs};
 use crate::registry::{Found, Registry};
 use crate::session::{Parts, Session, Span};
 use crate::session_id::{SessionId, SessionName};
+use crate::started::Started;
+use crate::starting::Ready;
 use crate::states::unix_millis;
 use crate::stop::StopReason;
 use crate::tasks::TaskDesk;
 use sessile_bridge::{Bridge, Config, Transport};
 use sessile_identity::Principal;
-use sessile_sandbox::{Pipes, Sandbox};
+use sessile_sandbox::Sandbox;
 use sessile_store::{Ledger, Sealer};
 use sessile_telemetry::{Event, Telemetry};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio::net::unix::pipe;
 use tokio_util::task::TaskTracker;
 
 /// How often a draining node looks whether its sessions have finished.
@@ -38,14 +39,16 @@ const SERVER_REQUESTS: usize = 128;
 pub struct Node {
     servers: BTreeMap<String, Arc<Hosted>>,
     pub(crate) registry: Arc<Registry>,
-    admission: Arc<Admission>,
+    pub(crate) admission: Arc<Admission>,
+    /// Sandboxes that are started ahead of need.
+    pub(crate) pools: Pools,
     /// Sessions by the names that modern requests call them by.
     pub(crate) names: Names,
     /// Seals request states, and opens them.
     pub(crate) sealer: Sealer,
     /// What outlives the node.
     pub(crate) ledger: Option<Arc<Ledger>>,
-    telemetry: Telemetry,
+    pub(crate) telemetry: Telemetry,
     /// The pumps of all sessions.
     pumps: TaskTracker,
     draining: AtomicBool,
@@ -56,6 +59,14 @@ pub struct Node {
 pub struct NodeLimits {
     /// Live sessions of all servers.
     pub sessions: u32,
+    /// Memory that all sessions may have together, in bytes, each counting with its limit.
+    pub memory: Option<u64>,
+    /// Processors likewise, in cores.
+    pub cpu: Option<f64>,
+    /// Starts that may wait for room.
+    pub queue: usize,
+    /// How long each may.
+    pub queue_timeout: Duration,
     /// Ended sessions remembered.
     pub ended_sessions_kept: usize,
 }
@@ -78,7 +89,8 @@ pub(crate) struct Start<'a> {
 }
 
 impl Node {
-    /// A node that hosts `servers`. What it keeps beyond its own life is in `keeping`.
+    /// A node that hosts `servers`. What it keeps beyond its own life is in `keeping`. Must be called inside a tokio
+    /// runtime, in which the pools of the servers are kept.
     #[must_use]
     pub fn new(servers: Vec<Arc<Hosted>>, limits: NodeLimits, keeping: Keeping, telemetry: Telemetry) -> Self {
         if let Some(ledger) = &keeping.ledger
@@ -87,10 +99,17 @@ impl Node {
             tracing::error!(target: "sessile::runtime", %error, "tasks of the last node stay as they were");
         }
         let servers: BTreeMap<_, _> = servers.into_iter().map(|server| (server.name().to_owned(), server)).collect();
+        let budgets =
+            Budgets { sessions: limits.sessions, memory: limits.memory, millicores: limits.cpu.map(whole_millicores) };
+        let patience = Patience { starts: limits.queue, timeout: limits.queue_timeout };
+        let admission = Admission::new(budgets, patience, telemetry.clone());
+        let registry = Arc::new(Registry::new(limits.ended_sessions_kept));
+        let pools = Pools::new(servers.values(), &admission, &registry, &telemetry);
         Self {
             servers,
-            registry: Arc::new(Registry::new(limits.ended_sessions_kept)),
-            admission: Admission::new(limits.sessions),
+            registry,
+            admission,
+            pools,
             names: Names::default(),
             sealer: keeping.sealer,
             ledger: keeping.ledger.map(Arc::new),
@@ -176,31 +195,9 @@ impl Node {
             return Err(OpenError::Draining);
         }
         server.check_breaker()?;
-        let limits = server.limits();
-        let permit = self.admission.admit(
-            server.shared_name(),
-            principal,
-            ServerLimits { sessions: limits.sessions, sessions_per_principal: limits.sessions_per_principal },
-        )?;
-        let no_randomness = |error: getrandom::Error| OpenError::NoRandomness(error.to_string());
-        let id = SessionId::random().map_err(no_randomness)?;
-        let name = SessionName::random().map_err(no_randomness)?;
-        self.telemetry.emit(&Event::SessionStarting {
-            server: server.name(),
-            session: name.as_str(),
-            principal: &principal.id().to_string(),
-        });
-        let since = server.memory().epoch();
-        let started = server.start_sandbox(&name).await.and_then(|mut sandbox| {
-            let pipes = sandbox.take_pipes().ok_or("the sandbox has no pipes")?;
-            let (input, outputs) = open_pipes(pipes, limits.message.bytes() as usize)?;
-            Ok((sandbox, input, outputs))
-        });
-        let (sandbox, input, outputs) = started.map_err(|reason| {
-            server.start_failed(&reason);
-            self.telemetry.emit(&Event::StartFailed { server: server.name(), session: name.as_str(), error: &reason });
-            OpenError::StartFailed { reason, stderr_tail: String::new() }
-        })?;
+        let Ready { started, permit, kind } = self.ready(server, principal).await?;
+        let Started { name, since, sandbox, input, outputs, stderr } = started;
+        let id = SessionId::random().map_err(|error| OpenError::NoRandomness(error.to_string()))?;
         let bridge = bridge(bridge_config(server, transport), &id, &name);
         let tasks = self.ledger.as_ref().filter(|_| server.tasks().promote_after.is_some());
         let parts = Parts {
@@ -213,6 +210,7 @@ impl Node {
             tasks: tasks.map(|ledger| TaskDesk::new(Arc::clone(ledger), server.tasks().keep)),
             telemetry: self.telemetry.clone(),
             permit,
+            stderr,
             since,
         };
         let session = Arc::new(Session::new(parts, input));
@@ -220,6 +218,7 @@ impl Node {
             server: server.name(),
             session: session.name.as_str(),
             took: began.elapsed(),
+            kind,
         });
         self.registry.add(Arc::clone(&session));
         self.run(server, Arc::clone(&session), sandbox, outputs);
@@ -252,7 +251,9 @@ impl Node {
     /// not waited for), then ends every session and waits until nothing of them is left.
     pub async fn drain(&self, drain: Duration) {
         self.draining.store(true, Ordering::Relaxed);
+        self.admission.close();
         let until = Instant::now() + drain;
+        self.pools.stop().await;
         while Instant::now() < until && self.registry.live().iter().any(|session| session.runs_calls()) {
             tokio::time::sleep(DRAIN_STEP).await;
         }
@@ -262,6 +263,8 @@ impl Node {
     /// Ends every session at once and waits until nothing of them is left.
     pub async fn stop_all(&self) {
         self.draining.store(true, Ordering::Relaxed);
+        self.admission.close();
+        self.pools.stop().await;
         self.pumps.close();
         loop {
             for session in self.registry.live() {
@@ -299,14 +302,4 @@ fn bridge_config(server: &Hosted, transport: Transport) -> Config {
         list_ttl: server.list_ttl(),
         ..Config::default()
     }
-}
-
-fn open_pipes(pipes: Pipes, message_limit: usize) -> Result<(Input, Outputs), String> {
-    let failed = |error: std::io::Error| format!("the server's pipes cannot be watched: {error}");
-    let stdin = pipe::Sender::from_owned_fd(pipes.stdin).map_err(failed)?;
-    let stdout = pipe::Receiver::from_owned_fd(pipes.stdout).map_err(failed)?;
-    let stderr = pipe::Receiver::from_owned_fd(pipes.stderr).map_err(failed)?;
-    // A whole message may wait, and as much again of smaller ones.
-    let input = Input::new(stdin, message_limit.saturating_mul(2));
-    Ok((input, Outputs { stdout, stderr }))
 }

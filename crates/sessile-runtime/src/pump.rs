@@ -45,7 +45,8 @@ const STDERR_GRACE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(crate) struct Outputs {
     pub(crate) stdout: pipe::Receiver,
-    pub(crate) stderr: pipe::Receiver,
+    /// Reads stderr to its end.
+    pub(crate) stderr: JoinHandle<()>,
 }
 
 /// The server speaks no protocol, and is given up.
@@ -67,20 +68,11 @@ struct Pump {
 pub(crate) async fn run(session: Arc<Session>, sandbox: Sandbox, outputs: Outputs) -> PostMortem {
     let sandbox = Arc::new(sandbox);
     *session.sandbox.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&sandbox);
-    let stderr = tokio::spawn(stderr::read(
-        outputs.stderr,
-        Arc::clone(&session.stderr),
-        stderr::Source {
-            server: Arc::clone(&session.server),
-            session: session.name.as_str().into(),
-            telemetry: session.telemetry.clone(),
-        },
-    ));
     let lines = Lines::new(session.limits.message);
     let mut pump =
         Pump { session, stdout: outputs.stdout, lines, garbage: 0, stray: 0, closed: None, lifetime_over: false };
     let (reason, ended) = pump.live(&sandbox).await;
-    pump.finish(reason, ended, sandbox, stderr).await
+    pump.finish(reason, ended, sandbox, outputs.stderr).await
 }
 
 /// Waits for the server to say something. `false` at the end of its stdout.

@@ -86,7 +86,7 @@ pub enum State {
 impl Session {
     pub(crate) fn new(parts: Parts, input: Input) -> Self {
         let now = Instant::now();
-        let Parts { id, name, hosted, principal, bridge, span, tasks, telemetry, permit, since } = parts;
+        let Parts { id, name, hosted, principal, bridge, span, tasks, telemetry, permit, stderr, since } = parts;
         let in_flight = usize::try_from(hosted.limits().in_flight).unwrap_or(usize::MAX);
         Self {
             id,
@@ -97,7 +97,7 @@ impl Session {
             principal,
             opened: now,
             telemetry,
-            stderr: Arc::new(Tail::default()),
+            stderr,
             span,
             since,
             opened_server: watch::Sender::new(Opened::Pending),

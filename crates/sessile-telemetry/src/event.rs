@@ -84,6 +84,93 @@ impl DropCause {
     }
 }
 
+/// How a session came by its sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StartKind {
+    /// It was started for this session.
+    Cold,
+    /// It was started ahead of need.
+    Warm,
+}
+
+impl StartKind {
+    /// The word used in metrics labels and log fields.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Warm => "warm",
+        }
+    }
+}
+
+/// How the wait of a start for room on the node ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Waited {
+    /// It got room.
+    Granted,
+    /// The time for it was over.
+    TimedOut,
+    /// Too many waited already, or no room would ever do.
+    Refused,
+    /// Its client left.
+    Left,
+    /// The node ended.
+    Shutdown,
+}
+
+impl Waited {
+    /// The word used in metrics labels and log fields.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::TimedOut => "timed_out",
+            Self::Refused => "refused",
+            Self::Left => "left",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// Why a sandbox is warm no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WarmEnd {
+    /// It became a session.
+    Used,
+    /// No session was opened for the time `pool.idle`.
+    Idle,
+    /// The server's code has changed.
+    Stale,
+    /// It had waited too long.
+    Old,
+    /// Its server ended by itself.
+    Died,
+    /// A start waited for what it held.
+    MadeRoom,
+    /// An operator stopped it.
+    Stopped,
+    /// The node ended.
+    Shutdown,
+}
+
+impl WarmEnd {
+    /// The word used in metrics labels and log fields.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Used => "used",
+            Self::Idle => "idle",
+            Self::Stale => "stale",
+            Self::Old => "old",
+            Self::Died => "died",
+            Self::MadeRoom => "made_room",
+            Self::Stopped => "stopped",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
 /// Something that happened in the runtime.
 ///
 /// `session` is always the public name of a session, never the id that a client presents.
@@ -93,9 +180,17 @@ pub enum Event<'a> {
     /// A sandbox is about to be started for a new session.
     SessionStarting { server: &'a str, session: &'a str, principal: &'a str },
     /// The server process runs; `took` is the time from the request to the running process.
-    SessionStarted { server: &'a str, session: &'a str, took: Duration },
+    SessionStarted { server: &'a str, session: &'a str, took: Duration, kind: StartKind },
     /// The sandbox could not be started.
     StartFailed { server: &'a str, session: &'a str, error: &'a str },
+    /// A sandbox was started ahead of need.
+    Warmed { server: &'a str, session: &'a str, took: Duration },
+    /// It is warm no more; `detail` says more where there is more to say.
+    WarmEnded { server: &'a str, session: &'a str, why: WarmEnd, detail: &'a str },
+    /// What is taken of what the node has, each with its limit, and how many starts wait for more.
+    Capacity { waiting: usize, sessions: (u64, u64), memory: (u64, Option<u64>), millicores: (u64, Option<u64>) },
+    /// A start has waited for room on the node.
+    Waited { took: Duration, how: Waited },
     /// A session is over; nothing of it is left.
     SessionEnded {
         server: &'a str,

@@ -6,7 +6,7 @@
 //! | `sessile::request` | one line per request, at debug level |
 //! | `sessile::server` | what servers write to stderr, line by line |
 
-use crate::Event;
+use crate::{Event, WarmEnd};
 use std::io::IsTerminal;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -65,8 +65,25 @@ pub(crate) fn write(event: &Event<'_>) {
         Event::SessionStarting { server, session, principal } => {
             tracing::debug!(target: "sessile::runtime", server, session, principal, "session starting");
         }
-        Event::SessionStarted { server, session, took } => {
-            tracing::info!(target: "sessile::runtime", server, session, took_ms = millis(took), "session started");
+        Event::SessionStarted { server, session, took, kind } => {
+            tracing::info!(
+                target: "sessile::runtime", server, session, took_ms = millis(took), kind = kind.as_str(),
+                "session started"
+            );
+        }
+        Event::Warmed { server, session, took } => {
+            tracing::debug!(target: "sessile::runtime", server, session, took_ms = millis(took), "sandbox is warm");
+        }
+        Event::WarmEnded { server, session, why: WarmEnd::Died, detail } => {
+            tracing::warn!(target: "sessile::runtime", server, session, detail, "warm sandbox ended before it was used");
+        }
+        Event::WarmEnded { server, session, why, detail } => {
+            let why = why.as_str();
+            tracing::debug!(target: "sessile::runtime", server, session, why, detail, "sandbox is warm no more");
+        }
+        Event::Waited { took, how } => {
+            let how = how.as_str();
+            tracing::debug!(target: "sessile::runtime", took_ms = millis(took), how, "start waited for room");
         }
         Event::StartFailed { server, session, error } => {
             tracing::warn!(target: "sessile::runtime", server, session, error, "session did not start");
@@ -92,7 +109,7 @@ pub(crate) fn write(event: &Event<'_>) {
         Event::ServerOutput { server, session, stream, line } => {
             tracing::info!(target: "sessile::server", server, session, stream, "{line}");
         }
-        Event::Http { .. } => {}
+        Event::Http { .. } | Event::Capacity { .. } => {}
     }
 }
 

@@ -10,6 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use std::sync::atomic::AtomicU64;
 
 type Labels<const N: usize> = [(&'static str, String); N];
 
@@ -18,9 +19,9 @@ type Labels<const N: usize> = [(&'static str, String); N];
 pub struct Metrics {
     registry: Registry,
     sessions: Family<Labels<1>, Gauge>,
-    started: Family<Labels<1>, Counter>,
+    started: Family<Labels<2>, Counter>,
     start_failures: Family<Labels<1>, Counter>,
-    start_seconds: Family<Labels<1>, Histogram>,
+    start_seconds: Family<Labels<2>, Histogram>,
     ended: Family<Labels<2>, Counter>,
     cpu_milliseconds: Family<Labels<1>, Counter>,
     calls: Family<Labels<3>, Counter>,
@@ -29,6 +30,12 @@ pub struct Metrics {
     dropped: Family<Labels<2>, Counter>,
     output_lines: Family<Labels<2>, Counter>,
     http: Family<Labels<1>, Counter>,
+    warm: Family<Labels<1>, Gauge>,
+    warm_ended: Family<Labels<2>, Counter>,
+    queue_length: Gauge,
+    queue_wait_seconds: Family<Labels<1>, Histogram>,
+    node_budget: Family<Labels<1>, Gauge<f64, AtomicU64>>,
+    node_taken: Family<Labels<1>, Gauge<f64, AtomicU64>>,
 }
 
 fn start_buckets() -> Histogram {
@@ -45,7 +52,11 @@ impl Default for Metrics {
         let sessions = Family::default();
         registry.register("sessions", "Sessions that are alive now", sessions.clone());
         let started = Family::default();
-        registry.register("sessions_started", "Sessions whose server process was started", started.clone());
+        registry.register(
+            "sessions_started",
+            "Sessions whose server process was started, by whether it was there already",
+            started.clone(),
+        );
         let start_failures = Family::default();
         registry.register("start_failures", "Sessions that could not be started", start_failures.clone());
         let start_seconds = Family::new_with_constructor(start_buckets as fn() -> Histogram);
@@ -75,6 +86,23 @@ impl Default for Metrics {
         registry.register("server_output_lines", "Log lines that servers wrote", output_lines.clone());
         let http = Family::default();
         registry.register("http_responses", "HTTP responses, by status", http.clone());
+        let warm = Family::default();
+        registry.register("pool_warm", "Sandboxes that wait to become sessions", warm.clone());
+        let warm_ended = Family::default();
+        registry.register("pool_ended", "Sandboxes that are warm no more, by reason", warm_ended.clone());
+        let queue_length = Gauge::default();
+        registry.register("queue_length", "Starts that wait for room on the node", queue_length.clone());
+        let queue_wait_seconds = Family::new_with_constructor(start_buckets as fn() -> Histogram);
+        registry.register_with_unit(
+            "queue_wait",
+            "Time that starts waited for room on the node, by how that ended",
+            Unit::Seconds,
+            queue_wait_seconds.clone(),
+        );
+        let node_budget = Family::default();
+        registry.register("node_budget", "What all sessions may have together", node_budget.clone());
+        let node_taken = Family::default();
+        registry.register("node_taken", "What sessions and warm sandboxes may use at most", node_taken.clone());
         Self {
             registry,
             sessions,
@@ -89,6 +117,12 @@ impl Default for Metrics {
             dropped,
             output_lines,
             http,
+            warm,
+            warm_ended,
+            queue_length,
+            queue_wait_seconds,
+            node_budget,
+            node_taken,
         }
     }
 }
@@ -97,10 +131,29 @@ impl Metrics {
     pub(crate) fn observe(&self, event: &Event<'_>) {
         match *event {
             Event::SessionStarting { .. } => {}
-            Event::SessionStarted { server, took, .. } => {
+            Event::SessionStarted { server, took, kind, .. } => {
                 self.sessions.get_or_create(&server_label(server)).inc();
-                self.started.get_or_create(&server_label(server)).inc();
-                self.start_seconds.get_or_create(&server_label(server)).observe(took.as_secs_f64());
+                let labels = [("server", server.to_owned()), ("kind", kind.as_str().to_owned())];
+                self.started.get_or_create(&labels).inc();
+                self.start_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+            }
+            Event::Warmed { server, .. } => {
+                self.warm.get_or_create(&server_label(server)).inc();
+            }
+            Event::WarmEnded { server, why, .. } => {
+                self.warm.get_or_create(&server_label(server)).dec();
+                let labels = [("server", server.to_owned()), ("reason", why.as_str().to_owned())];
+                self.warm_ended.get_or_create(&labels).inc();
+            }
+            Event::Capacity { waiting, sessions, memory, millicores } => {
+                self.queue_length.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+                self.capacity("sessions", sessions.0, Some(sessions.1), 1.0);
+                self.capacity("memory_bytes", memory.0, memory.1, 1.0);
+                self.capacity("cpu_cores", millicores.0, millicores.1, 1e-3);
+            }
+            Event::Waited { took, how } => {
+                let labels = [("outcome", how.as_str().to_owned())];
+                self.queue_wait_seconds.get_or_create(&labels).observe(took.as_secs_f64());
             }
             Event::StartFailed { server, .. } => {
                 self.start_failures.get_or_create(&server_label(server)).inc();
@@ -138,6 +191,14 @@ impl Metrics {
             Event::Http { status } => {
                 self.http.get_or_create(&[("status", status.to_string())]).inc();
             }
+        }
+    }
+
+    fn capacity(&self, budget: &str, taken: u64, limit: Option<u64>, unit: f64) {
+        let labels = [("budget", budget.to_owned())];
+        self.node_taken.get_or_create(&labels).set(taken as f64 * unit);
+        if let Some(limit) = limit {
+            self.node_budget.get_or_create(&labels).set(limit as f64 * unit);
         }
     }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 #[test]
 fn a_session_and_its_calls_show_up_in_the_metrics() {
     let telemetry = Telemetry::new();
-    telemetry.emit(&Event::SessionStarted { server: "files", session: "s", took: Duration::from_millis(3) });
+    let took = Duration::from_millis(3);
+    telemetry.emit(&Event::SessionStarted { server: "files", session: "s", took, kind: StartKind::Cold });
     telemetry.emit(&Event::CallEnded {
         server: "files",
         session: "s",
@@ -49,4 +50,32 @@ fn a_client_cannot_mint_label_values() {
     let text = telemetry.render_metrics();
     assert!(!text.contains("evil/"));
     assert!(text.contains("method=\"other\",outcome=\"error\"} 1000"), "{text}");
+}
+
+#[test]
+fn what_is_taken_and_who_waits_shows_up() {
+    let telemetry = Telemetry::new();
+    telemetry.emit(&Event::Capacity {
+        waiting: 3,
+        sessions: (7, 9),
+        memory: (1 << 30, Some(1 << 31)),
+        millicores: (1500, None),
+    });
+    telemetry.emit(&Event::Waited { took: Duration::from_secs(5), how: Waited::TimedOut });
+    telemetry.emit(&Event::Warmed { server: "files", session: "s", took: Duration::ZERO });
+    telemetry.emit(&Event::Warmed { server: "files", session: "t", took: Duration::ZERO });
+    telemetry.emit(&Event::WarmEnded { server: "files", session: "s", why: WarmEnd::Used, detail: "" });
+    let text = telemetry.render_metrics();
+    for row in [
+        "sessile_queue_length 3",
+        "sessile_node_taken{budget=\"sessions\"} 7.0",
+        "sessile_node_budget{budget=\"memory_bytes\"} 2147483648.0",
+        "sessile_node_taken{budget=\"cpu_cores\"} 1.5",
+        "sessile_queue_wait_seconds_count{outcome=\"timed_out\"} 1",
+        "sessile_pool_warm{server=\"files\"} 1",
+        "sessile_pool_ended_total{server=\"files\",reason=\"used\"} 1",
+    ] {
+        assert!(text.lines().any(|line| line == row), "{row} is not in\n{text}");
+    }
+    assert!(!text.contains("node_budget{budget=\"cpu_cores\"}"), "what is not bounded has no bound\n{text}");
 }

@@ -118,6 +118,9 @@ pub(crate) struct RunArgs {
     /// The era of the protocol that the server speaks
     #[arg(long, value_enum, default_value_t = Era::Auto)]
     pub(crate) era: Era,
+    /// Keep so many sandboxes started ahead of need
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(crate) warm: u32,
     /// Show a path of the host to the server, read-only
     #[arg(long, value_name = "PATH")]
     pub(crate) read: Vec<PathBuf>,

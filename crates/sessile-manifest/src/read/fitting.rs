@@ -29,6 +29,7 @@ const IDLE_KEYS: [(&str, &[&[&str]], &str); 5] = [
             &["limits", "memory"],
             &["limits", "park_timeout"],
             &["limits", "pids"],
+            &["pool"],
             &["scope"],
             &["serialize"],
             &["strict"],

@@ -1,5 +1,6 @@
 //! From a checked tree to the types of the manifest.
 
+mod budgets;
 mod fitting;
 mod mcp_entry;
 mod mcp_json;

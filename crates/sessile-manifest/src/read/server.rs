@@ -64,7 +64,7 @@ pub(super) fn read_server(
     let mut reader = Reader { place, own, merged: &merged, surroundings, report };
     let files = reader.files(&keys);
     let limits = reader.limits(keys.limits.clone());
-    let ServerKeys { isolation, strict, scope, handles, era, serialize, tasks, .. } = keys;
+    let ServerKeys { isolation, strict, scope, handles, era, serialize, tasks, pool, .. } = keys;
     let kind = reader.kind(keys)?;
     if scope == Scope::Shared && !matches!(kind, Kind::Url(_)) {
         reader.warn_of_sharing();
@@ -80,6 +80,7 @@ pub(super) fn read_server(
         era,
         serialize,
         tasks,
+        pool,
         limits,
         files,
     })

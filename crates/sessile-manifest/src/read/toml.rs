@@ -1,5 +1,6 @@
 //! `sessile.toml` as a whole.
 
+use super::budgets::every_server_fits;
 use super::node::read_node;
 use super::server::{Place, read_server};
 use crate::check::{check, hide};
@@ -37,6 +38,7 @@ pub(crate) fn read_toml(mut tree: Tree, surroundings: &Surroundings, report: &mu
     }
     let node = node?;
     default_server_exists(&node, &written, report);
+    every_server_fits(&node, &servers, &written, report);
     report.is_clean().then(|| Manifest { node, servers, warnings: Vec::new() })
 }
 

@@ -23,8 +23,8 @@ pids = "many"
 idle_timeout = 15
 message = "1TiB"
 
-[servers.files.pool]
-warm = 2
+[servers.files.credentials]
+x = 1
 
 [servers.Other]
 url = "ftp://example.com"
@@ -34,7 +34,7 @@ memory = "1GiB"
     sessile.toml:2:10: node.listen: not an address; write an IP address and a port, such as "127.0.0.1:9000"
      2 | listen = "localhost:9000"
        |          ^^^^^^^^^^^^^^^^
-    sessile.toml:3:1: node.adress: unknown key; the keys here are `listen`, `admin`, `state_dir`, `allow_anonymous`, `api_keys`, `allowed_hosts`, `allowed_origins`, `sse_2024`, `default_server`, `drain`, `sessions`, `ended_sessions_kept`
+    sessile.toml:3:1: node.adress: unknown key; the keys here are `listen`, `admin`, `state_dir`, `allow_anonymous`, `api_keys`, `allowed_hosts`, `allowed_origins`, `sse_2024`, `default_server`, `drain`, `sessions`, `memory`, `cpu`, `queue`, `queue_timeout`, `ended_sessions_kept`
      3 | adress = "***********"
        | ^^^^^^
     sessile.toml:7:13: servers.files.isolation: `microvm` is not available in this version; use "process"
@@ -61,9 +61,9 @@ memory = "1GiB"
     sessile.toml:16:11: servers.files.limits.message: out of range; the range is 1KiB to 1GiB
      16 | message = "1TiB"
         |           ^^^^^^
-    sessile.toml:18:16: servers.files.pool: not available in this version (sandboxes started ahead of need); remove it
-     18 | [servers.files.pool]
-        |                ^^^^
+    sessile.toml:18:16: servers.files.credentials: not available in this version (credentials for servers); remove it
+     18 | [servers.files.credentials]
+        |                ^^^^^^^^^^^
     sessile.toml:21:10: servers.Other: not a server name; use 1 to 63 characters of a-z 0-9 _ -, the first a letter or digit
      21 | [servers.Other]
         |          ^^^^^
@@ -278,7 +278,7 @@ fn a_mistake_in_the_defaults_is_told_once() {
 
 #[test]
 fn every_key_of_the_design_that_is_not_there_yet_says_so() {
-    for key in ["credentials", "egress", "image", "path", "pin", "pool", "port"] {
+    for key in ["credentials", "egress", "image", "path", "pin", "port"] {
         for table in ["defaults", "servers.a"] {
             let other = if table == "defaults" { "[servers.a]\ncommand = [\"a\"]\n" } else { "" };
             let text = format!("{other}[{table}]\ncommand = [\"a\"]\n{key} = 1\n");

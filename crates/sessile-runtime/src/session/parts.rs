@@ -12,6 +12,7 @@ use crate::admission::Permit;
 use crate::hosted::Hosted;
 use crate::memory::Epoch;
 use crate::session_id::{SessionId, SessionName};
+use crate::stderr::Tail;
 use crate::tasks::TaskDesk;
 
 /// The clocks and bounds of one session.
@@ -57,6 +58,7 @@ pub(crate) struct Parts {
     pub(crate) tasks: Option<TaskDesk>,
     pub(crate) telemetry: Telemetry,
     pub(crate) permit: Permit,
+    pub(crate) stderr: Arc<Tail>,
     /// What was known of the server when it was started.
     pub(crate) since: Epoch,
 }

@@ -3,7 +3,7 @@
 mod speaks;
 mod start;
 
-use super::{Failure, drivers, launch, plan, strict};
+use super::{Failure, budgets, drivers, launch, plan, strict};
 use crate::cli::CheckArgs;
 use crate::out;
 use serde_json::{Value, json};
@@ -58,12 +58,20 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
             (Err(_), Isolation::Process) => None, // no server starts here, and that is said
         })
         .collect();
+    let budgets = manifest.as_ref().map(budgets::of);
     if args.json {
         let report = json!({
             "manifest": file.as_deref().map(|file| file.display().to_string()),
             "warnings": warnings(manifest.as_ref()),
             "host": host,
             "refused": strict,
+            "budgets": budgets.map(|limits| json!({
+                "sessions": limits.sessions,
+                "memory": limits.memory,
+                "cpu": limits.cpu,
+                "queue": limits.queue,
+                "queue_timeout_ms": limits.queue_timeout.as_millis() as u64,
+            })),
             "servers": servers.iter().map(Found::to_json).collect::<Vec<_>>(),
         });
         out::line(&pretty(&report));
@@ -76,6 +84,9 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
             out::line(&format!("  warning: {warning}"));
         }
         servers.iter().for_each(Found::print);
+        if let Some(limits) = &budgets {
+            out::line(&format!("all sessions together: {}", budgets::in_words(limits)));
+        }
         out::line("this host:");
         match &driver {
             Ok(driver) => {

@@ -1,5 +1,6 @@
 //! Hosting: from a manifest to a node that serves until it is told to stop.
 
+mod budgets;
 mod check;
 mod drivers;
 mod failure;

@@ -4,11 +4,11 @@ use super::drivers::Drivers;
 use super::plan::Plan;
 use super::public::{self, PublicListener};
 use super::shutdown::{Asked, Stops};
-use super::{Failure, keeping, launch, listen};
+use super::{Failure, budgets, keeping, launch, listen};
 use crate::out;
 use sessile_front::{Admin, Hosts, Side};
 use sessile_identity::{Anonymous, Door, refuse_open_listener};
-use sessile_runtime::{Node, NodeLimits};
+use sessile_runtime::Node;
 use sessile_telemetry::Telemetry;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -38,11 +38,8 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
         () = stops.next() => return Ok(ExitCode::from(130)),
     };
     let telemetry = Telemetry::new();
-    let limits = NodeLimits {
-        sessions: settings.sessions,
-        ended_sessions_kept: usize::try_from(settings.ended_sessions_kept).unwrap_or(usize::MAX),
-    };
-    let node = Arc::new(Node::new(hosted, limits, keeping::open(&plan.manifest)?, telemetry.clone()));
+    let node =
+        Arc::new(Node::new(hosted, budgets::of(&plan.manifest), keeping::open(&plan.manifest)?, telemetry.clone()));
     let stop = CancellationToken::new();
     let housekeeping = tokio::spawn(keeping::keep_house(Arc::clone(&node), stop.clone()));
     let mut public = PublicListener::open(&plan.manifest, Arc::clone(&node), telemetry.clone(), public_socket, door)?;

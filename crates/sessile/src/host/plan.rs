@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::cli::{Era, Isolation, NodeArgs, RunArgs, Scope, ServeArgs};
-use sessile_manifest::{Manifest, ServerEra, ServerName, Single, Surroundings, Values};
+use sessile_manifest::{Manifest, Pool, ServerEra, ServerName, Single, Surroundings, Values};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -46,6 +46,7 @@ pub(crate) fn of_run(args: RunArgs) -> Result<Plan, Failure> {
         read_write: args.write,
         env: args.env.into_iter().collect::<Values>(),
         cwd: Some(here.clone()),
+        pool: Pool { warm: args.warm, ..Pool::default() },
         limits: limits_of_run(),
         ..Single::default()
     };

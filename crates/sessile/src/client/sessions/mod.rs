@@ -35,7 +35,7 @@ pub(crate) struct SessionsArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List live sessions (the default)
+    /// List live sessions, and sandboxes kept warm for others (the default)
     List(ListArgs),
     /// Show one session, live or ended, with the last lines of its stderr
     Show {
@@ -107,6 +107,9 @@ async fn stop(admin: &Admin, name: &str, timeout: Duration) -> Result<Session, C
         // It may end on its own between the two requests.
         Ok(()) | Err(ClientError::NoSession { .. }) => {}
         Err(error) => return Err(error),
+    }
+    if session.is_warm() {
+        return Ok(session);
     }
     let start = Instant::now();
     loop {

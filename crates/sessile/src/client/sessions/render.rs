@@ -23,7 +23,7 @@ pub(super) fn list(sessions: &[Session], width: Option<usize>) -> String {
         let mut row = vec![
             one_line(&view.name),
             one_line(&view.server),
-            one_line(&view.principal),
+            view.principal.as_deref().map_or_else(|| UNKNOWN.to_owned(), one_line),
             one_line(&view.state),
             millis(view.age_ms),
             in_flight(view),
@@ -64,7 +64,7 @@ pub(super) fn whole(session: &Session) -> String {
     let mut lines = vec![
         ("name", one_line(name)),
         ("server", one_line(server)),
-        ("principal", one_line(principal)),
+        ("principal", principal.as_deref().map_or_else(|| UNKNOWN.to_owned(), one_line)),
         ("state", one_line(state)),
         ("age", millis(view.age_ms)),
         ("in flight", in_flight(view)),

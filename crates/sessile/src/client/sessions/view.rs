@@ -16,8 +16,8 @@ pub(super) struct View {
     pub(super) name: String,
     #[serde(default)]
     pub(super) server: String,
-    #[serde(default)]
-    pub(super) principal: String,
+    /// Nobody's while it is kept warm.
+    pub(super) principal: Option<String>,
     #[serde(default)]
     pub(super) state: String,
     /// Milliseconds.
@@ -66,5 +66,10 @@ impl Session {
 
     pub(super) fn is_live(&self) -> bool {
         self.view.end.is_none()
+    }
+
+    /// Whether it waits in a pool: nothing is remembered of it once it is gone.
+    pub(super) fn is_warm(&self) -> bool {
+        self.view.state == "warm"
     }
 }

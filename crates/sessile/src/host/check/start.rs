@@ -3,9 +3,9 @@
 use super::super::drivers::Drivers;
 use super::super::plan::Plan;
 use super::super::shutdown::Stops;
-use super::super::{Failure, launch};
+use super::super::{Failure, budgets, launch};
 use crate::out;
-use sessile_manifest::{Kind, Manifest, Server};
+use sessile_manifest::{Kind, Manifest, Pool, Server};
 use sessile_runtime::{Keeping, Node, NodeLimits, OpenError};
 use sessile_store::Sealer;
 use sessile_telemetry::Telemetry;
@@ -43,7 +43,7 @@ pub(super) async fn every_server(
             }
         };
         let sealer = Sealer::ephemeral().map_err(|error| Failure::Failed(error.to_string()))?;
-        let limits = NodeLimits { sessions: 4, ended_sessions_kept: 0 };
+        let limits = NodeLimits { sessions: 4, ended_sessions_kept: 0, ..budgets::of(&plan.manifest) };
         let node = Node::new(hosted, limits, Keeping { sealer, ledger: None }, Telemetry::new());
         let found = tokio::select! {
             found = find_eras(&node) => Some(found),
@@ -62,7 +62,9 @@ pub(super) async fn every_server(
 
 /// The same manifest with one server: one that is not there does not keep the others from being started.
 fn plan_of(manifest: &Manifest, server: &Server, allow_unsandboxed: bool) -> Plan {
-    let manifest = Manifest { servers: vec![server.clone()], ..manifest.clone() };
+    // Nothing is started ahead of what is tried.
+    let server = Server { pool: Pool::default(), ..server.clone() };
+    let manifest = Manifest { servers: vec![server], ..manifest.clone() };
     Plan { manifest, single: false, allow_unsandboxed, warnings: Vec::new() }
 }
 

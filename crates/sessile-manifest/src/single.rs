@@ -45,6 +45,8 @@ pub struct Single {
     pub read_only: Vec<PathBuf>,
     /// Host paths that can also be written inside.
     pub read_write: Vec<PathBuf>,
+    /// What the server may reach of the network: `host:port` each.
+    pub egress: Vec<String>,
     /// What the server may use.
     pub limits: Limits,
 }
@@ -93,6 +95,7 @@ impl Manifest {
             era: options.era,
             limits: options.limits,
             files,
+            egress: options.egress,
             ..Server::new(name, Kind::Command(Command { command, env: options.env, cwd }))
         };
         let warnings = match server.scope {

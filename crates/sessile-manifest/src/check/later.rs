@@ -4,10 +4,9 @@
 use crate::path::KeyPath;
 
 /// Keys from the top, `*` for any, with what they are about.
-const KEYS: [(&[&str], &str); 11] = [
+const KEYS: [(&[&str], &str); 9] = [
     (&["credentials"], "credentials for servers"),
     (&["servers", "*", "credentials"], "credentials for servers"),
-    (&["servers", "*", "egress"], "network access of sandboxes"),
     (&["servers", "*", "image"], "sandboxes from images"),
     (&["servers", "*", "path"], "servers that speak HTTP inside their sandbox"),
     (&["servers", "*", "pin"], "pinning of tool definitions"),
@@ -15,7 +14,6 @@ const KEYS: [(&[&str], &str); 11] = [
     (&["servers", "*", "port"], "servers that speak HTTP inside their sandbox"),
     (&["servers", "*", "limits", "hibernate_after"], "hibernation"),
     (&["servers", "*", "pool", "*"], "sandboxes started ahead of need"),
-    (&["servers", "*", "egress", "*"], "network access of sandboxes"),
 ];
 
 /// Values of keys that exist, likewise.

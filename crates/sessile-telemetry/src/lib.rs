@@ -16,7 +16,7 @@ pub mod metrics;
 #[cfg(test)]
 mod tests;
 
-pub use event::{CallOutcome, DropCause, Event};
+pub use event::{CallOutcome, DropCause, EgressTold, Event};
 pub use metrics::Metrics;
 
 use std::sync::Arc;

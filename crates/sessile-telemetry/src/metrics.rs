@@ -29,6 +29,8 @@ pub struct Metrics {
     dropped: Family<Labels<2>, Counter>,
     output_lines: Family<Labels<2>, Counter>,
     http: Family<Labels<1>, Counter>,
+    egress_refused: Family<Labels<2>, Counter>,
+    egress_bytes: Family<Labels<2>, Counter>,
 }
 
 fn start_buckets() -> Histogram {
@@ -75,6 +77,18 @@ impl Default for Metrics {
         registry.register("server_output_lines", "Log lines that servers wrote", output_lines.clone());
         let http = Family::default();
         registry.register("http_responses", "HTTP responses, by status", http.clone());
+        let egress_refused = Family::default();
+        registry.register(
+            "egress_refused",
+            "Connections of servers to the outside that were refused, by rule",
+            egress_refused.clone(),
+        );
+        let egress_bytes = Family::default();
+        registry.register(
+            "egress_bytes",
+            "Bytes of closed connections to the outside; out is what servers sent",
+            egress_bytes.clone(),
+        );
         Self {
             registry,
             sessions,
@@ -89,6 +103,8 @@ impl Default for Metrics {
             dropped,
             output_lines,
             http,
+            egress_refused,
+            egress_bytes,
         }
     }
 }
@@ -134,6 +150,17 @@ impl Metrics {
             }
             Event::ServerOutput { server, stream, .. } => {
                 self.output_lines.get_or_create(&[("server", server.to_owned()), ("stream", stream.to_owned())]).inc();
+            }
+            Event::EgressOpened { .. } | Event::EgressUnreachable { .. } => {}
+            Event::EgressClosed { server, sent, received, .. } => {
+                for (direction, bytes) in [("out", sent), ("in", received)] {
+                    self.egress_bytes
+                        .get_or_create(&[("server", server.to_owned()), ("direction", direction.to_owned())])
+                        .inc_by(bytes);
+                }
+            }
+            Event::EgressRefused { server, rule, .. } => {
+                self.egress_refused.get_or_create(&[("server", server.to_owned()), ("rule", rule.to_owned())]).inc();
             }
             Event::Http { status } => {
                 self.http.get_or_create(&[("status", status.to_string())]).inc();

@@ -1,6 +1,7 @@
 //! A running node: its servers, and the way from a caller to a session.
 
 use crate::admission::{Admission, ServerLimits};
+use crate::egress::{self, WayOut};
 use crate::error::{OpenError, SessionError};
 use crate::hosted::Hosted;
 use crate::input::Input;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::unix::pipe;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 /// How often a draining node looks whether its sessions have finished.
 const DRAIN_STEP: Duration = Duration::from_millis(20);
@@ -194,9 +195,10 @@ impl Node {
         let started = server.start_sandbox(&name).await.and_then(|mut sandbox| {
             let pipes = sandbox.take_pipes().ok_or("the sandbox has no pipes")?;
             let (input, outputs) = open_pipes(pipes, limits.message.bytes() as usize)?;
-            Ok((sandbox, input, outputs))
+            let way_out = WayOut::take(&mut sandbox, server.reach())?;
+            Ok((sandbox, way_out, input, outputs))
         });
-        let (sandbox, input, outputs) = started.map_err(|reason| {
+        let (sandbox, way_out, input, outputs) = started.map_err(|reason| {
             server.start_failed(&reason);
             self.telemetry.emit(&Event::StartFailed { server: server.name(), session: name.as_str(), error: &reason });
             OpenError::StartFailed { reason, stderr_tail: String::new() }
@@ -222,17 +224,26 @@ impl Node {
             took: began.elapsed(),
         });
         self.registry.add(Arc::clone(&session));
-        self.run(server, Arc::clone(&session), sandbox, outputs);
+        let gate = way_out.map(|way_out| way_out.open(&session));
+        self.run(server, Arc::clone(&session), sandbox, gate, outputs);
         // A bridge that opens its server itself has something to say before anything has happened.
         session.step(|_| ());
         Ok(session)
     }
 
     /// Gives a session its pump, and sees to it that its end is recorded.
-    fn run(&self, server: &Arc<Hosted>, session: Arc<Session>, sandbox: Sandbox, outputs: Outputs) {
+    fn run(
+        &self,
+        server: &Arc<Hosted>,
+        session: Arc<Session>,
+        sandbox: Sandbox,
+        gate: Option<AbortOnDropHandle<()>>,
+        outputs: Outputs,
+    ) {
         let (server, registry) = (Arc::clone(server), Arc::clone(&self.registry));
         self.pumps.spawn(async move {
             let post_mortem = pump::run(Arc::clone(&session), sandbox, outputs).await;
+            egress::close(gate).await;
             server.session_ended(&session, &post_mortem);
             session.telemetry.emit(&Event::SessionEnded {
                 server: &session.server,

@@ -10,6 +10,7 @@ mod listen;
 mod node;
 mod plan;
 mod public;
+mod reach;
 mod shutdown;
 mod strict;
 

@@ -5,6 +5,7 @@ use crate::link::{Heard, Link};
 use crate::root::Built;
 use crate::server::Server;
 use crate::{memory, network, privileges, root, seccomp, server, signals};
+use alloc::vec::Vec;
 use core::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
@@ -36,6 +37,8 @@ struct Begun {
     server: Server,
     signals: OwnedFd,
     built: Built,
+    /// What listens for the gate, until it is handed over.
+    gate: Option<OwnedFd>,
 }
 
 /// Everything up to the server running and init being nobody.
@@ -50,25 +53,28 @@ fn begin(order: &StartOrder) -> Result<Begun, Refusal> {
     if order.loopback {
         network::raise_loopback().map_err(kernel("bring up the loopback interface"))?;
     }
+    let gate = order.gate.then(network::listen_for_gate).transpose().map_err(kernel("listen for the gate"))?;
     let hidden = if order.keeps(Protection::OwnCgroup) { privileges::hide_cgroup() } else { Ok(()) };
     let mut built = root::build(order)?;
     // That gives nothing away but the sandbox's id: no reason not to start.
     built.notes.extend(hidden.err().map(|errno| Note::CgroupShown { errno: errno.raw_os_error() }));
     let server = server::start(order, &built.proc, &mut built.notes)?;
     privileges::resign(order.users)?;
-    Ok(Begun { server, signals, built })
+    Ok(Begun { server, signals, built, gate })
 }
 
 /// Reaps and listens until the end.
 fn watch(link: &mut Link<ToInit>, begun: Begun, patience: Duration) -> i32 {
-    let Begun { mut server, signals, built: Built { proc, notes } } = begun;
+    let Begun { mut server, signals, built: Built { proc, notes }, gate } = begun;
     let started = FromInit::Started { pid: server.pid, landlock: server.landlock, notes };
-    let mut deadline = match link.say(&started, &server.host_ends()) {
+    let descriptors: Vec<_> = server.host_ends().into_iter().chain(gate.as_ref().map(AsFd::as_fd)).collect();
+    let mut deadline = match link.say(&started, &descriptors) {
         Ok(()) => None,
         Err(_) => Some(clock::now() + patience),
     };
     // After the report, not before: the kernel takes its time over the end of a mount.
-    drop((started, proc));
+    drop(descriptors);
+    drop((gate, started, proc));
     let code = memory::Code::find();
     // Where the kernel has no filters, the server's was refused as well, which has been said.
     let _ = seccomp::confine_init();

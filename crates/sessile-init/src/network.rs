@@ -1,9 +1,14 @@
-//! The loopback interface, which a new network namespace has, but down.
+//! The loopback interface, which a new network namespace has, but down; and what listens there for the gate.
 #![allow(unsafe_code)]
 
-use rustix::fd::AsRawFd;
+use core::net::{Ipv4Addr, SocketAddrV4};
+use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with};
+use sessile_link::GATE_PORT;
+
+/// Connections that may wait until the gate takes them.
+const BACKLOG: i32 = 128;
 
 /// Brings `lo` up.
 pub(crate) fn raise_loopback() -> Result<(), Errno> {
@@ -21,4 +26,13 @@ pub(crate) fn raise_loopback() -> Result<(), Errno> {
         return Ok(());
     }
     Err(crate::errno::last())
+}
+
+/// Listens for the gate, on loopback. The socket belongs to this network namespace, whoever accepts from it.
+pub(crate) fn listen_for_gate() -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, GATE_PORT))?;
+    listen(&socket, BACKLOG)?;
+    Ok(socket)
 }

@@ -26,7 +26,8 @@ pub enum ToInit {
 /// What init says to the runtime.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FromInit {
-    /// The server's program runs. The message carries three descriptors: the runtime's ends of stdin, stdout, stderr.
+    /// The server's program runs. The message carries three descriptors: the runtime's ends of stdin, stdout, stderr; and
+    /// a fourth if the order asked for a [gate](StartOrder::gate): the socket that listens inside.
     Started {
         /// The server's process id inside the sandbox.
         pid: i32,

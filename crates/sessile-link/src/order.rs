@@ -6,6 +6,9 @@ use alloc::vec::Vec;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
+/// The port inside at which programs find the way out, where there is one: the one that HTTP proxies have by custom.
+pub const GATE_PORT: u16 = 3128;
+
 /// Everything init needs to build the sandbox around itself and to start the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StartOrder {
@@ -21,6 +24,8 @@ pub struct StartOrder {
     pub rlimits: Rlimits,
     /// Bring the loopback interface up: the sandbox has a network namespace of its own.
     pub loopback: bool,
+    /// Listen on [`GATE_PORT`] of that loopback interface, and hand the socket over with [`Started`](crate::FromInit::Started).
+    pub gate: bool,
     /// How long to live on after the link ended, in milliseconds.
     pub orphan_grace_ms: u64,
     /// Whom to become.

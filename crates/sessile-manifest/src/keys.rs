@@ -73,6 +73,8 @@ pub(crate) struct ServerKeys {
     pub(crate) limits: Limits,
     /// What the sandboxes see of the host.
     pub(crate) files: FileKeys,
+    /// What the sessions may reach of the network; nothing, unless it is listed here.
+    pub(crate) egress: EgressKeys,
 }
 
 /// What a sandbox sees of the host.
@@ -88,6 +90,15 @@ pub(crate) struct FileKeys {
     /// `private` for an empty directory per session, or a host path.
     #[schemars(with = "String", extend("x-value" = "path", "default" = "private"))]
     pub(crate) workspace: Option<PathBuf>,
+}
+
+/// What the sessions may reach of the network.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EgressKeys {
+    /// `HOST:PORT` each: a name, `*.` and a name for all below it, an address, a network such as `10.0.0.0/8`, or `*`; the port
+    /// is a number or `*`.
+    pub(crate) allow: Vec<String>,
 }
 
 /// How an argument looks in the schema.

@@ -37,6 +37,8 @@ pub struct Server {
     pub limits: Limits,
     /// What its sandboxes see of the host.
     pub files: Files,
+    /// What its sessions may reach of the network, as written: `host:port` each. Without meaning for [`Kind::Url`].
+    pub egress: Vec<String>,
 }
 
 impl Server {
@@ -55,6 +57,7 @@ impl Server {
             pool: Pool::default(),
             limits: Limits::default(),
             files: Files::default(),
+            egress: Vec::new(),
         }
     }
 }

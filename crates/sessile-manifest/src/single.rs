@@ -47,6 +47,8 @@ pub struct Single {
     pub read_write: Vec<PathBuf>,
     /// How many sandboxes are started ahead of need.
     pub pool: Pool,
+    /// What the server may reach of the network: `host:port` each.
+    pub egress: Vec<String>,
     /// What the server may use.
     pub limits: Limits,
 }
@@ -96,6 +98,7 @@ impl Manifest {
             pool: options.pool,
             limits: options.limits,
             files,
+            egress: options.egress,
             ..Server::new(name, Kind::Command(Command { command, env: options.env, cwd }))
         };
         let warnings = match server.scope {

@@ -2,6 +2,7 @@
 
 use crate::admission::{Amount, whole_millicores};
 use crate::breaker::Breaker;
+use crate::egress::{self, Reach};
 use crate::error::OpenError;
 use crate::memory::{Epoch, EraKind, Memory};
 use crate::session::{Retry, Session};
@@ -9,6 +10,7 @@ use crate::session_id::SessionName;
 use crate::stop::{PostMortem, StopReason};
 use crate::tools::ToolTables;
 use sessile_bridge::ServerProfile;
+use sessile_egress::AllowList;
 use sessile_manifest::{Limits, Pool, Scope, Server, ServerEra, Tasks};
 use sessile_sandbox::view::{HostEnv, View};
 use sessile_sandbox::{Driver, Network, Sandbox, SandboxId, SandboxSpec};
@@ -39,6 +41,7 @@ pub struct Hosted {
     noted: OnceLock<()>,
     memory: Memory,
     tools: ToolTables,
+    reach: Option<Reach>,
 }
 
 impl std::fmt::Debug for Hosted {
@@ -75,7 +78,24 @@ impl Hosted {
             breaker: Mutex::default(),
             noted: OnceLock::new(),
             tools: ToolTables::default(),
+            reach: None,
         }
+    }
+
+    /// The same server, whose sessions may reach what `allow` lists, through a gate. With the empty list, nothing changes.
+    /// Its driver must isolate.
+    #[must_use]
+    pub fn reaching(mut self, allow: AllowList) -> Self {
+        self.reach = Reach::of(allow);
+        if self.reach.is_some() {
+            egress::point_at_gate(&mut self.launch.env);
+        }
+        self
+    }
+
+    /// What its sessions may reach, if anything.
+    pub(crate) fn reach(&self) -> Option<&Reach> {
+        self.reach.as_ref()
     }
 
     /// Its name in the manifest.
@@ -215,7 +235,7 @@ impl Hosted {
                 disk: Some(self.limits.disk.bytes()),
                 open_files: OPEN_FILES,
             },
-            network: Network::Loopback,
+            network: if self.reach.is_some() { Network::Gate } else { Network::Loopback },
             hostname: "sessile".to_owned(),
             orphan_grace: self.limits.adopt_grace,
             start_timeout: self.limits.start_timeout,

@@ -12,6 +12,7 @@
 
 mod admission;
 mod breaker;
+mod egress;
 mod error;
 mod exchange;
 mod handle_call;
@@ -42,6 +43,7 @@ mod tasks;
 mod tools;
 
 pub use admission::{Budget, Full};
+pub use egress::EgressView;
 pub use error::{ModernFault, OpenError, SessionError, Side};
 pub use exchange::Exchange;
 pub use hosted::Hosted;

@@ -1,5 +1,6 @@
 //! What an operator sees: sessions and servers as plain rows.
 
+use crate::egress::{Egress, EgressView};
 use crate::hosted::Hosted;
 use crate::node::Node;
 use crate::pool::Member;
@@ -35,6 +36,8 @@ pub struct SessionView {
     pub memory: Option<u64>,
     /// CPU time in milliseconds, while it lives where the host can measure it.
     pub cpu_ms: Option<u64>,
+    /// What it sent to and received from the outside, if its server may reach anything.
+    pub egress: Option<EgressView>,
     /// How it ended, when it has.
     pub end: Option<PostMortem>,
 }
@@ -106,6 +109,7 @@ impl SessionView {
             parked: session.parked(),
             memory: usage.and_then(|usage| usage.memory),
             cpu_ms: usage.map(|usage| whole_millis(usage.cpu)),
+            egress: session.egress.get().map(Egress::view),
             end: None,
         }
     }
@@ -125,6 +129,7 @@ impl SessionView {
             parked: 0,
             memory: usage.memory,
             cpu_ms: Some(whole_millis(usage.cpu)),
+            egress: None,
             end: None,
         }
     }
@@ -143,6 +148,7 @@ impl SessionView {
             parked: 0,
             memory: None,
             cpu_ms: Some(ended.post_mortem.cpu_ms),
+            egress: ended.egress,
             end: Some(ended.post_mortem),
         }
     }

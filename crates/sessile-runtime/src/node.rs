@@ -1,6 +1,7 @@
 //! A running node: its servers, and the way from a caller to a session.
 
 use crate::admission::{Admission, Budgets, Patience, whole_millicores};
+use crate::egress;
 use crate::error::{OpenError, SessionError};
 use crate::hosted::Hosted;
 use crate::names::Names;
@@ -23,7 +24,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 /// How often a draining node looks whether its sessions have finished.
 const DRAIN_STEP: Duration = Duration::from_millis(20);
@@ -196,7 +197,7 @@ impl Node {
         }
         server.check_breaker()?;
         let Ready { started, permit, kind } = self.ready(server, principal).await?;
-        let Started { name, since, sandbox, input, outputs, stderr } = started;
+        let Started { name, since, sandbox, input, outputs, stderr, way_out } = started;
         let id = SessionId::random().map_err(|error| OpenError::NoRandomness(error.to_string()))?;
         let bridge = bridge(bridge_config(server, transport), &id, &name);
         let tasks = self.ledger.as_ref().filter(|_| server.tasks().promote_after.is_some());
@@ -221,17 +222,26 @@ impl Node {
             kind,
         });
         self.registry.add(Arc::clone(&session));
-        self.run(server, Arc::clone(&session), sandbox, outputs);
+        let gate = way_out.map(|way_out| way_out.open(&session));
+        self.run(server, Arc::clone(&session), sandbox, gate, outputs);
         // A bridge that opens its server itself has something to say before anything has happened.
         session.step(|_| ());
         Ok(session)
     }
 
     /// Gives a session its pump, and sees to it that its end is recorded.
-    fn run(&self, server: &Arc<Hosted>, session: Arc<Session>, sandbox: Sandbox, outputs: Outputs) {
+    fn run(
+        &self,
+        server: &Arc<Hosted>,
+        session: Arc<Session>,
+        sandbox: Sandbox,
+        gate: Option<AbortOnDropHandle<()>>,
+        outputs: Outputs,
+    ) {
         let (server, registry) = (Arc::clone(server), Arc::clone(&self.registry));
         self.pumps.spawn(async move {
             let post_mortem = pump::run(Arc::clone(&session), sandbox, outputs).await;
+            egress::close(gate).await;
             server.session_ended(&session, &post_mortem);
             session.telemetry.emit(&Event::SessionEnded {
                 server: &session.server,

@@ -1,5 +1,6 @@
 //! Which sessions there are, and which there were.
 
+use crate::egress::{Egress, EgressView};
 use crate::session::Session;
 use crate::session_id::{SessionId, SessionName};
 use crate::stop::{PostMortem, StopReason};
@@ -20,6 +21,8 @@ pub struct EndedSession {
     pub calls: u64,
     /// Why and how it ended.
     pub post_mortem: PostMortem,
+    /// What it sent and received, if it had a way out.
+    pub egress: Option<EgressView>,
 }
 
 /// All sessions of a node: the live ones, and a bounded memory of the ended ones.
@@ -88,6 +91,7 @@ impl Registry {
             principal: session.principal.clone(),
             calls: session.calls().1,
             post_mortem,
+            egress: session.egress.get().map(Egress::view),
         };
         let mut inner = self.write();
         inner.live.remove(&session.id);

@@ -10,6 +10,7 @@ mod parts;
 mod step;
 
 use crate::admission::Permit;
+use crate::egress::Egress;
 use crate::error::SessionError;
 use crate::exchange::Exchange;
 use crate::hosted::Hosted;
@@ -65,6 +66,8 @@ pub struct Session {
     places: Semaphore,
     /// Reads what the sandbox uses, while there is one.
     pub(crate) sandbox: Mutex<Weak<Sandbox>>,
+    /// Its way out, if its server has one.
+    pub(crate) egress: OnceLock<Egress>,
     /// The place among the node's sessions; given back when the pump is through.
     permit: Mutex<Option<Permit>>,
 }
@@ -107,6 +110,7 @@ impl Session {
             core: Mutex::new(Core::new(bridge, input, now)),
             places: Semaphore::new(in_flight),
             sandbox: Mutex::default(),
+            egress: OnceLock::new(),
             permit: Mutex::new(Some(permit)),
         }
     }

@@ -1,6 +1,7 @@
 //! A sandbox whose server process runs and has been told nothing yet. Whether a session waits for it or not makes no
 //! difference to it.
 
+use crate::egress::WayOut;
 use crate::hosted::Hosted;
 use crate::input::Input;
 use crate::memory::Epoch;
@@ -23,6 +24,8 @@ pub(crate) struct Started {
     pub(crate) outputs: Outputs,
     /// What it has written to stderr, which is read from the first moment on.
     pub(crate) stderr: Arc<Tail>,
+    /// The end of its way out, which nobody serves yet.
+    pub(crate) way_out: Option<WayOut>,
 }
 
 impl Started {
@@ -34,6 +37,7 @@ impl Started {
         let since = server.memory().epoch();
         let mut sandbox = server.start_sandbox(&name).await?;
         let Pipes { stdin, stdout, stderr } = sandbox.take_pipes().ok_or("the sandbox has no pipes")?;
+        let way_out = WayOut::take(&mut sandbox, server.reach())?;
         let failed = |error: std::io::Error| format!("the server's pipes cannot be watched: {error}");
         let stdin = pipe::Sender::from_owned_fd(stdin).map_err(failed)?;
         let stdout = pipe::Receiver::from_owned_fd(stdout).map_err(failed)?;
@@ -47,6 +51,6 @@ impl Started {
         let reader = tokio::spawn(stderr::read(pipe, Arc::clone(&stderr), source));
         // A whole message may wait, and as much again of smaller ones.
         let input = Input::new(stdin, server.message_limit().saturating_mul(2));
-        Ok(Self { name, since, sandbox, input, outputs: Outputs { stdout, stderr: reader }, stderr })
+        Ok(Self { name, since, sandbox, input, outputs: Outputs { stdout, stderr: reader }, stderr, way_out })
     }
 }

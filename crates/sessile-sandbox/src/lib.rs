@@ -31,5 +31,7 @@ pub use error::{DriverError, StartError};
 pub use process::weakened_driver;
 pub use process::{CgroupUse, ProcessConfig, process_driver};
 pub use sandbox::Sandbox;
+/// The port of a sandbox's loopback that leads to the gate, with [`Network::Gate`].
+pub use sessile_link::GATE_PORT;
 pub use spec::{FileView, InvalidSandboxId, Limits, Network, Pipes, SandboxId, SandboxSpec};
 pub use unsandboxed::unsandboxed_driver;

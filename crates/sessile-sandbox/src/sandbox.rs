@@ -3,6 +3,7 @@
 use crate::{Ended, Exit, Pipes, SandboxId, Usage};
 use std::fmt;
 use std::future::Future;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -30,6 +31,7 @@ pub struct Sandbox {
     pid: i32,
     notes: Vec<String>,
     pipes: Mutex<Option<Pipes>>,
+    egress: Option<OwnedFd>,
     grip: Arc<dyn Grip>,
     ended: watch::Receiver<Option<Ended>>,
 }
@@ -40,14 +42,15 @@ pub(crate) struct Running {
     pub(crate) pid: i32,
     pub(crate) notes: Vec<String>,
     pub(crate) pipes: Pipes,
+    pub(crate) egress: Option<OwnedFd>,
     pub(crate) grip: Arc<dyn Grip>,
     pub(crate) ended: watch::Receiver<Option<Ended>>,
 }
 
 impl Sandbox {
     pub(crate) fn new(running: Running) -> Self {
-        let Running { id, pid, notes, pipes, grip, ended } = running;
-        Self { id, pid, notes, pipes: Mutex::new(Some(pipes)), grip, ended }
+        let Running { id, pid, notes, pipes, egress, grip, ended } = running;
+        Self { id, pid, notes, pipes: Mutex::new(Some(pipes)), egress, grip, ended }
     }
 
     /// Its name.
@@ -72,6 +75,14 @@ impl Sandbox {
     /// The server's standard streams; once.
     pub fn take_pipes(&mut self) -> Option<Pipes> {
         self.pipes.get_mut().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The socket that listens inside for the gate, once: TCP, non-blocking and close-on-exec. `None` unless
+    /// [`Network::Gate`](crate::Network::Gate) was asked for, and never without isolation: then there is nothing to lead out of.
+    ///
+    /// It holds the sandbox's network namespace: whoever has it drops it when the session ends.
+    pub fn take_egress(&mut self) -> Option<OwnedFd> {
+        self.egress.take()
     }
 
     /// Lets the server see the end of its standard input, as soon as the caller has dropped [`Pipes::stdin`] too. Pipes

@@ -164,6 +164,8 @@ impl Default for Limits {
 pub enum Network {
     /// A loopback interface of its own, and nothing else.
     Loopback,
+    /// The same, and a socket that listens there for the gate: [`Sandbox::take_egress`](crate::Sandbox::take_egress).
+    Gate,
     /// The host's network. For installing packages only; a server never gets it.
     Host,
 }

@@ -167,7 +167,7 @@ impl Plain {
         });
         let pid = grip.pid.as_raw_nonzero().get();
         let notes = vec!["`--isolation none`: the server can do all that this user can".to_owned()];
-        Ok(Sandbox::new(Running { id: spec.id, pid, notes, pipes, grip, ended }))
+        Ok(Sandbox::new(Running { id: spec.id, pid, notes, pipes, egress: None, grip, ended }))
     }
 
     /// Reaps the process, which has ended, and kills what it left.

@@ -1,5 +1,6 @@
 //! The one event type.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How a client's request ended.
@@ -63,6 +64,8 @@ pub enum DropCause {
     TooLarge,
     /// Server output on stderr beyond what is logged per second.
     StderrShed,
+    /// Log lines about refused connections beyond what is logged per second; the refusals are counted each.
+    EgressShed,
 }
 
 impl DropCause {
@@ -80,6 +83,7 @@ impl DropCause {
             Self::NotJsonRpc => "not_json_rpc",
             Self::TooLarge => "too_large",
             Self::StderrShed => "stderr_shed",
+            Self::EgressShed => "egress_shed",
         }
     }
 }
@@ -217,6 +221,24 @@ pub enum Event<'a> {
     Dropped { server: &'a str, session: &'a str, cause: DropCause, count: u64, detail: &'a str },
     /// A line the server wrote to stderr (or a stray one on stdout).
     ServerOutput { server: &'a str, session: &'a str, stream: &'static str, line: &'a str },
+    /// A connection to the outside was opened. `address` is the one that was checked and dialled.
+    EgressOpened { server: &'a str, session: &'a str, target: &'a str, rule: &'a str, address: Option<SocketAddr> },
+    /// A connection to the outside ended. Bytes are the server's: `sent` went out.
+    EgressClosed { server: &'a str, session: &'a str, target: &'a str, sent: u64, received: u64, lasted: Duration },
+    /// A connection to the outside was refused. `rule` is one of a fixed set of words; `told` is what the log says, unless it
+    /// has said enough for this second.
+    EgressRefused { server: &'a str, session: &'a str, rule: &'static str, told: Option<EgressTold<'a>> },
+    /// A connection to the outside was allowed and could not be made.
+    EgressUnreachable { server: &'a str, session: &'a str, target: &'a str, problem: &'a str },
     /// An HTTP exchange was answered.
     Http { status: u16 },
+}
+
+/// What the log says of a connection that was refused.
+#[derive(Clone, Copy, Debug)]
+pub struct EgressTold<'a> {
+    /// Why, naming what was asked for.
+    pub reason: &'a str,
+    /// What the server is not told, such as the addresses of a name.
+    pub detail: Option<&'a str>,
 }

@@ -6,7 +6,7 @@
 //! | `sessile::request` | one line per request, at debug level |
 //! | `sessile::server` | what servers write to stderr, line by line |
 
-use crate::{Event, WarmEnd};
+use crate::{EgressTold, Event, WarmEnd};
 use std::io::IsTerminal;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -109,7 +109,23 @@ pub(crate) fn write(event: &Event<'_>) {
         Event::ServerOutput { server, session, stream, line } => {
             tracing::info!(target: "sessile::server", server, session, stream, "{line}");
         }
-        Event::Http { .. } | Event::Capacity { .. } => {}
+        Event::EgressOpened { server, session, target, rule, address } => {
+            let address = address.map(tracing::field::display);
+            tracing::debug!(target: "sessile::runtime", server, session, to = target, rule, address, "egress opened");
+        }
+        Event::EgressClosed { server, session, target, sent, received, lasted } => {
+            tracing::debug!(
+                target: "sessile::runtime", server, session, to = target, sent, received,
+                lasted_ms = millis(lasted), "egress closed"
+            );
+        }
+        Event::EgressRefused { server, session, rule, told: Some(EgressTold { reason, detail }) } => {
+            tracing::warn!(target: "sessile::runtime", server, session, rule, reason, detail, "egress refused");
+        }
+        Event::EgressUnreachable { server, session, target, problem } => {
+            tracing::debug!(target: "sessile::runtime", server, session, to = target, problem, "egress unreachable");
+        }
+        Event::EgressRefused { told: None, .. } | Event::Http { .. } | Event::Capacity { .. } => {}
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Metrics {
     queue_wait_seconds: Family<Labels<1>, Histogram>,
     node_budget: Family<Labels<1>, Gauge<f64, AtomicU64>>,
     node_taken: Family<Labels<1>, Gauge<f64, AtomicU64>>,
+    egress_refused: Family<Labels<2>, Counter>,
+    egress_bytes: Family<Labels<2>, Counter>,
 }
 
 fn start_buckets() -> Histogram {
@@ -103,6 +105,18 @@ impl Default for Metrics {
         registry.register("node_budget", "What all sessions may have together", node_budget.clone());
         let node_taken = Family::default();
         registry.register("node_taken", "What sessions and warm sandboxes may use at most", node_taken.clone());
+        let egress_refused = Family::default();
+        registry.register(
+            "egress_refused",
+            "Connections of servers to the outside that were refused, by rule",
+            egress_refused.clone(),
+        );
+        let egress_bytes = Family::default();
+        registry.register(
+            "egress_bytes",
+            "Bytes of closed connections to the outside; out is what servers sent",
+            egress_bytes.clone(),
+        );
         Self {
             registry,
             sessions,
@@ -123,6 +137,8 @@ impl Default for Metrics {
             queue_wait_seconds,
             node_budget,
             node_taken,
+            egress_refused,
+            egress_bytes,
         }
     }
 }
@@ -187,6 +203,17 @@ impl Metrics {
             }
             Event::ServerOutput { server, stream, .. } => {
                 self.output_lines.get_or_create(&[("server", server.to_owned()), ("stream", stream.to_owned())]).inc();
+            }
+            Event::EgressOpened { .. } | Event::EgressUnreachable { .. } => {}
+            Event::EgressClosed { server, sent, received, .. } => {
+                for (direction, bytes) in [("out", sent), ("in", received)] {
+                    self.egress_bytes
+                        .get_or_create(&[("server", server.to_owned()), ("direction", direction.to_owned())])
+                        .inc_by(bytes);
+                }
+            }
+            Event::EgressRefused { server, rule, .. } => {
+                self.egress_refused.get_or_create(&[("server", server.to_owned()), ("rule", rule.to_owned())]).inc();
             }
             Event::Http { status } => {
                 self.http.get_or_create(&[("status", status.to_string())]).inc();

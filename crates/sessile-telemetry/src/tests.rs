@@ -33,6 +33,28 @@ fn a_session_and_its_calls_show_up_in_the_metrics() {
 }
 
 #[test]
+fn what_servers_do_outside_is_counted_by_server_and_rule() {
+    let telemetry = Telemetry::new();
+    let told = EgressTold { reason: "no", detail: None };
+    for told in [Some(told), None] {
+        telemetry.emit(&Event::EgressRefused { server: "files", session: "s", rule: "not_listed", told });
+    }
+    telemetry.emit(&Event::EgressClosed {
+        server: "files",
+        session: "s",
+        target: "a.example:443",
+        sent: 3,
+        received: 5,
+        lasted: Duration::from_secs(1),
+    });
+    let text = telemetry.render_metrics();
+    assert!(text.contains("sessile_egress_refused_total{server=\"files\",rule=\"not_listed\"} 2"), "{text}");
+    assert!(text.contains("sessile_egress_bytes_total{server=\"files\",direction=\"out\"} 3"), "{text}");
+    assert!(text.contains("sessile_egress_bytes_total{server=\"files\",direction=\"in\"} 5"), "{text}");
+    assert!(!text.contains("a.example"), "{text}");
+}
+
+#[test]
 fn a_client_cannot_mint_label_values() {
     let telemetry = Telemetry::new();
     for n in 0..1_000 {

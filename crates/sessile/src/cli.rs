@@ -127,6 +127,9 @@ pub(crate) struct RunArgs {
     /// Let the server write to a path of the host
     #[arg(long, value_name = "PATH")]
     pub(crate) write: Vec<PathBuf>,
+    /// Let the server reach a host through the gate; see docs/egress.md for networks and wildcards
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) allow: Vec<String>,
     /// Set a variable in the server's environment (nothing is inherited)
     #[arg(long, value_name = "K=V", value_parser = key_value)]
     pub(crate) env: Vec<(String, String)>,

@@ -19,6 +19,7 @@ fn order() -> StartOrder {
         disk: Some(1 << 30),
         rlimits: Rlimits { open_files: 1024, data: None, processes: Some(64) },
         loopback: true,
+        gate: true,
         orphan_grace_ms: 60_000,
         users: HostUsers::Root { server: 0x7000_0000, init: 0x7000_0001 },
         #[cfg(feature = "weaken")]

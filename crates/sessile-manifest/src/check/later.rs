@@ -4,16 +4,14 @@
 use crate::path::KeyPath;
 
 /// Keys from the top, `*` for any, with what they are about.
-const KEYS: [(&[&str], &str); 9] = [
+const KEYS: [(&[&str], &str); 7] = [
     (&["credentials"], "credentials for servers"),
     (&["servers", "*", "credentials"], "credentials for servers"),
-    (&["servers", "*", "egress"], "network access of sandboxes"),
     (&["servers", "*", "image"], "sandboxes from images"),
     (&["servers", "*", "path"], "servers that speak HTTP inside their sandbox"),
     (&["servers", "*", "pin"], "pinning of tool definitions"),
     (&["servers", "*", "port"], "servers that speak HTTP inside their sandbox"),
     (&["servers", "*", "limits", "hibernate_after"], "hibernation"),
-    (&["servers", "*", "egress", "*"], "network access of sandboxes"),
 ];
 
 /// Values of keys that exist, likewise.

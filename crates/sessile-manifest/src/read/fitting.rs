@@ -19,6 +19,7 @@ const IDLE_KEYS: [(&str, &[&[&str]], &str); 5] = [
         &[
             &["args"],
             &["cwd"],
+            &["egress"],
             &["env"],
             &["era"],
             &["files"],

@@ -64,6 +64,7 @@ pub(super) fn read_server(
     let mut reader = Reader { place, own, merged: &merged, surroundings, report };
     let files = reader.files(&keys);
     let limits = reader.limits(keys.limits.clone());
+    let egress = keys.egress.allow.clone();
     let ServerKeys { isolation, strict, scope, handles, era, serialize, tasks, pool, .. } = keys;
     let kind = reader.kind(keys)?;
     if scope == Scope::Shared && !matches!(kind, Kind::Url(_)) {
@@ -83,6 +84,7 @@ pub(super) fn read_server(
         pool,
         limits,
         files,
+        egress,
     })
 }
 

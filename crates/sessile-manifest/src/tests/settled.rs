@@ -55,6 +55,31 @@ fn a_server_inherits_key_by_key() {
 }
 
 #[test]
+fn what_may_be_reached_is_nothing_or_the_list_that_is_nearest() {
+    let manifest = toml(
+        r#"
+        [defaults.egress]
+        allow = ["a.example:443"]
+        [servers.a]
+        command = ["a"]
+        [servers.b]
+        command = ["b"]
+        egress.allow = []
+        [servers.c]
+        url = "https://c.example/mcp"
+        "#,
+    )
+    .expect("right");
+    assert_eq!(manifest.server("a").expect("a").egress, ["a.example:443"]);
+    assert_eq!(manifest.server("b").expect("b").egress, Vec::<String>::new());
+    let unsaid = toml("[servers.a]\ncommand = [\"a\"]").expect("right");
+    assert!(unsaid.servers.iter().all(|server| server.egress.is_empty()));
+    let idle = toml("[servers.c]\nurl = \"https://c.example/mcp\"\negress.allow = [\"a.example:443\"]\n");
+    let error = idle.expect_err("it runs elsewhere").to_string();
+    assert!(error.contains("servers.c.egress: has no effect on a server with `url`"), "{error}");
+}
+
+#[test]
 fn a_server_that_says_how_it_starts_does_not_inherit_another_way() {
     let manifest = toml("[defaults]\ncommand = [\"x\"]\n[servers.a]\nurl = \"https://a.example/mcp\"\n[servers.b]\n")
         .expect("right");

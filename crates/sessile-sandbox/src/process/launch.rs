@@ -25,6 +25,8 @@ pub(crate) struct Launched {
     pub(crate) link: UnixStream,
     pub(crate) inbox: Inbox<FromInit>,
     pub(crate) pipes: Pipes,
+    /// What listens inside for the gate, if it was asked for.
+    pub(crate) egress: Option<OwnedFd>,
     pub(crate) notes: Vec<Note>,
     /// The version of Landlock in force; 0 for none.
     pub(crate) landlock: u32,
@@ -80,6 +82,7 @@ pub(crate) fn launch(
     deadline: Deadline,
 ) -> Result<Launched, StartError> {
     let namespaces = namespaces(&order);
+    let gate = order.gate;
     let close = order.keeps(Protection::ClosedDescriptors);
     let mut bytes = Vec::new();
     sessile_link::control::encode(&ToInit::Start(Box::new(order)), &mut bytes)
@@ -102,12 +105,13 @@ pub(crate) fn launch(
         FromInit::Refused(refusal) => return Err(refusal.into()),
         FromInit::Exited { .. } => return Err(died(&group)),
     };
-    let Answers { link, inbox, descriptors } = answers;
+    let Answers { link, inbox, mut descriptors } = answers;
+    let egress = if gate { descriptors.pop() } else { None };
     let Ok([stdin, stdout, stderr]) = <[OwnedFd; 3]>::try_from(descriptors) else {
-        return Err(StartError::InitDied { why: "it did not hand over the server's pipes".into() });
+        return Err(StartError::InitDied { why: "it did not hand over all descriptors".into() });
     };
     let pipes = Pipes { stdin, stdout, stderr };
-    Ok(Launched { process, link, inbox, pipes, notes, landlock, group, node })
+    Ok(Launched { process, link, inbox, pipes, egress, notes, landlock, group, node })
 }
 
 /// What can be said of an init that ended without a word.
@@ -150,7 +154,7 @@ impl Answers {
     /// Takes in bytes, and the descriptors that come with them.
     fn receive(&mut self) -> io::Result<usize> {
         let mut bytes = [0; 4096];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::CMSG_CLOEXEC;
         let received = recvmsg(&self.link, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags)?;

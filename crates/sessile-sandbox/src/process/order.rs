@@ -38,7 +38,8 @@ pub(crate) fn write(spec: &SandboxSpec, users: HostUsers, without: WithoutCgroup
             data: spec.limits.memory.filter(|_| without.memory),
             processes: spec.limits.pids.filter(|_| without.pids).map(u64::from),
         },
-        loopback: spec.network == Network::Loopback,
+        loopback: spec.network != Network::Host,
+        gate: spec.network == Network::Gate,
         orphan_grace_ms: u64::try_from(spec.orphan_grace.as_millis()).unwrap_or(u64::MAX),
         users,
         #[cfg(feature = "weaken")]
@@ -51,6 +52,7 @@ pub(crate) fn write(spec: &SandboxSpec, users: HostUsers, without: WithoutCgroup
 pub(crate) fn weakened(mut order: StartOrder, without: &[Protection]) -> StartOrder {
     order.without = without.to_vec();
     order.loopback &= order.keeps(Protection::OwnNetwork);
+    order.gate &= order.loopback; // the host's ports are not the sandbox's
     if let Program::Server { env, .. } = &mut order.program
         && without.contains(&Protection::OwnEnvironment)
     {

@@ -101,7 +101,7 @@ pub(crate) fn watch_over(
     memory_limit: Option<u64>,
     mut notes: Vec<String>,
 ) -> Result<Sandbox, StartError> {
-    let Launched { process, link, inbox, pipes, notes: more, group, node, .. } = launched;
+    let Launched { process, link, inbox, pipes, egress, notes: more, group, node, .. } = launched;
     notes.extend(more.iter().map(ToString::to_string));
     let pid = process.pid();
     let host = StartError::host;
@@ -123,7 +123,7 @@ pub(crate) fn watch_over(
         let ended = watch.until_gone().await;
         let _ = say_ended.send(Some(ended));
     });
-    Ok(Sandbox::new(Running { id, pid, notes, pipes, grip: control, ended }))
+    Ok(Sandbox::new(Running { id, pid, notes, pipes, egress, grip: control, ended }))
 }
 
 /// The watch over one sandbox.

@@ -36,6 +36,7 @@ pub(crate) fn run(image: &InitImage, node: &Arc<Node>, users: &Users) -> Result<
         disk: LIMITS.disk,
         rlimits: Rlimits { open_files: LIMITS.open_files, data: None, processes: LIMITS.pids.map(u64::from) },
         loopback: true,
+        gate: false,
         orphan_grace_ms: 0,
         users: users.next(),
         #[cfg(feature = "weaken")]

@@ -8,6 +8,7 @@ mod echo;
 mod ending;
 mod fallbacks;
 mod files;
+mod gate;
 mod inside;
 mod languages;
 mod limits;

@@ -3,7 +3,7 @@
 mod speaks;
 mod start;
 
-use super::{Failure, budgets, drivers, launch, plan, strict};
+use super::{Failure, budgets, drivers, launch, plan, reach, strict};
 use crate::cli::CheckArgs;
 use crate::out;
 use serde_json::{Value, json};
@@ -29,6 +29,7 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
     if let (Some(manifest), Some(directory)) = (&mut manifest, &args.state_dir) {
         plan::keep_state_in(manifest, directory)?;
     }
+    manifest.as_ref().map_or(Ok(()), reach::check)?;
     let mut failed_starts = BTreeMap::new();
     if let (Some(manifest), true) = (&manifest, args.start) {
         match Box::pin(start::every_server(manifest, args.allow_unsandboxed, verbose)).await? {
@@ -153,6 +154,9 @@ impl Found {
         let view = launch::view_of(server, installed.as_ref(), Some(state_dir), &host)?;
         self.eras = remembered_eras(state_dir, server.name.as_str(), &view);
         self.explanation = view.explanation;
+        if server.isolation == Isolation::Process && !server.egress.is_empty() {
+            self.explanation.push(format!("reaches, through the gate: {}", server.egress.join(", ")));
+        }
         Ok(())
     }
 

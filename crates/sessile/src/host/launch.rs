@@ -3,6 +3,7 @@
 use super::Failure;
 use super::drivers::Drivers;
 use super::plan::Plan;
+use super::reach;
 use crate::out;
 use sessile_manifest::{Isolation, Kind, Server, Workspace};
 use sessile_packages::{Event, Installed, Lease, PackageRequest, Store};
@@ -39,6 +40,10 @@ pub(crate) async fn all(plan: &Plan, drivers: &Drivers, verbose: bool) -> Result
         }
         let host = HostEnv::from_process();
         let hosted = Hosted::new(server, driver, view, host, Some(state_dir));
+        let hosted = match server.isolation {
+            Isolation::Process => hosted.reaching(reach::list_of(server).map_err(Failure::Usage)?),
+            Isolation::None => hosted,
+        };
         launched.hosted.push(Arc::new(hosted));
     }
     Ok(launched)

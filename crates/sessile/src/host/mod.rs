@@ -11,6 +11,7 @@ mod listen;
 mod node;
 mod plan;
 mod public;
+mod reach;
 mod shutdown;
 mod strict;
 

@@ -4,7 +4,7 @@ use super::drivers::Drivers;
 use super::plan::Plan;
 use super::public::{self, PublicListener};
 use super::shutdown::{Asked, Stops};
-use super::{Failure, budgets, keeping, launch, listen};
+use super::{Failure, budgets, keeping, launch, listen, reach};
 use crate::out;
 use sessile_front::{Admin, Hosts, Side};
 use sessile_identity::{Anonymous, Door, refuse_open_listener};
@@ -30,6 +30,8 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
     let admin_socket = listen::bind(settings.admin, "--admin", "node.admin").await?;
     let admin_address = listen::address(&admin_socket)?;
 
+    reach::check(&plan.manifest)?;
+    reach::warn_of_idle_lists(&plan.manifest);
     let drivers = Drivers::of(&plan.manifest, plan.allow_unsandboxed)?;
     drivers.report_shortfalls();
     // The leases are held until the node ends.

@@ -44,6 +44,7 @@ pub(crate) fn of_run(args: RunArgs) -> Result<Plan, Failure> {
         admin: args.admin.or(args.listen.map(|_| any_port)),
         read_only: args.read,
         read_write: args.write,
+        egress: args.allow,
         env: args.env.into_iter().collect::<Values>(),
         cwd: Some(here.clone()),
         pool: Pool { warm: args.warm, ..Pool::default() },

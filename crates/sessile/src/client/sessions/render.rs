@@ -1,7 +1,7 @@
 //! Sessions as text.
 
 use crate::client::escape::{escaped, one_line};
-use crate::client::sessions::view::{End, Session, View};
+use crate::client::sessions::view::{Egress, End, Session, View};
 use crate::client::size;
 use crate::client::table::Table;
 use serde_json::Value;
@@ -79,7 +79,12 @@ pub(super) fn whole(session: &Session) -> String {
             lines.extend(end_lines(end));
         }
     }
+    lines.extend(view.egress.map(|egress| ("egress", egress_line(egress))));
     labeled(lines, view.end.as_ref())
+}
+
+fn egress_line(Egress { sent, received, refused }: Egress) -> String {
+    format!("{} sent, {} received, {refused} refused", size::bytes(sent), size::bytes(received))
 }
 
 /// How a session ended, and little else.

@@ -36,7 +36,21 @@ pub(super) struct View {
     pub(super) memory: Option<u64>,
     /// Milliseconds.
     pub(super) cpu_ms: Option<u64>,
+    /// What it sent and received, if it may reach anything.
+    pub(super) egress: Option<Egress>,
     pub(super) end: Option<End>,
+}
+
+/// What a session had to do with the outside.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Egress {
+    /// Bytes that left the sandbox.
+    pub(super) sent: u64,
+    /// Bytes that came in.
+    pub(super) received: u64,
+    /// What was refused.
+    pub(super) refused: u64,
 }
 
 /// How a session ended.

@@ -39,6 +39,15 @@ fn a_bridged_session_says_what_is_spoken_on_both_sides() {
 }
 
 #[test]
+fn a_session_with_a_way_out_says_what_went_through_it() {
+    let mut reaching = live();
+    assert!(!whole(&reaching).contains("egress"), "{}", whole(&reaching));
+    reaching.view.egress = Some(Egress { sent: 2048, received: 12_582_912, refused: 3 });
+    let text = whole(&reaching);
+    assert!(text.ends_with("egress       2.0 KiB sent, 12.0 MiB received, 3 refused"), "{text}");
+}
+
+#[test]
 fn ended_sessions_say_why() {
     let text = list(&[live(), ended()], None);
     assert!(text.lines().nth(2).unwrap().ends_with("2.0 KiB   40ms  server_exited (exit code 3)"), "{text}");

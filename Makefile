@@ -41,6 +41,7 @@ unit:
 	$(CARGO) test --locked -p sessile-sandbox --features weaken --test protections
 
 behaviour:
+	tests/conformance/install
 	$(CARGO) test --locked -p sessile-tests
 
 conformance:

@@ -1,16 +1,13 @@
 //! What makes two requests the same request.
 
-use serde_json::Value;
-use sessile_protocol::{Message, Object};
+use sessile_protocol::{Message, Object, canonical};
 
-/// What a request asks for: its parameters without `_meta`, `inputResponses` and `requestState`, with the members of
-/// objects in one order. A retry must ask for the same (2026-07-28, basic/patterns/mrtr, "Server Requirements").
+/// What a request asks for: its parameters without `_meta`, `inputResponses` and `requestState`, in their canonical
+/// spelling. A retry must ask for the same (2026-07-28, basic/patterns/mrtr, "Server Requirements").
 pub fn salient(request: &Message) -> String {
     let mut params = request.params().and_then(Object::parse).unwrap_or_default();
     params.retain(|name| !matches!(name, "_meta" | "inputResponses" | "requestState"));
-    let mut params: Value = serde_json::from_str(&params.to_json()).unwrap_or_default();
-    params.sort_all_objects();
-    params.to_string()
+    canonical(&params.to_json())
 }
 
 #[cfg(test)]
@@ -41,6 +38,16 @@ mod tests {
             r#"{"name":"ask"}"#,
         ] {
             assert_ne!(first, of(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_no_type_holds_are_told_apart() {
+        for (one, other) in [("1e400", "2e400"), ("12345678901234567890123", "12345678901234567890124")] {
+            let first = of(&format!(r#"{{"name":"pay","arguments":{{"a":{one},"to":"ada"}}}}"#));
+            let second = of(&format!(r#"{{"name":"pay","arguments":{{"a":{other},"to":"ada"}}}}"#));
+            assert_ne!(first, second, "{one} {other}");
+            assert!(first.contains("ada"), "{first}");
         }
     }
 }

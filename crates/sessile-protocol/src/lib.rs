@@ -8,6 +8,7 @@
 //! Start with [`envelope::Message`], the one thing that every request and every answer becomes; then
 //! [`sse`] and [`error`], which are what answers look like on the way out.
 
+mod canonical;
 pub mod envelope;
 pub mod error;
 pub mod headers;
@@ -19,6 +20,7 @@ pub mod object;
 pub mod sse;
 pub mod version;
 
+pub use canonical::canonical;
 pub use envelope::{Body, EnvelopeError, Message, Method, Payload, ProgressToken, RequestId};
 pub use error::ErrorObject;
 pub use line::to_line;

@@ -1,12 +1,12 @@
 //! Which question a remembered answer belongs to.
 
 use sessile_bridge::{ClientProfile, List};
-use sessile_protocol::{Body, Message, Object};
+use sessile_protocol::{Body, Message, Object, canonical};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// The longest parameters, and the longest client capabilities, of a question whose answer is remembered, in bytes.
-/// They are client's text, and putting them into one form takes time that grows with their depth.
+/// They are a client's text, and every remembered answer keeps a digest of it.
 const LONGEST: usize = 8 * 1024;
 
 /// A question for a list, as far as its answer may depend on it: method and parameters (a cursor!), what the client can
@@ -63,25 +63,6 @@ fn canonical_params(params: Option<&str>) -> Option<String> {
 
 fn bounded(text: &str) -> Option<&str> {
     (text.len() <= LONGEST).then_some(text)
-}
-
-/// JSON with the members of every object in the order of their names and no white space between them. Numbers and
-/// strings stay as they are spelt: two spellings of one value make two keys, never two values one key.
-fn canonical(json: &str) -> String {
-    let json = json.trim();
-    if let Some(object) = Object::parse(json) {
-        let mut members: Vec<_> = object.iter().collect();
-        members.sort_unstable_by_key(|(name, _)| *name);
-        let mut sorted = Object::new();
-        for (name, value) in members {
-            sorted.set(name, canonical(value));
-        }
-        return sorted.to_json();
-    }
-    match serde_json::from_str::<Vec<&serde_json::value::RawValue>>(json) {
-        Ok(items) => format!("[{}]", items.iter().map(|item| canonical(item.get())).collect::<Vec<_>>().join(",")),
-        Err(_) => json.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,12 @@ impl<M: DeserializeOwned> Link<M> {
         Self { socket, inbox: Inbox::default() }
     }
 
+    /// Goes on with another socket.
+    pub(crate) fn replace(&mut self, socket: OwnedFd) {
+        self.socket = socket;
+        self.inbox = Inbox::default();
+    }
+
     /// The next message, waiting for it if need be.
     pub(crate) fn wait(&mut self) -> Heard<M> {
         loop {
@@ -82,7 +88,7 @@ impl<M: DeserializeOwned> Link<M> {
     pub(crate) fn say(&self, message: &FromInit, descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
         let mut bytes = Vec::new();
         sessile_link::control::encode(message, &mut bytes).map_err(|_| Errno::MSGSIZE)?;
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(5))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         if !descriptors.is_empty() {
             ancillary.push(SendAncillaryMessage::ScmRights(descriptors));

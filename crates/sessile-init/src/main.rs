@@ -17,6 +17,7 @@
 
 extern crate alloc;
 
+mod bequest;
 mod cgroup_tree;
 mod clock;
 mod errno;
@@ -24,6 +25,7 @@ mod errno;
 mod floor;
 mod keeper;
 mod landlock;
+mod lease;
 mod life;
 mod link;
 mod memory;
@@ -36,6 +38,7 @@ mod seccomp;
 mod server;
 mod signals;
 mod userns;
+mod watch;
 
 /// The name (`argv[0]`) that makes this binary the keeper.
 const KEEPER: &core::ffi::CStr = c"sessile-keeper";

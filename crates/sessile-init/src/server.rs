@@ -43,7 +43,12 @@ impl Server {
     /// What the runtime is to get: its ends of stdin, stdout, stderr.
     pub(crate) fn host_ends(&self) -> Vec<BorrowedFd<'_>> {
         let stdin = self.stdin.as_ref().map(AsFd::as_fd);
-        stdin.into_iter().chain([self.stdout.as_fd(), self.stderr.as_fd()]).collect()
+        stdin.into_iter().chain(self.outputs()).collect()
+    }
+
+    /// The runtime's ends of stdout and stderr.
+    pub(crate) fn outputs(&self) -> [BorrowedFd<'_>; 2] {
+        [self.stdout.as_fd(), self.stderr.as_fd()]
     }
 }
 

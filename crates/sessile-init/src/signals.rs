@@ -69,6 +69,12 @@ pub(crate) fn reap() -> Option<Reaped> {
     (pid > 0).then_some(Reaped { pid, status })
 }
 
+/// Kills everything in the sandbox but init.
+pub(crate) fn kill_all() {
+    // SAFETY: takes plain numbers; -1 means all processes of this PID namespace that may be signalled, and never the caller itself.
+    unsafe { libc::kill(-1, libc::SIGKILL) };
+}
+
 /// What the reaped processes used: processor time in microseconds, and the largest resident size of one, in bytes.
 pub(crate) fn children_usage() -> (u64, u64) {
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();

@@ -22,6 +22,6 @@ pub mod refusal;
 
 pub use control::{FromInit, Inbox, LinkError, ServerEnd, ToInit, ToKeeper};
 pub use frame::{Frame, FrameDecoder, FrameError};
-pub use order::{GATE_PORT, HostUsers, Note, Program, Rlimits, StartOrder, View};
+pub use order::{Bequest, GATE_PORT, HostUsers, Note, Program, Rlimits, StartOrder, View};
 pub use protection::Protection;
 pub use refusal::Refusal;

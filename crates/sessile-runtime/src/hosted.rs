@@ -238,6 +238,7 @@ impl Hosted {
             network: if self.reach.is_some() { Network::Gate } else { Network::Loopback },
             hostname: "sessile".to_owned(),
             orphan_grace: self.limits.adopt_grace,
+            estate: None,
             start_timeout: self.limits.start_timeout,
         };
         let sandbox = self.driver.start(spec).await.map_err(|error| error.to_string())?;

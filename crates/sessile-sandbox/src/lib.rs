@@ -24,9 +24,9 @@ pub mod unsandboxed;
 pub mod view;
 
 pub use capabilities::{Capabilities, Capability, Feature, Strength};
-pub use driver::{BoxFuture, Driver};
+pub use driver::{Adopted, BoxFuture, Driver};
 pub use ended::{Ended, Exit, Usage};
-pub use error::{DriverError, StartError};
+pub use error::{AdoptError, DriverError, StartError};
 #[cfg(feature = "weaken")]
 pub use process::weakened_driver;
 pub use process::{CgroupUse, ProcessConfig, process_driver};

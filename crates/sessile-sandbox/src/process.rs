@@ -2,8 +2,9 @@
 //!
 //! Where to read: [`driver`] is the whole way of a start; [`launch`] its blocking part, up to the server running; [`spawn`] the
 //! clone itself; [`supervise`] the time after; [`trial`] how capabilities are found out; [`keeper`] and [`node`] what is left
-//! to others when this process is killed.
+//! to others when this process is killed; [`adopt`] how the next one takes it over, and [`rendezvous`] where.
 
+mod adopt;
 mod driver;
 mod init_image;
 mod init_process;
@@ -12,6 +13,7 @@ mod launch;
 pub(crate) mod node;
 mod order;
 mod refused;
+pub(crate) mod rendezvous;
 mod spawn;
 mod supervise;
 mod trial;

@@ -130,7 +130,7 @@ pub(super) const ABSENT_CALLS: [u32; ABSENT.len() + ABSENT_HERE.len()] = ascendi
 pub(super) const FORBIDDEN_CALLS: [u32; FORBIDDEN.len()] = ascending(&FORBIDDEN, &[]);
 
 /// What init calls once it only watches, in ascending order.
-pub(super) const INITS_CALLS: [u32; 21] = ascending(
+pub(super) const INITS_CALLS: [u32; 22] = ascending(
     &[
         // The link, the pipes and the signals.
         libc::SYS_read,
@@ -138,6 +138,7 @@ pub(super) const INITS_CALLS: [u32; 21] = ascending(
         libc::SYS_close,
         libc::SYS_sendmsg,
         libc::SYS_ppoll,
+        libc::SYS_accept4,
         // Its children, and the time.
         libc::SYS_wait4,
         libc::SYS_kill,

@@ -3,6 +3,7 @@
 
 use crate::cgroup::Group;
 use crate::process::Node;
+use crate::process::rendezvous::Place;
 use crate::process::init_image::InitImage;
 use crate::process::init_process::InitProcess;
 use crate::process::spawn::{Birth, spawn};
@@ -31,7 +32,18 @@ pub(crate) struct Launched {
     /// The version of Landlock in force; 0 for none.
     pub(crate) landlock: u32,
     pub(crate) group: Arc<Group>,
+    /// Where the next runtime finds it.
+    pub(crate) place: Option<Place>,
     pub(crate) node: Arc<Node>,
+}
+
+/// What init keeps for the next runtime, beside the record in its order.
+pub(crate) struct Heirloom {
+    /// Where it listens.
+    pub(crate) meeting: OwnedFd,
+    pub(crate) place: Place,
+    /// What is handed over.
+    pub(crate) estate: OwnedFd,
 }
 
 /// What the start has to be done by, and how long that was in all.
@@ -78,6 +90,7 @@ pub(crate) fn launch(
     image: &InitImage,
     order: StartOrder,
     group: Group,
+    heirloom: Option<Heirloom>,
     node: Arc<Node>,
     deadline: Deadline,
 ) -> Result<Launched, StartError> {
@@ -90,7 +103,10 @@ pub(crate) fn launch(
     let (mut link, inits) = UnixStream::pair().map_err(StartError::host("make the link"))?;
     let group = Arc::new(group);
     let joining = group.joining()?;
-    let process = spawn(Birth { image, name: c"sessile-init", link: inits.into(), namespaces, joining, close })?;
+    let (also, place) = heirloom.map_or((Vec::new(), None), |heirloom| {
+        (vec![heirloom.meeting, heirloom.estate], Some(heirloom.place))
+    });
+    let process = spawn(Birth { image, name: c"sessile-init", link: inits.into(), also, namespaces, joining, close })?;
 
     link.set_write_timeout(Some(deadline.left()?)).map_err(StartError::host("set up the link"))?;
     if let Err(error) = link.write_all(&bytes) {
@@ -99,11 +115,11 @@ pub(crate) fn launch(
             _ => died(&group),
         });
     }
-    let mut answers = Answers { link, inbox: Inbox::default(), descriptors: Vec::new() };
-    let (landlock, notes) = match answers.next(deadline, &group)? {
+    let mut answers = Answers::on(link);
+    let (landlock, notes) = match answers.next(deadline).map_err(|error| error.or_died(&group))? {
         FromInit::Started { landlock, notes, .. } => (landlock, notes),
         FromInit::Refused(refusal) => return Err(refusal.into()),
-        FromInit::Exited { .. } => return Err(died(&group)),
+        FromInit::Exited { .. } | FromInit::Adopted { .. } => return Err(died(&group)),
     };
     let Answers { link, inbox, mut descriptors } = answers;
     let egress = if gate { descriptors.pop() } else { None };
@@ -111,7 +127,7 @@ pub(crate) fn launch(
         return Err(StartError::InitDied { why: "it did not hand over all descriptors".into() });
     };
     let pipes = Pipes { stdin, stdout, stderr };
-    Ok(Launched { process, link, inbox, pipes, egress, notes, landlock, group, node })
+    Ok(Launched { process, link, inbox, pipes, egress, notes, landlock, group, place, node })
 }
 
 /// What can be said of an init that ended without a word.
@@ -123,30 +139,62 @@ fn died(group: &Group) -> StartError {
     StartError::InitDied { why: why.into() }
 }
 
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoAnswer {
+    /// The link has ended.
+    #[error("it ended")]
+    Ended,
+    /// Anything else.
+    #[error(transparent)]
+    Failed(StartError),
+}
+
+impl NoAnswer {
+    fn or_died(self, group: &Group) -> StartError {
+        match self {
+            Self::Ended => died(group),
+            Self::Failed(error) => error,
+        }
+    }
+}
+
+impl From<StartError> for NoAnswer {
+    fn from(error: StartError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// The runtime's end of the link while it waits for the first answer.
-struct Answers {
-    link: UnixStream,
-    inbox: Inbox<FromInit>,
-    descriptors: Vec<OwnedFd>,
+pub(crate) struct Answers {
+    pub(crate) link: UnixStream,
+    pub(crate) inbox: Inbox<FromInit>,
+    pub(crate) descriptors: Vec<OwnedFd>,
 }
 
 impl Answers {
-    fn next(&mut self, deadline: Deadline, group: &Group) -> Result<FromInit, StartError> {
+    /// Nothing was heard yet.
+    pub(crate) fn on(link: UnixStream) -> Self {
+        Self { link, inbox: Inbox::default(), descriptors: Vec::new() }
+    }
+
+    /// The next thing that init says.
+    pub(crate) fn next(&mut self, deadline: Deadline) -> Result<FromInit, NoAnswer> {
         loop {
             match self.inbox.next() {
                 Ok(Some(message)) => return Ok(message),
                 Ok(None) => {}
-                Err(error) => return Err(StartError::InitDied { why: error.to_string() }),
+                Err(error) => return Err(StartError::InitDied { why: error.to_string() }.into()),
             }
             let patience = Timespec::try_from(deadline.left()?).ok();
             let mut polled = [PollFd::new(&self.link, PollFlags::IN)];
             match poll(&mut polled, patience.as_ref()) {
                 Ok(0) | Err(rustix::io::Errno::INTR) => continue,
                 Ok(_) => {}
-                Err(error) => return Err(StartError::host("wait for init")(error.into())),
+                Err(error) => return Err(StartError::host("wait for init")(error.into()).into()),
             }
             if self.receive().map_err(StartError::host("hear from init"))? == 0 {
-                return Err(died(group));
+                return Err(NoAnswer::Ended);
             }
         }
     }
@@ -154,7 +202,7 @@ impl Answers {
     /// Takes in bytes, and the descriptors that come with them.
     fn receive(&mut self) -> io::Result<usize> {
         let mut bytes = [0; 4096];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(5))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::CMSG_CLOEXEC;
         let received = recvmsg(&self.link, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags)?;

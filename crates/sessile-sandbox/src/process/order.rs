@@ -42,6 +42,7 @@ pub(crate) fn write(spec: &SandboxSpec, users: HostUsers, without: WithoutCgroup
         gate: spec.network == Network::Gate,
         orphan_grace_ms: u64::try_from(spec.orphan_grace.as_millis()).unwrap_or(u64::MAX),
         users,
+        bequest: None,
         #[cfg(feature = "weaken")]
         without: Vec::new(),
     })

@@ -54,6 +54,8 @@ pub(crate) struct Birth<'a> {
     pub(crate) name: &'static CStr,
     /// Its end of the link.
     pub(crate) link: OwnedFd,
+    /// What else it gets, in the numbers after the link's.
+    pub(crate) also: Vec<OwnedFd>,
     /// The namespaces it gets (`CLONE_NEW…`).
     pub(crate) namespaces: c_int,
     /// The cgroups it moves to.
@@ -70,6 +72,7 @@ struct Layout {
     mapping: Option<[Vec<u8>; 2]>,
     null: RawFd,
     link: RawFd,
+    also: Vec<RawFd>,
     image: RawFd,
     close: bool,
     argv: [*const c_char; 2],
@@ -82,6 +85,7 @@ pub(crate) fn spawn(birth: Birth<'_>) -> Result<InitProcess, SpawnError> {
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     let null = crate::cgroup::above_standard(null.map_err(|e| descriptors(e.into()))?).map_err(descriptors)?;
     let link = crate::cgroup::above_standard(&birth.link).map_err(descriptors)?;
+    let also = birth.also.iter().map(crate::cgroup::above_standard).collect::<io::Result<Vec<_>>>().map_err(descriptors)?;
     let own_users = birth.namespaces & libc::CLONE_NEWUSER != 0;
     let mapping = own_users.then(|| {
         let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
@@ -92,6 +96,7 @@ pub(crate) fn spawn(birth: Birth<'_>) -> Result<InitProcess, SpawnError> {
         mapping,
         null: null.as_raw_fd(),
         link: link.as_raw_fd(),
+        also: also.iter().map(AsRawFd::as_raw_fd).collect(),
         image: birth.image.raw(),
         close: birth.close,
         argv: [birth.name.as_ptr(), std::ptr::null()],
@@ -180,7 +185,14 @@ fn become_init(layout: &Layout) -> ChildStep {
         if libc::dup2(layout.link, LINK_FD) < 0 {
             return ChildStep::Descriptors;
         }
-        let (first, last) = (4_u32, u32::MAX);
+        let mut first = LINK_FD + 1;
+        for also in &layout.also {
+            if libc::dup2(*also, first) < 0 {
+                return ChildStep::Descriptors;
+            }
+            first += 1;
+        }
+        let last = u32::MAX;
         if layout.close && libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) != 0 {
             return ChildStep::Descriptors;
         }

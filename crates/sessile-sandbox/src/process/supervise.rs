@@ -4,6 +4,7 @@ use crate::cgroup::Group;
 use crate::process::init_process::InitProcess;
 use crate::process::launch::Launched;
 use crate::process::node::Node;
+use crate::process::rendezvous::Place;
 use crate::sandbox::{Grip, Running};
 use crate::{Ended, Exit, Sandbox, SandboxId, StartError, Usage};
 use crate::{process_tree, readiness};
@@ -101,7 +102,7 @@ pub(crate) fn watch_over(
     memory_limit: Option<u64>,
     mut notes: Vec<String>,
 ) -> Result<Sandbox, StartError> {
-    let Launched { process, link, inbox, pipes, egress, notes: more, group, node, .. } = launched;
+    let Launched { process, link, inbox, pipes, egress, notes: more, group, place, node, .. } = launched;
     notes.extend(more.iter().map(ToString::to_string));
     let pid = process.pid();
     let host = StartError::host;
@@ -117,7 +118,7 @@ pub(crate) fn watch_over(
     let ear = Ear { link, inbox, end: None, counted: Usage::default() };
     let process = readiness::watch(process).map_err(host("watch the sandbox"))?;
     let (say_ended, ended) = watch::channel(None);
-    let watch = Watch { process, control: Arc::clone(&control), ear, memory_limit, _node: node };
+    let watch = Watch { process, control: Arc::clone(&control), ear, memory_limit, _place: place, _node: node };
     // It ends by itself soon after the sandbox does. If the tokio runtime goes first, dropping it clears up all the same.
     tokio::spawn(async move {
         let ended = watch.until_gone().await;
@@ -132,6 +133,8 @@ struct Watch {
     control: Arc<Control>,
     ear: Ear,
     memory_limit: Option<u64>,
+    /// Nobody finds it any more when it is gone.
+    _place: Option<Place>,
     /// The node's cgroups stay until the last sandbox's are gone.
     _node: Arc<Node>,
 }

@@ -38,12 +38,13 @@ pub(crate) fn run(image: &InitImage, node: &Arc<Node>, users: &Users) -> Result<
         loopback: true,
         gate: false,
         orphan_grace_ms: 0,
+        bequest: None,
         users: users.next(),
         #[cfg(feature = "weaken")]
         without: Vec::new(),
     };
     let rootless = order.users == HostUsers::Rootless;
-    let mut launched = launch(image, order, group, Arc::clone(node), Deadline::in_(PATIENCE))?;
+    let mut launched = launch(image, order, group, None, Arc::clone(node), Deadline::in_(PATIENCE))?;
     launched.process.wait(PATIENCE);
     let landlock = launched.landlock;
     let findings = Findings { node, notes: &launched.notes, landlock, rootless, limits_swap };

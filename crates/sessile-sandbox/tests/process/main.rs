@@ -2,6 +2,7 @@
 //! ordinary user (`rootless`). One file for each promise.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod adoption;
 mod crowd;
 mod downgrade;
 mod echo;

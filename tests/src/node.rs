@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 pub const GONE_WITHIN: Duration = Duration::from_secs(2);
 
 /// What a node writes down while it runs, on purpose: what it knows of its servers, and its ledger.
-const KEPT: [&str; 2] = ["state/servers/", "state/ledger."];
+const KEPT: [&str; 3] = ["state/servers/", "state/ledger.", "state/run/"];
 
 /// A running node. Dropping it stops it, and fails the test if anything of it is left.
 #[derive(Debug)]
@@ -240,9 +240,18 @@ impl Node {
     ///
     /// # Panics
     /// When it does not end, or does not get ready.
-    pub fn restart(mut self, signal: Signal) -> Self {
+    pub fn restart(self, signal: Signal) -> Self {
+        self.restart_after(signal, Duration::ZERO)
+    }
+
+    /// The same, with a while between the end and the start.
+    ///
+    /// # Panics
+    /// When it does not end, or does not get ready.
+    pub fn restart_after(mut self, signal: Signal, pause: Duration) -> Self {
         self.signal(signal);
         self.wait(PATIENCE);
+        std::thread::sleep(pause);
         let start = self.start.clone();
         drop(self);
         start.start()

@@ -74,8 +74,10 @@ fn watch(link: Link<ToInit>, begun: Begun, patience: Duration) -> i32 {
     // After the report, not before: the kernel takes its time over the end of a mount.
     drop(descriptors);
     drop((started, proc));
-    if let Some(bequest) = &mut bequest {
-        bequest.keep_gate(gate);
+    // Nobody inside holds on to it, unless another runtime is to have it.
+    match &mut bequest {
+        Some(bequest) => bequest.keep_gate(gate),
+        None => drop(gate),
     }
     let code = memory::Code::find();
     // Where the kernel has no filters, the server's was refused as well, which has been said.

@@ -100,8 +100,7 @@ impl Default for Limits {
             sessions_per_principal: 10,
             in_flight: 32,
             message: Size::mib(16),
-            // As short as it can be while no restarted node takes sessions over.
-            adopt_grace: Duration::from_secs(5),
+            adopt_grace: Duration::from_secs(60),
             replay_bytes: Size::mib(1),
             replay_events: 1000,
             get_streams: 16,

@@ -1,7 +1,7 @@
 //! A session's way out: the gate that its server's list makes, who hears of it, and what is shown of it.
 
 use crate::session::Session;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sessile_egress::{AllowList, EgressEvent, EgressEvents, Gate, Limits, Policy};
 use sessile_sandbox::{GATE_PORT, Sandbox};
 use sessile_telemetry::{DropCause, EgressTold, Event, Telemetry};
@@ -49,7 +49,7 @@ pub(crate) fn point_at_gate(env: &mut Vec<(String, String)>) {
 }
 
 /// What a session has sent, received and been refused.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct EgressView {
     /// Bytes that left the sandbox.
     pub sent: u64,

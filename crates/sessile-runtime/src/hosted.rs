@@ -4,6 +4,7 @@ use crate::admission::{Amount, whole_millicores};
 use crate::breaker::Breaker;
 use crate::egress::{self, Reach};
 use crate::error::OpenError;
+use crate::estate::Estate;
 use crate::memory::{Epoch, EraKind, Memory};
 use crate::session::{Retry, Session};
 use crate::session_id::SessionName;
@@ -219,8 +220,22 @@ impl Hosted {
         self.breaker().is_closed()
     }
 
-    /// Starts a sandbox for the session called `name`.
-    pub(crate) async fn start_sandbox(&self, name: &SessionName) -> Result<Sandbox, String> {
+    /// What a session leaves to the next runtime, where its driver keeps such things.
+    pub(crate) fn new_estate(&self) -> Result<Option<Arc<Estate>>, String> {
+        if !self.driver.keeps_estates() {
+            return Ok(None);
+        }
+        let estate = Estate::new(self.message_limit());
+        estate.map(|estate| Some(Arc::new(estate))).map_err(|error| format!("no memory for the session's record: {error}"))
+    }
+
+    /// The driver of its sandboxes.
+    pub(crate) fn driver(&self) -> &Arc<dyn Driver> {
+        &self.driver
+    }
+
+    /// Starts a sandbox for the session called `name`, which keeps `estate`.
+    pub(crate) async fn start_sandbox(&self, name: &SessionName, estate: Option<&Estate>) -> Result<Sandbox, String> {
         let id = SandboxId::new(name.as_str()).map_err(|error| error.to_string())?;
         let spec = SandboxSpec {
             id,
@@ -238,7 +253,7 @@ impl Hosted {
             network: if self.reach.is_some() { Network::Gate } else { Network::Loopback },
             hostname: "sessile".to_owned(),
             orphan_grace: self.limits.adopt_grace,
-            estate: None,
+            estate: estate.map(Estate::file),
             start_timeout: self.limits.start_timeout,
         };
         let sandbox = self.driver.start(spec).await.map_err(|error| error.to_string())?;

@@ -11,8 +11,12 @@
 //! Start reading at [`Node::open`], then `starting.rs`, `session.rs` and `pump.rs`.
 
 mod admission;
+mod adoption;
+mod book;
 mod breaker;
+mod chronicle;
 mod egress;
+mod estate;
 mod error;
 mod exchange;
 mod handle_call;
@@ -29,7 +33,9 @@ mod opening;
 mod oversized;
 mod place;
 mod pool;
+mod process;
 mod pump;
+mod record;
 mod records;
 mod registry;
 mod session;
@@ -43,6 +49,7 @@ mod tasks;
 mod tools;
 
 pub use admission::{Budget, Full};
+pub use adoption::Adoption;
 pub use egress::EgressView;
 pub use error::{ModernFault, OpenError, SessionError, Side};
 pub use exchange::Exchange;

@@ -1,5 +1,6 @@
 //! What an operator sees: sessions and servers as plain rows.
 
+use crate::chronicle::Told;
 use crate::egress::{Egress, EgressView};
 use crate::hosted::Hosted;
 use crate::node::Node;
@@ -8,6 +9,8 @@ use crate::registry::EndedSession;
 use crate::session::{Session, State};
 use crate::stop::{PostMortem, StopReason, whole_millis};
 use serde::Serialize;
+use sessile_store::SessionRow;
+use std::collections::HashSet;
 
 /// A session in a listing.
 #[derive(Clone, Debug, Serialize)]
@@ -154,6 +157,30 @@ impl SessionView {
     }
 }
 
+impl SessionView {
+    /// A session of which only the ledger knows; `None` while it has not ended.
+    fn told(row: SessionRow) -> Option<Self> {
+        let end = row.end?;
+        let Told { post_mortem, egress } = serde_json::from_str(&end.post_mortem).ok()?;
+        Some(Self {
+            name: row.name,
+            server: row.server,
+            principal: Some(row.principal),
+            state: "stopped",
+            age_ms: post_mortem.lived_ms,
+            in_flight: 0,
+            calls: end.calls,
+            protocol: None,
+            server_protocol: None,
+            parked: 0,
+            memory: None,
+            cpu_ms: Some(post_mortem.cpu_ms),
+            egress,
+            end: Some(post_mortem),
+        })
+    }
+}
+
 impl Node {
     /// Live sessions, oldest first, then those that are kept warm, then the ended ones that are remembered, newest first.
     #[must_use]
@@ -161,7 +188,16 @@ impl Node {
         let mut live = self.registry.live();
         live.sort_by_key(|session| session.opened);
         let live = live.iter().map(|session| SessionView::live(session));
-        live.chain(self.warm_views()).chain(self.registry.ended().into_iter().map(SessionView::ended)).collect()
+        let mut views: Vec<_> = live.chain(self.warm_views()).collect();
+        let (room, live) = (self.registry.ended_kept(), views.len());
+        views.extend(self.registry.ended().into_iter().map(SessionView::ended));
+        // Of nodes before this one.
+        let known: HashSet<_> = views.iter().map(|view| view.name.clone()).collect();
+        let told = self.chronicle.as_ref().map(|chronicle| chronicle.ends(room)).unwrap_or_default();
+        let told = told.into_iter().filter(|row| !known.contains(&row.name)).filter_map(SessionView::told);
+        views.extend(told);
+        views.truncate(live + room);
+        views
     }
 
     /// The session with this public name, live, warm or ended.
@@ -171,7 +207,8 @@ impl Node {
         let warm = || self.warm_views().into_iter().find(|view| view.name == name);
         live.map(|session| SessionView::live(&session)).or_else(warm).or_else(|| {
             let ended = self.registry.ended().into_iter().find(|ended| ended.name.as_str() == name);
-            ended.map(SessionView::ended)
+            let told = || SessionView::told(self.chronicle.as_ref()?.session(name)?);
+            ended.map(SessionView::ended).or_else(told)
         })
     }
 

@@ -77,7 +77,7 @@ impl Node {
         bridge: fn(Config) -> Bridge,
         is_lent: bool,
     ) -> Result<Exchange, OpenError> {
-        let start = Start { server, owner: principal, span: Span::Idle, transport: Transport::Streamable };
+        let start = Start { server, owner: principal, span: Span::Idle, transport: Transport::Streamable, caller: None };
         let start = self.start(start, |config, _, name| {
             let request_prefix = is_lent.then(|| format!("{name}:"));
             bridge(Config { request_prefix, ..config })
@@ -142,7 +142,7 @@ impl Node {
         span: Span,
         opening: Opening,
     ) -> Result<Result<Arc<Session>, Refused>, OpenError> {
-        let start = Start { server, owner, span, transport: Transport::PerRequest };
+        let start = Start { server, owner, span, transport: Transport::PerRequest, caller: Some(caller) };
         let session = self
             .start(start, |config, id, _| {
                 let mint = SessionMint {

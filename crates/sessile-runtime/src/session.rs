@@ -10,11 +10,13 @@ mod parts;
 mod step;
 
 use crate::admission::Permit;
+use crate::book::Book;
 use crate::egress::Egress;
 use crate::error::SessionError;
 use crate::exchange::Exchange;
 use crate::hosted::Hosted;
 use crate::input::Input;
+use crate::record::Standing;
 use crate::memory::Epoch;
 use crate::session_id::{SessionId, SessionName};
 use crate::stderr::Tail;
@@ -62,6 +64,8 @@ pub struct Session {
     tasks: Option<TaskDesk>,
     /// Wakes the pump: input waits, a deadline moved closer, a stop is wanted, a backlog was read.
     pub(crate) pump: Notify,
+    /// Where it is written down for another runtime.
+    pub(crate) book: Option<Book>,
     core: Mutex<Core>,
     places: Semaphore,
     /// Reads what the sandbox uses, while there is one.
@@ -87,9 +91,25 @@ pub enum State {
 }
 
 impl Session {
-    pub(crate) fn new(parts: Parts, input: Input) -> Self {
-        let now = Instant::now();
-        let Parts { id, name, hosted, principal, bridge, span, tasks, telemetry, permit, stderr, since } = parts;
+    pub(crate) fn new(parts: Parts, bridge: Bridge, input: Input) -> Self {
+        let now = parts.opened;
+        Self::with(parts, Core::new(bridge, input, now))
+    }
+
+    /// A session that another runtime opened, as it was written down.
+    pub(crate) fn resumed(parts: Parts, bridge: Bridge, input: Input, standing: Standing, names: Vec<Box<str>>) -> Self {
+        let opened = bridge.profile().map(|profile| Opened::Ready(Arc::clone(profile)));
+        let taken_places = standing.taken_places;
+        let session = Self::with(parts, Core::resumed(bridge, input, standing, names));
+        if let Some(opened) = opened {
+            session.opened_server.send_replace(opened);
+        }
+        session.places.forget_permits(taken_places);
+        session
+    }
+
+    fn with(parts: Parts, core: Core) -> Self {
+        let Parts { id, name, hosted, principal, opened, span, tasks, telemetry, permit, stderr, since, book } = parts;
         let in_flight = usize::try_from(hosted.limits().in_flight).unwrap_or(usize::MAX);
         Self {
             id,
@@ -98,7 +118,7 @@ impl Session {
             limits: SessionLimits::of(hosted.limits()),
             hosted,
             principal,
-            opened: now,
+            opened,
             telemetry,
             stderr,
             span,
@@ -107,7 +127,8 @@ impl Session {
             greeting: OnceLock::new(),
             tasks,
             pump: Notify::new(),
-            core: Mutex::new(Core::new(bridge, input, now)),
+            book,
+            core: Mutex::new(core),
             places: Semaphore::new(in_flight),
             sandbox: Mutex::default(),
             egress: OnceLock::new(),
@@ -268,6 +289,7 @@ impl Session {
             core.asked |= asks;
             let connection = any.then(|| core.mint_connection());
             core.bridge.on(now, Event::ClientMessages { connection, messages })?;
+            core.taken_places += requests;
             Ok(connection)
         })?;
         // Given back one by one as the calls end, which may be after the exchange is gone.
@@ -285,6 +307,7 @@ impl Session {
             let connection = core.mint_connection();
             let Retry { call, generation, inner } = state;
             core.bridge.on(now, Event::Retry { connection, message, call, generation, inner })?;
+            core.taken_places += 1;
             Ok(connection)
         })?;
         places.into_iter().for_each(SemaphorePermit::forget);
@@ -348,6 +371,11 @@ impl Session {
         });
     }
 
+    /// Remembers a name that leads here.
+    pub(crate) fn is_named(&self, name: &str) {
+        self.step(|core| core.names.insert(name.into()));
+    }
+
     /// Ends the session. The first reason given is the one that is kept.
     pub fn stop(&self, reason: StopReason) {
         self.lock().stop.get_or_insert(reason);
@@ -368,7 +396,7 @@ impl Session {
 
     /// Takes one hold back. A session for one request ends with the last, unless its call waits for the client.
     pub(crate) fn let_go(&self) {
-        self.step(|core| core.holds = core.holds.saturating_sub(1));
+        self.glance(|core| core.holds = core.holds.saturating_sub(1));
     }
 
     async fn take_places(&self, count: usize) -> Result<Option<SemaphorePermit<'_>>, SessionError> {

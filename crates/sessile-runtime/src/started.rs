@@ -2,12 +2,15 @@
 //! difference to it.
 
 use crate::egress::WayOut;
+use crate::estate::Estate;
 use crate::hosted::Hosted;
 use crate::input::Input;
+use crate::lines::Lines;
 use crate::memory::Epoch;
-use crate::pump::Outputs;
+use crate::pump::{Outputs, Stdout};
 use crate::session_id::SessionName;
 use crate::stderr::{self, Tail};
+use bytes::Bytes;
 use sessile_sandbox::{Pipes, Sandbox};
 use sessile_telemetry::Telemetry;
 use std::sync::Arc;
@@ -20,12 +23,41 @@ pub(crate) struct Started {
     /// What was known of the server when it was started.
     pub(crate) since: Epoch,
     pub(crate) sandbox: Sandbox,
+    /// What another runtime will find, should this one be killed.
+    pub(crate) estate: Option<Arc<Estate>>,
     pub(crate) input: Input,
     pub(crate) outputs: Outputs,
     /// What it has written to stderr, which is read from the first moment on.
     pub(crate) stderr: Arc<Tail>,
     /// The end of its way out, which nobody serves yet.
     pub(crate) way_out: Option<WayOut>,
+}
+
+/// A sandbox, and what was before it came here.
+pub(crate) struct Origin {
+    pub(crate) name: SessionName,
+    pub(crate) since: Epoch,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) estate: Option<Arc<Estate>>,
+    pub(crate) before: Before,
+}
+
+/// What passed between a server and the runtime before this one.
+#[derive(Debug)]
+pub(crate) struct Before {
+    pub(crate) is_adopted: bool,
+    /// What was to be written to it and was not.
+    pub(crate) unsent: Bytes,
+    /// Bytes of what it said that are done with.
+    pub(crate) heard: u64,
+    /// Whether there is a socket for its gate.
+    pub(crate) may_reach_out: bool,
+}
+
+impl Default for Before {
+    fn default() -> Self {
+        Self { is_adopted: false, unsent: Bytes::new(), heard: 0, may_reach_out: true }
+    }
 }
 
 impl Started {
@@ -35,9 +67,19 @@ impl Started {
     /// What went wrong, in words for the operator.
     pub(crate) async fn start(server: &Hosted, name: SessionName, telemetry: &Telemetry) -> Result<Self, String> {
         let since = server.memory().epoch();
-        let mut sandbox = server.start_sandbox(&name).await?;
+        let estate = server.new_estate()?;
+        let sandbox = server.start_sandbox(&name, estate.as_deref()).await?;
+        Self::with(server, Origin { name, since, sandbox, estate, before: Before::default() }, telemetry)
+    }
+
+    /// What a sandbox consists of whose server runs, in this runtime or since one before it.
+    ///
+    /// # Errors
+    /// What went wrong, in words for the operator.
+    pub(crate) fn with(server: &Hosted, origin: Origin, telemetry: &Telemetry) -> Result<Self, String> {
+        let Origin { name, since, mut sandbox, estate, before } = origin;
         let Pipes { stdin, stdout, stderr } = sandbox.take_pipes().ok_or("the sandbox has no pipes")?;
-        let way_out = WayOut::take(&mut sandbox, server.reach())?;
+        let way_out = WayOut::take(&mut sandbox, server.reach().filter(|_| before.may_reach_out))?;
         let failed = |error: std::io::Error| format!("the server's pipes cannot be watched: {error}");
         let stdin = pipe::Sender::from_owned_fd(stdin).map_err(failed)?;
         let stdout = pipe::Receiver::from_owned_fd(stdout).map_err(failed)?;
@@ -50,7 +92,14 @@ impl Started {
         };
         let reader = tokio::spawn(stderr::read(pipe, Arc::clone(&stderr), source));
         // A whole message may wait, and as much again of smaller ones.
-        let input = Input::new(stdin, server.message_limit().saturating_mul(2));
-        Ok(Self { name, since, sandbox, input, outputs: Outputs { stdout, stderr: reader }, stderr, way_out })
+        let mut input = Input::new(stdin, server.message_limit().saturating_mul(2), estate.clone());
+        input.push(before.unsent);
+        let mut lines = Lines::after(server.message_limit(), before.heard);
+        let mut inbox = estate.as_ref().map(|estate| estate.inbox());
+        if let Some(inbox) = inbox.as_mut().filter(|_| before.is_adopted) {
+            lines.buffer().extend_from_slice(&inbox.rest(before.heard));
+        }
+        let outputs = Outputs { stdout: Stdout::new(stdout, lines, inbox), stderr: reader };
+        Ok(Self { name, since, sandbox, estate, input, outputs, stderr, way_out })
     }
 }

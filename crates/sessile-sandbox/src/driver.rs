@@ -24,6 +24,11 @@ pub trait Driver: Send + Sync {
     /// Dropping the future gives the start up: whatever came into being goes.
     fn start(&self, spec: SandboxSpec) -> BoxFuture<'_, Result<Sandbox, StartError>>;
 
+    /// Whether sandboxes keep their [estate](SandboxSpec::estate) for the next runtime.
+    fn keeps_estates(&self) -> bool {
+        false
+    }
+
     /// Takes over the sandboxes of runtimes that are gone and kept them where this one keeps its own; see
     /// [`SandboxSpec::estate`]. Each is given out once. Must be polled inside a tokio runtime. A driver that keeps none has none.
     fn adopt(&self) -> BoxFuture<'_, Vec<Result<Adopted, AdoptError>>> {

@@ -85,6 +85,12 @@ impl Sandbox {
         self.egress.take()
     }
 
+    /// Whether [`take_egress`](Self::take_egress) gives something.
+    #[must_use]
+    pub fn leads_out(&self) -> bool {
+        self.egress.is_some()
+    }
+
     /// Lets the server see the end of its standard input, as soon as the caller has dropped [`Pipes::stdin`] too. Pipes
     /// that were not taken are given up.
     pub fn close_stdin(&self) {

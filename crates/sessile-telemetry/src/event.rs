@@ -95,6 +95,8 @@ pub enum StartKind {
     Cold,
     /// It was started ahead of need.
     Warm,
+    /// Another runtime started it, and is gone.
+    Adopted,
 }
 
 impl StartKind {
@@ -104,6 +106,7 @@ impl StartKind {
         match self {
             Self::Cold => "cold",
             Self::Warm => "warm",
+            Self::Adopted => "adopted",
         }
     }
 }

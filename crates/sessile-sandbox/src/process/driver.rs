@@ -180,6 +180,10 @@ impl Driver for ProcessDriver {
         Box::pin(self.start_one(spec))
     }
 
+    fn keeps_estates(&self) -> bool {
+        self.host.rendezvous.is_some()
+    }
+
     fn adopt(&self) -> BoxFuture<'_, Vec<Result<Adopted, AdoptError>>> {
         Box::pin(async move {
             let Some(base) = self.host.rendezvous.clone() else { return Vec::new() };

@@ -110,7 +110,7 @@ async fn a_handle_that_goes_takes_an_adopted_tree_with_it() {
     let home = tempfile::tempdir().unwrap();
     let marker = format!("adopted-{}", std::process::id());
     kill_a_holder(home.path(), &format!("sh -c 'trap \"\" TERM; sleep 1000 & wait' {marker} & wait"));
-    assert!(!processes_with(&marker).is_empty());
+    assert!(eventually(GRACE / 2, || !processes_with(&marker).is_empty()));
     let driver = driver(home.path());
     drop(adopt_one(&driver).await);
     assert!(eventually(Duration::from_secs(2), || processes_with(&marker).is_empty()));

@@ -37,7 +37,7 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
             Started::Stopped => return Ok(ExitCode::from(130)),
         }
     }
-    let driver = drivers::process_driver();
+    let driver = drivers::process_driver(None);
     let host = match &driver {
         Ok(driver) => json!(driver.capabilities()),
         Err(error) => json!({ "error": error.to_string() }),

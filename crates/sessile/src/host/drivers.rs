@@ -4,6 +4,7 @@ use super::{Failure, strict};
 use crate::out;
 use sessile_manifest::{Isolation, Kind, Manifest};
 use sessile_sandbox::{Driver, ProcessConfig};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The drivers in use.
@@ -14,13 +15,17 @@ pub(crate) struct Drivers {
 }
 
 impl Drivers {
-    /// Makes what `manifest` needs.
-    pub(crate) fn of(manifest: &Manifest, allow_unsandboxed: bool) -> Result<Self, Failure> {
+    /// Makes what `manifest` needs. Sandboxes outlive this process where there is a `rendezvous` to find them.
+    pub(crate) fn of(
+        manifest: &Manifest,
+        allow_unsandboxed: bool,
+        rendezvous: Option<PathBuf>,
+    ) -> Result<Self, Failure> {
         let mut drivers = Self { process: None, none: None };
         for server in manifest.servers.iter().filter(|server| !matches!(server.kind, Kind::Url(_))) {
             match server.isolation {
                 Isolation::Process if drivers.process.is_none() => {
-                    drivers.process = Some(process_driver()?);
+                    drivers.process = Some(process_driver(rendezvous.clone())?);
                 }
                 Isolation::None if !allow_unsandboxed => {
                     return Err(Failure::Usage(format!(
@@ -57,7 +62,7 @@ impl Drivers {
 
     /// The driver that packages are installed with: the one in use, since each brings a trial and a keeper of its own.
     pub(crate) fn installer(&self) -> Result<Arc<dyn Driver>, Failure> {
-        self.process.clone().map_or_else(process_driver, Ok)
+        self.process.clone().map_or_else(|| process_driver(None), Ok)
     }
 
     /// Says what cannot be enforced, once.
@@ -71,8 +76,8 @@ impl Drivers {
 }
 
 /// The process driver of this host.
-pub(crate) fn process_driver() -> Result<Arc<dyn Driver>, Failure> {
-    let driver =
-        sessile_sandbox::process_driver(ProcessConfig::default()).map_err(|error| Failure::Host(error.to_string()))?;
+pub(crate) fn process_driver(rendezvous: Option<PathBuf>) -> Result<Arc<dyn Driver>, Failure> {
+    let config = ProcessConfig { rendezvous, ..ProcessConfig::default() };
+    let driver = sessile_sandbox::process_driver(config).map_err(|error| Failure::Host(error.to_string()))?;
     Ok(Arc::new(driver))
 }

@@ -121,7 +121,7 @@ pub(super) fn view_of(
 
 /// Whether there is a state directory to hide. It is made if need be: one that came into being later would lie open
 /// in sandboxes that see the directory around it. Where it cannot be made, none will be.
-fn has_state_dir(directory: &Path) -> bool {
+pub(super) fn has_state_dir(directory: &Path) -> bool {
     DirBuilder::new().recursive(true).mode(0o700).create(directory).is_ok() || directory.is_dir()
 }
 

@@ -1,6 +1,8 @@
-//! Sockets, with errors that say what to do.
+//! Sockets, with errors that say what to do: bound here, or given by a service manager (`sd_listen_fds(3)`), which keeps them
+//! open while this process is exchanged for another.
 
 use super::Failure;
+use listenfd::ListenFd;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
@@ -18,6 +20,54 @@ pub(crate) async fn bind(address: SocketAddr, option: &str, key: &str) -> Result
         };
         Failure::Failed(format!("cannot listen on {address}: {error}: {hint}"))
     })
+}
+
+/// Sockets that a service manager has given.
+pub(crate) struct Given(ListenFd);
+
+/// How many sockets are looked at.
+const MOST: usize = 2;
+
+impl Given {
+    /// What the environment says.
+    ///
+    /// # Errors
+    /// When more is given than there is use for.
+    pub(crate) fn from_env() -> Result<Self, Failure> {
+        let given = ListenFd::from_env();
+        if given.len() > MOST {
+            let many = given.len();
+            return Err(Failure::Usage(format!(
+                "{many} sockets were given; the first is for node.listen, a second for node.admin, and there is no use for more"
+            )));
+        }
+        Ok(Self(given))
+    }
+
+    /// The first socket given, else one bound to `address`.
+    pub(crate) async fn public_or(&mut self, address: SocketAddr) -> Result<TcpListener, Failure> {
+        match self.take(0)? {
+            Some(socket) => Ok(socket),
+            None => bind(address, "--listen", "node.listen").await,
+        }
+    }
+
+    /// The second socket given, else one bound to `address`.
+    pub(crate) async fn admin_or(&mut self, address: SocketAddr) -> Result<TcpListener, Failure> {
+        match self.take(1)? {
+            Some(socket) => Ok(socket),
+            None => bind(address, "--admin", "node.admin").await,
+        }
+    }
+
+    fn take(&mut self, number: usize) -> Result<Option<TcpListener>, Failure> {
+        let failed = |error| {
+            Failure::Failed(format!("socket {number} that was given cannot be used: {error}; it must be a TCP socket that listens"))
+        };
+        let Some(socket) = self.0.take_tcp_listener(number).map_err(failed)? else { return Ok(None) };
+        socket.set_nonblocking(true).map_err(failed)?;
+        TcpListener::from_std(socket).map(Some).map_err(failed)
+    }
 }
 
 /// The address a socket got.

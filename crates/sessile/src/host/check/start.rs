@@ -26,7 +26,7 @@ pub(super) async fn every_server(
     verbose: bool,
 ) -> Result<Started, Failure> {
     let mut stops = Stops::new().map_err(|error| Failure::Host(format!("signals cannot be caught: {error}")))?;
-    let drivers = Drivers::of(manifest, allow_unsandboxed)?;
+    let drivers = Drivers::of(manifest, allow_unsandboxed, None)?;
     let mut problems = BTreeMap::new();
     for server in manifest.servers.iter().filter(|server| !matches!(server.kind, Kind::Url(_))) {
         out::note(&format!("server {}: starting it, to find out what it speaks", server.name));
@@ -65,7 +65,7 @@ fn plan_of(manifest: &Manifest, server: &Server, allow_unsandboxed: bool) -> Pla
     // Nothing is started ahead of what is tried.
     let server = Server { pool: Pool::default(), ..server.clone() };
     let manifest = Manifest { servers: vec![server], ..manifest.clone() };
-    Plan { manifest, single: false, allow_unsandboxed, warnings: Vec::new() }
+    Plan { manifest, single: false, allow_unsandboxed, warnings: Vec::new(), lineage: "check".to_owned() }
 }
 
 async fn find_eras(node: &Node) -> Result<(), OpenError> {

@@ -9,6 +9,8 @@ use crate::script::Script;
 use crate::wait::{self, PATIENCE};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fmt::Write as _;
+use std::net::TcpListener as TcpSocket;
+use std::os::fd::AsRawFd;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -46,6 +48,8 @@ pub struct Start {
     arguments: Vec<String>,
     user: Option<u32>,
     environment: Vec<(String, String)>,
+    /// A socket that it is given, as a service manager does.
+    socket: Option<Arc<TcpSocket>>,
 }
 
 impl Start {
@@ -54,7 +58,7 @@ impl Start {
         let mut arguments = Self::common(&home, "run");
         arguments.push("--".into());
         arguments.extend_from_slice(command);
-        Self { home, arguments, user: None, environment: Vec::new() }
+        Self { home, arguments, user: None, environment: Vec::new(), socket: None }
     }
 
     /// `sessile serve` of a manifest, TOML or JSON by the name of its file.
@@ -62,7 +66,7 @@ impl Start {
         let file = home.file(name, manifest);
         let mut arguments = Self::common(&home, "serve");
         arguments.extend(["-c".into(), file]);
-        Self { home, arguments, user: None, environment: Vec::new() }
+        Self { home, arguments, user: None, environment: Vec::new(), socket: None }
     }
 
     fn common(home: &Home, command: &str) -> Vec<String> {
@@ -93,12 +97,29 @@ impl Start {
         self
     }
 
+    /// Gives it a socket that listens already, as a service manager does (`sd_listen_fds(3)`): connections wait while no node runs.
+    #[must_use]
+    pub fn given(mut self, socket: &Arc<TcpSocket>) -> Self {
+        self.socket = Some(Arc::clone(socket));
+        self
+    }
+
+    /// The program to start, which takes the place of a shell where it needs a descriptor of a certain number.
+    fn command(&self) -> Command {
+        let Some(socket) = &self.socket else { return Command::new(binaries::sessile()) };
+        rustix::io::fcntl_setfd(&**socket, rustix::io::FdFlags::empty()).expect("a descriptor can be inherited");
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(format!("exec \"$0\" \"$@\" 3<&{}", socket.as_raw_fd())).arg(binaries::sessile());
+        command.env("LISTEN_FDS", "1");
+        command
+    }
+
     /// Starts it, and waits until it is ready.
     ///
     /// # Panics
     /// When it does not get ready, with what it said.
     pub fn start(self) -> Node {
-        let mut command = Command::new(binaries::sessile());
+        let mut command = self.command();
         command.args(&self.arguments).current_dir(self.home.path());
         command.env("RUST_BACKTRACE", "0").env_remove("SESSILE_LOG").envs(self.environment.clone());
         if let Some(user) = self.user {

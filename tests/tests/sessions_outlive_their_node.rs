@@ -36,7 +36,7 @@ async fn a_stateless_client_finds_its_session_again() {
     let node = Node::of("counter", &["--era", "legacy"]);
     let client = Modern::able(node.endpoint());
     client.call("increment", json!({})).await;
-    let named = client.clone().session("a name of its own");
+    let named = client.clone().session("a-name-of-its-own");
     named.call("increment", json!({ "by": 10 })).await;
     let node = node.restart(Signal::KILL);
     let (client, named) = (client.to(node.endpoint()), named.to(node.endpoint()));

@@ -327,3 +327,14 @@ async fn a_servers_own_tasks_are_its_own() {
     let unknown = client.answer_to("tasks/get", json!({ "taskId": "made up" })).await;
     assert_eq!(unknown["error"]["code"], -32602, "{unknown}");
 }
+
+#[tokio::test]
+async fn a_task_goes_on_in_the_next_node() {
+    let node = node();
+    let task = begin(&client(&node), lingering(2_000)).await;
+    let node = node.restart(Signal::KILL);
+    assert_eq!(get(&client(&node), &task).await["status"], "working");
+    let done = settled(&client(&node), &task).await;
+    assert_eq!(done["status"], "completed", "{done}");
+    assert!(text_of(&done["result"]).contains("slow"), "{done}");
+}

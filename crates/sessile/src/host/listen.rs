@@ -4,7 +4,7 @@
 use super::Failure;
 use listenfd::ListenFd;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use tokio::net::TcpListener;
 
 /// Binds `address`, named in messages by the option or manifest key that sets it.
@@ -45,28 +45,61 @@ impl Given {
     }
 
     /// The first socket given, else one bound to `address`.
-    pub(crate) async fn public_or(&mut self, address: SocketAddr) -> Result<TcpListener, Failure> {
-        match self.take(0)? {
-            Some(socket) => Ok(socket),
-            None => bind(address, "--listen", "node.listen").await,
-        }
+    pub(crate) async fn public_or(&mut self, address: SocketAddr) -> Result<Socket, Failure> {
+        let Some(given) = self.take(0)? else {
+            return Ok(Socket { listener: bind(address, "--listen", "node.listen").await?, given: None });
+        };
+        let copy = given.try_clone().map_err(unusable(0))?;
+        Ok(Socket { listener: TcpListener::from_std(given).map_err(unusable(0))?, given: Some(copy) })
     }
 
     /// The second socket given, else one bound to `address`.
     pub(crate) async fn admin_or(&mut self, address: SocketAddr) -> Result<TcpListener, Failure> {
         match self.take(1)? {
-            Some(socket) => Ok(socket),
+            Some(socket) => TcpListener::from_std(socket).map_err(unusable(1)),
             None => bind(address, "--admin", "node.admin").await,
         }
     }
 
-    fn take(&mut self, number: usize) -> Result<Option<TcpListener>, Failure> {
-        let failed = |error| {
-            Failure::Failed(format!("socket {number} that was given cannot be used: {error}; it must be a TCP socket that listens"))
-        };
-        let Some(socket) = self.0.take_tcp_listener(number).map_err(failed)? else { return Ok(None) };
-        socket.set_nonblocking(true).map_err(failed)?;
-        TcpListener::from_std(socket).map(Some).map_err(failed)
+    fn take(&mut self, number: usize) -> Result<Option<StdListener>, Failure> {
+        let Some(socket) = self.0.take_tcp_listener(number).map_err(unusable(number))? else { return Ok(None) };
+        socket.set_nonblocking(true).map_err(unusable(number))?;
+        Ok(Some(socket))
+    }
+}
+
+fn unusable(number: usize) -> impl Fn(std::io::Error) -> Failure {
+    move |error| {
+        Failure::Failed(format!(
+            "socket {number} that was given cannot be used: {error}; it must be a TCP socket that listens"
+        ))
+    }
+}
+
+/// The socket of the public listener.
+pub(crate) struct Socket {
+    pub(crate) listener: TcpListener,
+    /// The one that was given, which stays open whatever becomes of the listener.
+    given: Option<StdListener>,
+}
+
+impl Socket {
+    /// What it takes to listen again at `address`.
+    pub(crate) fn again(&self) -> Again {
+        Again(self.given.as_ref().and_then(|given| given.try_clone().ok()))
+    }
+}
+
+/// A way to listen again where a listener was closed.
+pub(crate) struct Again(Option<StdListener>);
+
+impl Again {
+    /// A socket at `address`.
+    pub(crate) async fn listen(&self, address: SocketAddr) -> Result<TcpListener, Failure> {
+        match &self.0 {
+            Some(given) => given.try_clone().and_then(TcpListener::from_std).map_err(unusable(0)),
+            None => bind(address, "--listen", "node.listen").await,
+        }
     }
 }
 

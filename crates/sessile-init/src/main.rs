@@ -20,6 +20,7 @@ extern crate alloc;
 mod bequest;
 mod cgroup_tree;
 mod clock;
+mod connect;
 mod errno;
 #[cfg(all(panic = "abort", not(test)))]
 mod floor;

@@ -4,7 +4,7 @@ use crate::bequest::Bequest;
 use crate::clock::{self, timespec};
 use crate::link::{Heard, Link};
 use crate::server::Server;
-use crate::signals;
+use crate::{connect, signals};
 use core::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
@@ -137,6 +137,9 @@ impl Watch {
                     if let Some(pid) = Pid::from_raw(self.server.pid) {
                         let _ = kill_process(pid, Signal::TERM);
                     }
+                }
+                (Heard::Message(ToInit::Connect { id, to, port }), Tie::Held) => {
+                    connect::hand_over(&self.link, id, to, port);
                 }
                 (Heard::Message(ToInit::Adopt), Tie::Courted(_)) => {
                     let Some(bequest) = &mut self.bequest else { return false };

@@ -23,6 +23,25 @@ pub enum ToInit {
     Terminate,
     /// The first thing that another runtime says, over a link of its own, when the one before is gone: the sandbox is to be its.
     Adopt,
+    /// Make a TCP socket inside, begin to connect it to a port of the loopback interface, and hand it over with
+    /// [`FromInit::Connected`].
+    Connect {
+        /// What the answer will carry.
+        id: u32,
+        /// Which of the two loopback addresses.
+        to: Loopback,
+        /// The port.
+        port: u16,
+    },
+}
+
+/// An address at which a sandbox reaches itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Loopback {
+    /// `127.0.0.1`.
+    V4,
+    /// `::1`.
+    V6,
 }
 
 /// What init says to the runtime.
@@ -60,6 +79,14 @@ pub enum FromInit {
         cpu_us: u64,
         /// The largest resident size of one process, in bytes.
         peak_rss: u64,
+    },
+    /// What came of [`ToInit::Connect`]. Without an error the message carries one descriptor: a non-blocking socket that is
+    /// connecting. Whether somebody listens shows once it is writable, or not.
+    Connected {
+        /// Of the request.
+        id: u32,
+        /// What the kernel refused; 0 for nothing.
+        errno: i32,
     },
 }
 

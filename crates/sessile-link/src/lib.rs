@@ -20,7 +20,7 @@ pub mod order;
 pub mod protection;
 pub mod refusal;
 
-pub use control::{FromInit, Inbox, LinkError, ServerEnd, ToInit, ToKeeper};
+pub use control::{FromInit, Inbox, LinkError, Loopback, ServerEnd, ToInit, ToKeeper};
 pub use frame::{Frame, FrameDecoder, FrameError};
 pub use order::{Bequest, GATE_PORT, HostUsers, Note, Program, Rlimits, StartOrder, View};
 pub use protection::Protection;

@@ -5,6 +5,7 @@
 //! to others when this process is killed; [`adopt`] how the next one takes it over, and [`rendezvous`] where.
 
 mod adopt;
+mod asking;
 mod driver;
 mod init_image;
 mod init_process;

@@ -1,8 +1,11 @@
 //! The handle of a running sandbox.
 
-use crate::{Ended, Exit, Pipes, SandboxId, Usage};
+use crate::driver::BoxFuture;
+use crate::{Ended, Exit, Pipes, PortInside, SandboxId, Usage};
+use sessile_link::Loopback;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,6 +25,13 @@ pub(crate) trait Grip: Send + Sync {
     fn kill(&self);
     /// What the tree has used.
     fn usage(&self) -> Usage;
+    /// A non-blocking TCP socket of the sandbox's network that is connecting to a port of its loopback. A driver that has no
+    /// way in leaves it at that.
+    fn connect(&self, _to: Loopback, _port: u16) -> BoxFuture<'static, io::Result<OwnedFd>> {
+        Box::pin(async {
+            Err(io::Error::new(io::ErrorKind::Unsupported, "this driver reaches no port of its sandboxes"))
+        })
+    }
 }
 
 /// A running sandbox. The handle is its life: dropping it kills the whole process tree and removes everything of it, in the
@@ -91,6 +101,12 @@ impl Sandbox {
         self.egress.is_some()
     }
 
+    /// A port of the sandbox's loopback, to connect to what listens there.
+    #[must_use]
+    pub fn port(&self, number: u16) -> PortInside {
+        PortInside::new(Arc::clone(&self.grip), number)
+    }
+
     /// Lets the server see the end of its standard input, as soon as the caller has dropped [`Pipes::stdin`] too. Pipes
     /// that were not taken are given up.
     pub fn close_stdin(&self) {
@@ -135,6 +151,11 @@ impl Sandbox {
         }
         self.kill();
         self.ended().await
+    }
+
+    /// Sends SIGTERM to the server, for one that does not end with its standard input.
+    pub fn terminate(&self) {
+        self.grip.terminate();
     }
 
     /// Kills the whole tree, now. [`ended`](Self::ended) tells when it is gone.

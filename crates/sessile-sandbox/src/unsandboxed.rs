@@ -12,8 +12,12 @@ use crate::sandbox::{Grip, Running};
 use crate::{Capabilities, Capability, Ended, Exit, Feature, Pipes, Sandbox, SandboxSpec, StartError, Strength, Usage};
 use crate::{process_tree, readiness};
 use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
+use sessile_link::Loopback;
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
@@ -242,6 +246,24 @@ impl Grip for PlainGrip {
 
     fn usage(&self) -> Usage {
         if self.group.is_empty() { process_tree::usage(self.pid.as_raw_nonzero().get()) } else { self.group.usage() }
+    }
+
+    /// Its loopback is the host's.
+    fn connect(&self, to: Loopback, port: u16) -> BoxFuture<'static, io::Result<OwnedFd>> {
+        let (family, address) = match to {
+            Loopback::V4 => (AddressFamily::INET, SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+            Loopback::V6 => (AddressFamily::INET6, SocketAddr::from((Ipv6Addr::LOCALHOST, port))),
+        };
+        let connecting = || {
+            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+            let socket = socket_with(family, SocketType::STREAM, flags, None)?;
+            match connect(&socket, &address) {
+                Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+                Err(errno) => Err(errno.into()),
+            }
+        };
+        let socket = connecting();
+        Box::pin(async { socket })
     }
 }
 

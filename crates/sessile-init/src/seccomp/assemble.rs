@@ -35,6 +35,12 @@ const NUMBER: u32 = 0;
 const ARCHITECTURE_AT: u32 = 4;
 const ARGUMENTS: u32 = 16;
 
+/// The number of a call as filters see it.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // call numbers are small
+pub(super) const fn number(call: libc::c_long) -> u32 {
+    call as u32
+}
+
 /// What becomes of a call.
 #[derive(Clone, Copy)]
 pub(super) enum Answer {

@@ -130,7 +130,7 @@ pub(super) const ABSENT_CALLS: [u32; ABSENT.len() + ABSENT_HERE.len()] = ascendi
 pub(super) const FORBIDDEN_CALLS: [u32; FORBIDDEN.len()] = ascending(&FORBIDDEN, &[]);
 
 /// What init calls once it only watches, in ascending order.
-pub(super) const INITS_CALLS: [u32; 22] = ascending(
+pub(super) const INITS_CALLS: [u32; 23] = ascending(
     &[
         // The link, the pipes and the signals.
         libc::SYS_read,
@@ -139,6 +139,8 @@ pub(super) const INITS_CALLS: [u32; 22] = ascending(
         libc::SYS_sendmsg,
         libc::SYS_ppoll,
         libc::SYS_accept4,
+        // What the runtime is connected to; of `socket`, the arguments decide.
+        libc::SYS_connect,
         // Its children, and the time.
         libc::SYS_wait4,
         libc::SYS_kill,

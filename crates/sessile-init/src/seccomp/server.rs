@@ -1,6 +1,6 @@
 //! The server's filter: what is refused whatever the arguments, and the calls whose arguments decide.
 
-use super::assemble::{Answer, Arguments, Assembly};
+use super::assemble::{Answer, Arguments, Assembly, number};
 use super::calls::{ABSENT_CALLS, FORBIDDEN_CALLS, LAST_KNOWN, SETRLIMIT, UNASSIGNED};
 
 /// Not for you.
@@ -88,11 +88,6 @@ const LIMIT: Arguments = Arguments::new()
     .look_at_upper(2)
     .if_is_not(0, PRETEND)
     .otherwise(Answer::Allow);
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // call numbers are small
-const fn number(call: libc::c_long) -> u32 {
-    call as u32
-}
 
 pub(super) static FILTER: Assembly = Assembly::new()
     .above(LAST_KNOWN, ABSENT)

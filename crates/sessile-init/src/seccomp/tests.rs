@@ -202,3 +202,18 @@ fn init_can_watch_and_nothing_else() {
         assert_eq!(answer(&init::FILTER, number.into(), &[]), expected, "{number}");
     }
 }
+
+#[test]
+fn init_makes_streams_of_tcp_and_no_other_socket() {
+    let socket =
+        |family: u64, kind: u64, protocol: u64| answer(&init::FILTER, libc::SYS_socket, &[family, kind, protocol]);
+    let flags = 0o2_004_000; // close-on-exec, non-blocking
+    for family in 0..=46 {
+        for kind in 0..=10 {
+            let expected = if matches!((family, kind), (2 | 10, 1)) { Allowed } else { Failed(ENOSYS) };
+            assert_eq!(socket(family, kind | flags, 0), expected, "{family} {kind}");
+            assert_eq!(socket(family, kind, 0), Failed(ENOSYS), "{family} {kind} would block");
+            assert_eq!(socket(family, kind | flags, 132), Failed(ENOSYS), "{family} {kind}");
+        }
+    }
+}

@@ -30,7 +30,8 @@ fn order() -> StartOrder {
 
 #[test]
 fn messages_survive_the_link() {
-    let sent = [ToInit::Start(Box::new(order())), ToInit::CloseStdin, ToInit::Terminate];
+    let connect = ToInit::Connect { id: 7, to: Loopback::V6, port: 8000 };
+    let sent = [ToInit::Start(Box::new(order())), ToInit::CloseStdin, ToInit::Terminate, connect];
     let mut bytes = Vec::new();
     for message in &sent {
         encode(message, &mut bytes).unwrap();

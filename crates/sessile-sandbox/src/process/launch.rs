@@ -3,9 +3,9 @@
 
 use crate::cgroup::Group;
 use crate::process::Node;
-use crate::process::rendezvous::Place;
 use crate::process::init_image::InitImage;
 use crate::process::init_process::InitProcess;
+use crate::process::rendezvous::Place;
 use crate::process::spawn::{Birth, spawn};
 use crate::{Pipes, StartError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -14,7 +14,7 @@ use sessile_link::{FromInit, HostUsers, Inbox, Note, Protection, StartOrder, ToI
 use std::ffi::c_int;
 use std::io::{self, IoSliceMut, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -103,9 +103,8 @@ pub(crate) fn launch(
     let (mut link, inits) = UnixStream::pair().map_err(StartError::host("make the link"))?;
     let group = Arc::new(group);
     let joining = group.joining()?;
-    let (also, place) = heirloom.map_or((Vec::new(), None), |heirloom| {
-        (vec![heirloom.meeting, heirloom.estate], Some(heirloom.place))
-    });
+    let (also, place) =
+        heirloom.map_or((Vec::new(), None), |heirloom| (vec![heirloom.meeting, heirloom.estate], Some(heirloom.place)));
     let process = spawn(Birth { image, name: c"sessile-init", link: inits.into(), also, namespaces, joining, close })?;
 
     link.set_write_timeout(Some(deadline.left()?)).map_err(StartError::host("set up the link"))?;
@@ -119,7 +118,7 @@ pub(crate) fn launch(
     let (landlock, notes) = match answers.next(deadline).map_err(|error| error.or_died(&group))? {
         FromInit::Started { landlock, notes, .. } => (landlock, notes),
         FromInit::Refused(refusal) => return Err(refusal.into()),
-        FromInit::Exited { .. } | FromInit::Adopted { .. } => return Err(died(&group)),
+        FromInit::Exited { .. } | FromInit::Adopted { .. } | FromInit::Connected { .. } => return Err(died(&group)),
     };
     let Answers { link, inbox, mut descriptors } = answers;
     let egress = if gate { descriptors.pop() } else { None };
@@ -202,16 +201,22 @@ impl Answers {
     /// Takes in bytes, and the descriptors that come with them.
     fn receive(&mut self) -> io::Result<usize> {
         let mut bytes = [0; 4096];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(5))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let flags = RecvFlags::CMSG_CLOEXEC;
-        let received = recvmsg(&self.link, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags)?;
-        for message in ancillary.drain() {
-            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
-                self.descriptors.extend(descriptors);
-            }
-        }
-        self.inbox.push(bytes.get(..received.bytes).unwrap_or_default());
-        Ok(received.bytes)
+        let count = receive(&self.link, &mut bytes, &mut self.descriptors)?;
+        self.inbox.push(bytes.get(..count).unwrap_or_default());
+        Ok(count)
     }
+}
+
+/// Reads from a link, once. Descriptors are added in the order in which they came, which is that of the messages they came with.
+pub(super) fn receive(link: impl AsFd, bytes: &mut [u8], descriptors: &mut impl Extend<OwnedFd>) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(5))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC;
+    let received = recvmsg(link, &mut [IoSliceMut::new(bytes)], &mut ancillary, flags)?;
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(came) = message {
+            descriptors.extend(came);
+        }
+    }
+    Ok(received.bytes)
 }

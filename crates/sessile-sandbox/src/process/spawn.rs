@@ -85,7 +85,8 @@ pub(crate) fn spawn(birth: Birth<'_>) -> Result<InitProcess, SpawnError> {
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     let null = crate::cgroup::above_standard(null.map_err(|e| descriptors(e.into()))?).map_err(descriptors)?;
     let link = crate::cgroup::above_standard(&birth.link).map_err(descriptors)?;
-    let also = birth.also.iter().map(crate::cgroup::above_standard).collect::<io::Result<Vec<_>>>().map_err(descriptors)?;
+    let also =
+        birth.also.iter().map(crate::cgroup::above_standard).collect::<io::Result<Vec<_>>>().map_err(descriptors)?;
     let own_users = birth.namespaces & libc::CLONE_NEWUSER != 0;
     let mapping = own_users.then(|| {
         let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());

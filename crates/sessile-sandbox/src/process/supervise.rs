@@ -1,8 +1,10 @@
 //! Watching a sandbox until it has ended, and clearing up after it.
 
 use crate::cgroup::Group;
+use crate::driver::BoxFuture;
+use crate::process::asking::{Asking, gone};
 use crate::process::init_process::InitProcess;
-use crate::process::launch::Launched;
+use crate::process::launch::{Launched, receive};
 use crate::process::node::Node;
 use crate::process::rendezvous::Place;
 use crate::sandbox::{Grip, Running};
@@ -10,12 +12,15 @@ use crate::{Ended, Exit, Sandbox, SandboxId, StartError, Usage};
 use crate::{process_tree, readiness};
 use rustix::net::SendFlags;
 use rustix::process::{Signal, pidfd_send_signal};
-use sessile_link::{FromInit, Inbox, ServerEnd, ToInit};
+use sessile_link::{FromInit, Inbox, Loopback, ServerEnd, ToInit};
+use std::collections::VecDeque;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::UnixStream;
 use tokio::sync::watch;
@@ -25,18 +30,20 @@ struct Control {
     pid: i32,
     pidfd: OwnedFd,
     link: BlockingStream,
+    asking: Asking,
     group: Arc<Group>,
     /// Whether the driver killed it: then no report is no surprise.
     killed: AtomicBool,
 }
 
 impl Control {
-    /// Says something to init. The link's buffer holds thousands of such messages; if it is full, init is no longer there to listen.
-    fn say(&self, message: &ToInit) {
+    /// Says something to init. The link's buffer holds thousands of such messages; if it is full, init is no longer there to
+    /// listen, and this is `false`.
+    fn say(&self, message: &ToInit) -> bool {
         let mut bytes = Vec::new();
-        if sessile_link::control::encode(message, &mut bytes).is_ok() {
-            let _ = rustix::net::send(&self.link, &bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
-        }
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        sessile_link::control::encode(message, &mut bytes).is_ok()
+            && rustix::net::send(&self.link, &bytes, flags).is_ok_and(|sent| sent == bytes.len())
     }
 }
 
@@ -57,12 +64,26 @@ impl Grip for Control {
     fn usage(&self) -> Usage {
         if self.group.is_empty() { process_tree::usage(self.pid) } else { self.group.usage() }
     }
+
+    fn connect(&self, to: Loopback, port: u16) -> BoxFuture<'static, io::Result<OwnedFd>> {
+        let answer = self.asking.ask().and_then(|(id, answer)| {
+            if self.say(&ToInit::Connect { id, to, port }) {
+                return Ok(answer);
+            }
+            self.asking.unsent(id);
+            Err(gone())
+        });
+        Box::pin(async { answer?.await.map_err(|_| gone())? })
+    }
 }
 
 /// The link as the watch reads it.
 struct Ear {
     link: UnixStream,
     inbox: Inbox<FromInit>,
+    /// Sockets whose messages have not been read yet.
+    sockets: VecDeque<OwnedFd>,
+    control: Arc<Control>,
     /// How the server ended, once init has said so.
     end: Option<ServerEnd>,
     /// What init counted, for where no cgroup does.
@@ -74,7 +95,7 @@ impl Ear {
     fn hear(&mut self) -> bool {
         let mut bytes = [0; 4096];
         loop {
-            match self.link.try_read(&mut bytes) {
+            match self.link.try_io(Interest::READABLE, || receive(&self.link, &mut bytes, &mut self.sockets)) {
                 Ok(0) => return false,
                 Ok(count) => self.inbox.push(bytes.get(..count).unwrap_or_default()),
                 Err(error) => return error.kind() == std::io::ErrorKind::WouldBlock,
@@ -86,7 +107,11 @@ impl Ear {
                         self.counted.cpu = Duration::from_micros(cpu_us);
                         self.counted.memory_peak = Some(peak_rss);
                     }
-                    Ok(Some(_)) => {}
+                    Ok(Some(FromInit::Connected { id, errno })) => {
+                        let socket = if errno == 0 { self.sockets.pop_front() } else { None };
+                        self.control.asking.answered(id, errno, socket);
+                    }
+                    Ok(Some(FromInit::Started { .. } | FromInit::Refused(_) | FromInit::Adopted { .. })) => {}
                     Ok(None) => break,
                     Err(_) => return false, // init does not babble; something else speaks, and nobody listens any more
                 }
@@ -110,12 +135,14 @@ pub(crate) fn watch_over(
         pid,
         pidfd: process.handle().map_err(host("watch the sandbox"))?,
         link: link.try_clone().map_err(host("watch the link"))?,
+        asking: Asking::default(),
         group,
         killed: AtomicBool::new(false),
     });
     link.set_nonblocking(true).map_err(host("watch the link"))?;
     let link = UnixStream::from_std(link).map_err(host("watch the link"))?;
-    let ear = Ear { link, inbox, end: None, counted: Usage::default() };
+    let (sockets, ears) = (VecDeque::new(), Arc::clone(&control));
+    let ear = Ear { link, inbox, sockets, control: ears, end: None, counted: Usage::default() };
     let process = readiness::watch(process).map_err(host("watch the sandbox"))?;
     let (say_ended, ended) = watch::channel(None);
     let watch = Watch { process, control: Arc::clone(&control), ear, memory_limit, _place: place, _node: node };
@@ -150,11 +177,15 @@ impl Watch {
                 }
                 ready = self.ear.link.readable(), if listening => {
                     listening = ready.is_ok() && self.ear.hear();
+                    if !listening {
+                        self.control.asking.end();
+                    }
                 }
             }
         }
         // Init's last word may have come together with its end.
         self.ear.hear();
+        self.control.asking.end();
         self.process.get_mut().reap();
         let ended = self.judge();
         let group = Arc::clone(&self.control.group);

@@ -14,6 +14,7 @@ mod inside;
 mod languages;
 mod limits;
 mod orphans;
+mod port;
 mod refusals;
 mod rootless;
 mod support;

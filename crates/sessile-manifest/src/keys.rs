@@ -1,6 +1,7 @@
 //! The keys of `sessile.toml`, as they are written. The one source of the schema.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -31,7 +32,7 @@ pub(crate) struct ManifestKeys {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ServerKeys {
-    /// Program and arguments of a server that speaks MCP over stdio.
+    /// Program and arguments of a server that speaks MCP over stdio, or with `port` over HTTP.
     #[schemars(with = "Vec<Argument>", length(min = 1))]
     pub(crate) command: Option<Vec<String>>,
     /// Package of a registry that is installed once and started offline: `npm:NAME@VERSION` or
@@ -53,6 +54,12 @@ pub(crate) struct ServerKeys {
     /// Working directory of `command` on the host; without one, the session's workspace.
     #[schemars(with = "String", extend("x-value" = "path"))]
     pub(crate) cwd: Option<PathBuf>,
+    /// Port on which the program speaks Streamable HTTP inside its sandbox; without one it speaks over stdio.
+    #[schemars(with = "u16", range(min = 1, max = 65535))]
+    pub(crate) port: Option<NonZeroU16>,
+    /// Path at which it does so.
+    #[schemars(with = "String", extend("x-value" = "endpoint path", "default" = "/mcp"))]
+    pub(crate) path: Option<String>,
     /// What keeps the sessions apart from each other and from the host.
     pub(crate) isolation: Isolation,
     /// Refuse to start where this host cannot enforce everything that keeps the sessions apart and within their limits.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{Package, RemoteUrl, ServerName, Size, span};
+use crate::{EndpointPath, Package, RemoteUrl, ServerName, Size, span};
 
 /// Whether `text` has the form called `form`. The error says what to write and never repeats the text,
 /// which in the wrong place may be a secret.
@@ -15,6 +15,7 @@ pub(crate) fn check(form: &str, text: &str) -> Result<(), String> {
         "url" => text.parse::<RemoteUrl>().map(drop).map_err(|e| e.to_string()),
         "server name" => text.parse::<ServerName>().map(drop).map_err(|e| e.to_string()),
         "path" => path(text),
+        "endpoint path" => text.parse::<EndpointPath>().map(drop).map_err(|e| e.to_string()),
         "argument" => argument(text),
         "variable" => variable(text),
         "header" => header(text),

@@ -13,6 +13,7 @@
 //! one: `tree` (text to values with positions) → `check` (against the schema) → `read` (to the types).
 
 mod check;
+mod endpoint;
 mod expand;
 mod keys;
 mod leaf;
@@ -40,6 +41,7 @@ mod tasks;
 mod tree;
 mod values;
 
+pub use endpoint::{Endpoint, EndpointPath, NotAnEndpointPath};
 pub use limits::Limits;
 pub use load::{Format, load, parse};
 pub use manifest::Manifest;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Limits, Package, Pool, RemoteUrl, Scope, ServerName, Tasks, Values};
+use crate::{Endpoint, Limits, Package, Pool, RemoteUrl, Scope, ServerName, Tasks, Values};
 
 /// A server of the manifest, fully resolved: defaults applied, paths absolute.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +14,8 @@ pub struct Server {
     pub name: ServerName,
     /// How it comes to be.
     pub kind: Kind,
+    /// Where it listens, if it speaks HTTP inside its sandbox and not over stdio. `None` for [`Kind::Url`].
+    pub endpoint: Option<Endpoint>,
     /// What keeps its sessions apart. Without meaning for [`Kind::Url`].
     pub isolation: Isolation,
     /// Whether it must not start where the host cannot enforce all of [`isolation`](Self::isolation) and
@@ -47,6 +49,7 @@ impl Server {
         Self {
             name,
             kind,
+            endpoint: None,
             isolation: Isolation::default(),
             strict: false,
             scope: Scope::default(),
@@ -65,9 +68,9 @@ impl Server {
 /// How a server comes to be.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
-    /// A program of this machine that speaks MCP over stdio.
+    /// A program of this machine.
     Command(Command),
-    /// A program of a package registry that speaks MCP over stdio; installed once, started offline.
+    /// A program of a package registry; installed once, started offline.
     Package(PackageProgram),
     /// A server elsewhere, proxied over Streamable HTTP without a sandbox.
     Url(Remote),

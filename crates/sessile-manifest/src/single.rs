@@ -1,13 +1,15 @@
 //! The manifest of `sessile run`: one command, no file.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
+use crate::read::GATE_PORT;
 use crate::scope::SHARED;
 use crate::server::Workspace;
 use crate::{
-    Command, Files, Isolation, Kind, Limits, Manifest, ManifestErrors, Node, Pool, Problem, Scope, Server, ServerEra,
-    ServerName, Surroundings, Values,
+    Command, Endpoint, EndpointPath, Files, Isolation, Kind, Limits, Manifest, ManifestErrors, Node, Pool, Problem,
+    Scope, Server, ServerEra, ServerName, Surroundings, Values,
 };
 
 /// What stands in for the name of a file in what the author is told.
@@ -37,6 +39,10 @@ pub struct Single {
     pub handles: bool,
     /// The era that the server speaks.
     pub era: ServerEra,
+    /// Port on which the command speaks HTTP inside its sandbox; without one it speaks over stdio.
+    pub port: Option<NonZeroU16>,
+    /// Path at which it does so.
+    pub path: EndpointPath,
     /// Environment variables for the command.
     pub env: Values,
     /// Working directory of the command on the host.
@@ -69,6 +75,11 @@ impl Manifest {
         if command.first().is_none_or(String::is_empty) {
             return Err(whole("no command; write it behind `--`".to_owned()));
         }
+        if options.port.is_some_and(|port| port.get() == GATE_PORT) && !options.egress.is_empty() {
+            return Err(whole(format!(
+                "--port {GATE_PORT} is where servers with --allow find their way out; let the server listen on another port"
+            )));
+        }
         let resolve = |path: &PathBuf| surroundings.resolve(path).map_err(whole);
         let all = |paths: &[PathBuf]| paths.iter().map(resolve).collect::<Result<Vec<_>, _>>();
         let standard = Node::default();
@@ -99,6 +110,7 @@ impl Manifest {
             limits: options.limits,
             files,
             egress: options.egress,
+            endpoint: options.port.map(|port| Endpoint { port, path: options.path }),
             ..Server::new(name, Kind::Command(Command { command, env: options.env, cwd }))
         };
         let warnings = match server.scope {

@@ -32,6 +32,7 @@ fn told(read: Result<Manifest, ManifestErrors>) -> String {
 }
 
 mod capacity;
+mod endpoints;
 mod example;
 mod mcp_json;
 mod mistakes;

@@ -2,7 +2,9 @@
 
 use crate::client::{CallArgs, SessionsArgs, ToolsArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sessile_manifest::EndpointPath;
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 /// Host MCP servers: every session in a sandbox of its own.
@@ -37,7 +39,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Host one stdio server: `sessile run -- COMMAND [ARG…]`
+    /// Host one server, over stdio or with --port over HTTP: `sessile run -- COMMAND [ARG…]`
     Run(RunArgs),
     /// Host every server of a manifest (sessile.toml, or a .mcp.json as other tools write it)
     Serve(ServeArgs),
@@ -118,6 +120,12 @@ pub(crate) struct RunArgs {
     /// The era of the protocol that the server speaks
     #[arg(long, value_enum, default_value_t = Era::Auto)]
     pub(crate) era: Era,
+    /// The server speaks HTTP on this port inside its sandbox, and not over stdio
+    #[arg(long, value_name = "N")]
+    pub(crate) port: Option<NonZeroU16>,
+    /// With --port: the path at which it does so
+    #[arg(long, value_name = "PATH", default_value = "/mcp", requires = "port")]
+    pub(crate) path: EndpointPath,
     /// Keep so many sandboxes started ahead of need
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub(crate) warm: u32,

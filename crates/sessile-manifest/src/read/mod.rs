@@ -9,4 +9,5 @@ mod server;
 mod toml;
 
 pub(crate) use mcp_json::read_mcp_json;
+pub(crate) use server::GATE_PORT;
 pub(crate) use toml::read_toml;

@@ -10,7 +10,10 @@ use crate::report::Report;
 use crate::scope::SHARED;
 use crate::span;
 use crate::tree::{Tree, Value};
-use crate::{Command, Files, Kind, Limits, PackageProgram, Remote, Scope, Server, ServerName, Surroundings, Workspace};
+use crate::{
+    Command, Endpoint, EndpointPath, Files, Kind, Limits, PackageProgram, Remote, Scope, Server, ServerName,
+    Surroundings, Workspace,
+};
 
 /// Where a server stands in the file.
 pub(super) struct Place<'a> {
@@ -65,6 +68,7 @@ pub(super) fn read_server(
     let files = reader.files(&keys);
     let limits = reader.limits(keys.limits.clone());
     let egress = keys.egress.allow.clone();
+    let endpoint = reader.endpoint(&keys);
     let ServerKeys { isolation, strict, scope, handles, era, serialize, tasks, pool, .. } = keys;
     let kind = reader.kind(keys)?;
     if scope == Scope::Shared && !matches!(kind, Kind::Url(_)) {
@@ -73,6 +77,7 @@ pub(super) fn read_server(
     let name = place.name.parse::<ServerName>().ok()?;
     (report.errors() == before).then_some(Server {
         name,
+        endpoint: endpoint.filter(|_| !matches!(kind, Kind::Url(_))),
         kind,
         isolation,
         strict,
@@ -94,6 +99,9 @@ fn inheritable(defaults: &Tree, has_kind: bool) -> Tree {
     let taken = entries.filter(|entry| !(has_kind && KINDS.contains(&entry.key.as_str())));
     Tree { span: defaults.span.clone(), value: Value::Table(taken.cloned().collect()) }
 }
+
+/// The port of a sandbox's loopback at which programs find the way out, where there is one.
+pub(crate) const GATE_PORT: u16 = 3128;
 
 struct Reader<'r> {
     place: &'r Place<'r>,
@@ -129,6 +137,28 @@ impl Reader<'_> {
             self.place.error(self.place.span, &[], self.report, message);
         }
         None
+    }
+
+    /// Where the server listens, if it speaks HTTP.
+    fn endpoint(&mut self, keys: &ServerKeys) -> Option<Endpoint> {
+        let path = keys.path.as_deref().and_then(|path| path.parse::<EndpointPath>().ok());
+        let Some(port) = keys.port else {
+            if self.own.get("path").is_some() && keys.url.is_none() {
+                let span = self.span(&["path"]);
+                let message =
+                    "goes with `port`: a server without one speaks over stdio; write `port = 8000`, or remove it";
+                self.place.error(&span, &["path"], self.report, message);
+            }
+            return None;
+        };
+        if port.get() == GATE_PORT && !keys.egress.allow.is_empty() && keys.url.is_none() {
+            let span = self.span(&["port"]);
+            let message = format!(
+                "{GATE_PORT} is where servers with `egress.allow` find their way out; let the server listen on another port"
+            );
+            self.place.error(&span, &["port"], self.report, &message);
+        }
+        Some(Endpoint { port, path: path.unwrap_or_default() })
     }
 
     fn files(&mut self, keys: &ServerKeys) -> Files {

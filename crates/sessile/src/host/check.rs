@@ -154,6 +154,9 @@ impl Found {
         let view = launch::view_of(server, installed.as_ref(), Some(state_dir), &host)?;
         self.eras = remembered_eras(state_dir, server.name.as_str(), &view);
         self.explanation = view.explanation;
+        if let Some(endpoint) = &server.endpoint {
+            self.explanation.push(format!("speaks HTTP inside its sandbox, at {endpoint}"));
+        }
         if server.isolation == Isolation::Process && !server.egress.is_empty() {
             self.explanation.push(format!("reaches, through the gate: {}", server.egress.join(", ")));
         }

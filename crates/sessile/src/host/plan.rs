@@ -42,6 +42,8 @@ pub(crate) fn of_run(args: RunArgs) -> Result<Plan, Failure> {
             Era::Legacy => ServerEra::Legacy,
             Era::Modern => ServerEra::Modern,
         },
+        port: args.port,
+        path: args.path,
         listen: args.listen,
         // Whoever chooses a port for clients runs several nodes: they must not fight over the other one.
         admin: args.admin.or(args.listen.map(|_| any_port)),

@@ -3,7 +3,7 @@
 //!
 //! A server must hold the two against each other: whoever trusts the header and whoever trusts the body must have
 //! seen the same request. [`check_exact`] and [`check_name`] do so for the standard headers, [`MirroredHeaders`] for
-//! those that a tool's schema asks for.
+//! those that a tool's schema asks for. [`encode`] and [`MirroredHeaders::of_arguments`] are how a client writes them.
 
 mod annotations;
 mod decimal;
@@ -17,7 +17,7 @@ mod tests;
 pub use annotations::Invalid;
 pub use mismatch::{Mismatch, Reason};
 pub use params::MirroredHeaders;
-pub use sentinel::{BadValue, decode};
+pub use sentinel::{BadValue, decode, encode};
 
 /// How many arguments of one tool may be mirrored. A request has no room for more headers.
 pub const MAX_MIRRORED: usize = 64;

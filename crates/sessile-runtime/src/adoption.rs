@@ -113,8 +113,7 @@ impl Node {
         let book = Book::new(Arc::clone(&estate), &identity).map_err(|error| lost(error.to_string()))?;
         let owner = identity.owner.into_principal();
         let permit = self.permit_for(&server, &owner);
-        let before =
-            Before { is_adopted: true, unsent, heard: standing.heard, may_reach_out: sandbox.leads_out() };
+        let before = Before { is_adopted: true, unsent, heard: standing.heard, may_reach_out: sandbox.leads_out() };
         let since = server.memory().epoch();
         let name = SessionName::known(&identity.name);
         let origin = Origin { name: name.clone(), since, sandbox, estate: Some(estate), before };
@@ -156,7 +155,7 @@ impl Node {
         });
         self.registry.add(Arc::clone(&session));
         self.name_again(&session, &names);
-        let gate = way_out.map(|way_out| way_out.open(&session));
+        let gate = way_out.and_then(|way_out| way_out.open(&session));
         self.run(&server, session, sandbox, gate, outputs);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! A session's way out: the gate that its server's list makes, who hears of it, and what is shown of it.
 
 use crate::session::Session;
+use crate::session_id::SessionName;
 use serde::{Deserialize, Serialize};
 use sessile_egress::{AllowList, EgressEvent, EgressEvents, Gate, Limits, Policy};
 use sessile_sandbox::{GATE_PORT, Sandbox};
@@ -61,9 +62,11 @@ pub struct EgressView {
 
 /// The way out of a sandbox, before its session lives.
 #[derive(Debug)]
-pub(crate) struct WayOut {
-    listener: TcpListener,
-    reach: Reach,
+pub(crate) enum WayOut {
+    /// Nobody serves it yet.
+    Closed { listener: TcpListener, reach: Reach },
+    /// Its gate stands.
+    Open { task: AbortOnDropHandle<()>, egress: Egress },
 }
 
 impl WayOut {
@@ -76,20 +79,29 @@ impl WayOut {
         let socket = sandbox.take_egress().ok_or("the sandbox has no way out to the gate")?;
         let listener = TcpListener::from_std(socket.into())
             .map_err(|error| format!("the sandbox's way out cannot be watched: {error}"))?;
-        Ok(Some(Self { listener, reach: reach.clone() }))
+        Ok(Some(Self::Closed { listener, reach: reach.clone() }))
     }
 
-    /// Opens the gate. It stands until the handle is dropped.
-    pub(crate) fn open(self, session: &Session) -> AbortOnDropHandle<()> {
-        let Self { listener, reach } = self;
-        let account = Arc::new(Account::of(session));
+    /// The same with the gate open, on `account`. It stands until this is dropped.
+    pub(crate) fn opened(self, account: Account) -> Self {
+        let Self::Closed { listener, reach } = self else { return self };
+        let account = Arc::new(account);
         let (_, policy) = watch::channel(reach.0);
         let gate = Gate::new(policy, Arc::clone(&account) as Arc<dyn EgressEvents>, Limits::default());
-        // Set once, here.
-        let _ = session.egress.set(Egress { gate: gate.clone(), account });
-        AbortOnDropHandle::new(tokio::spawn(async move {
+        let egress = Egress { gate: gate.clone(), account };
+        let task = AbortOnDropHandle::new(tokio::spawn(async move {
             gate.serve(listener).await;
-        }))
+        }));
+        Self::Open { task, egress }
+    }
+
+    /// Opens the gate for a session, if it is not open. It stands until the handle is dropped.
+    pub(crate) fn open(self, session: &Session) -> Option<AbortOnDropHandle<()>> {
+        let account = Account::new(&session.server, &session.name, &session.telemetry);
+        let Self::Open { task, egress } = self.opened(account) else { return None };
+        // Set once, here.
+        let _ = session.egress.set(egress);
+        Some(task)
     }
 }
 
@@ -123,7 +135,7 @@ impl Egress {
 }
 
 /// Hears what happens at a gate, and knows whose it is.
-struct Account {
+pub(crate) struct Account {
     server: Arc<str>,
     session: Arc<str>,
     telemetry: Telemetry,
@@ -139,11 +151,12 @@ struct Rate {
 }
 
 impl Account {
-    fn of(session: &Session) -> Self {
+    /// The account of the session called `name`, or of the sandbox that will be one.
+    pub(crate) fn new(server: &Arc<str>, name: &SessionName, telemetry: &Telemetry) -> Self {
         Self {
-            server: Arc::clone(&session.server),
-            session: session.name.as_str().into(),
-            telemetry: session.telemetry.clone(),
+            server: Arc::clone(server),
+            session: name.as_str().into(),
+            telemetry: telemetry.clone(),
             refused: AtomicU64::new(0),
             rate: Mutex::new(Rate { second: Instant::now(), told: 0, shed: 0 }),
         }

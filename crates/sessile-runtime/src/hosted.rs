@@ -12,7 +12,7 @@ use crate::stop::{PostMortem, StopReason};
 use crate::tools::ToolTables;
 use sessile_bridge::ServerProfile;
 use sessile_egress::AllowList;
-use sessile_manifest::{Limits, Pool, Scope, Server, ServerEra, Tasks};
+use sessile_manifest::{Endpoint, Limits, Pool, Scope, Server, ServerEra, Tasks};
 use sessile_sandbox::view::{HostEnv, View};
 use sessile_sandbox::{Driver, Network, Sandbox, SandboxId, SandboxSpec};
 use std::path::Path;
@@ -28,6 +28,7 @@ const LIST_TTL: Duration = Duration::from_secs(60);
 /// A server: how its sandboxes are made, within which limits, and whether it starts at all.
 pub struct Hosted {
     name: Arc<str>,
+    endpoint: Option<Endpoint>,
     limits: Limits,
     scope: Scope,
     handles: bool,
@@ -65,6 +66,7 @@ impl Hosted {
         let name = server.name.as_str();
         Self {
             name: name.into(),
+            endpoint: server.endpoint.clone(),
             limits: server.limits.clone(),
             scope: server.scope,
             handles: server.handles,
@@ -107,6 +109,18 @@ impl Hosted {
 
     pub(crate) fn shared_name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// Where it listens, if it speaks HTTP inside its sandbox.
+    pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
+        self.endpoint.as_ref()
+    }
+
+    /// Requests that may be open at its server at once: those in flight, those that are on their way out or wait for their
+    /// clients, and the runtime's own.
+    pub(crate) fn open_requests(&self) -> usize {
+        const OWN: usize = 64;
+        (self.limits.in_flight as usize).saturating_mul(4).saturating_add(OWN)
     }
 
     /// The limits of its sessions.
@@ -222,11 +236,14 @@ impl Hosted {
 
     /// What a session leaves to the next runtime, where its driver keeps such things.
     pub(crate) fn new_estate(&self) -> Result<Option<Arc<Estate>>, String> {
-        if !self.driver.keeps_estates() {
+        // Of a server that speaks HTTP, the connections end with the runtime, and what was said on them is lost.
+        if !self.driver.keeps_estates() || self.endpoint.is_some() {
             return Ok(None);
         }
         let estate = Estate::new(self.message_limit());
-        estate.map(|estate| Some(Arc::new(estate))).map_err(|error| format!("no memory for the session's record: {error}"))
+        estate
+            .map(|estate| Some(Arc::new(estate)))
+            .map_err(|error| format!("no memory for the session's record: {error}"))
     }
 
     /// The driver of its sandboxes.

@@ -1,7 +1,7 @@
 //! A running node: its servers, and the way from a caller to a session.
 
-use crate::book::Book;
 use crate::admission::{Admission, Budgets, Patience, whole_millicores};
+use crate::book::Book;
 use crate::chronicle::Chronicle;
 use crate::egress;
 use crate::error::{OpenError, SessionError};
@@ -167,7 +167,8 @@ impl Node {
         server: &Arc<Hosted>,
         principal: &Principal,
     ) -> Result<Arc<Session>, OpenError> {
-        let start = Start { server, owner: principal, span: Span::Idle, transport: Transport::SingleStream, caller: None };
+        let start =
+            Start { server, owner: principal, span: Span::Idle, transport: Transport::SingleStream, caller: None };
         self.start(start, |config, _, _| Bridge::relay(config)).await
     }
 
@@ -224,7 +225,8 @@ impl Node {
             opened: Moment::of(opened),
         };
         let book = estate.map(|estate| Book::new(estate, &identity)).transpose();
-        let book = book.map_err(|error| OpenError::StartFailed { reason: error.to_string(), stderr_tail: String::new() })?;
+        let book =
+            book.map_err(|error| OpenError::StartFailed { reason: error.to_string(), stderr_tail: String::new() })?;
         let tasks = self.task_desk(server);
         let parts = Parts {
             id,
@@ -248,7 +250,7 @@ impl Node {
             kind,
         });
         self.registry.add(Arc::clone(&session));
-        let gate = way_out.map(|way_out| way_out.open(&session));
+        let gate = way_out.and_then(|way_out| way_out.open(&session));
         self.run(server, Arc::clone(&session), sandbox, gate, outputs);
         // A bridge that opens its server itself has something to say before anything has happened.
         session.step(|_| ());

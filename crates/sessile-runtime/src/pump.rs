@@ -5,6 +5,7 @@ use crate::error::gone;
 use crate::estate::{Inbox, READ_CHUNK};
 use crate::lines::{Endless, Line, Lines};
 use crate::oversized::answer_for;
+use crate::peer::Peer;
 use crate::session::Session;
 use crate::stderr;
 use crate::stop::{PostMortem, StopReason, unix_seconds, whole_millis};
@@ -19,7 +20,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
-use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Lines in a row that are not JSON-RPC before the server is given up.
 const GARBAGE_LINES: u32 = 32;
@@ -37,6 +39,8 @@ const CLOSED_STDOUT_GRACE: Duration = Duration::from_millis(500);
 /// do not read.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 const LAST_WORDS_STEP: Duration = Duration::from_millis(500);
+/// How long the last words of a server that spoke HTTP are waited for.
+const PEER_GRACE: Duration = Duration::from_millis(500);
 /// How long the last lines of stderr are waited for.
 const STDERR_GRACE: Duration = Duration::from_millis(200);
 
@@ -45,7 +49,20 @@ const STDERR_GRACE: Duration = Duration::from_millis(200);
 pub(crate) struct Outputs {
     pub(crate) stdout: Stdout,
     /// Reads stderr to its end.
-    pub(crate) stderr: JoinHandle<()>,
+    pub(crate) stderr: AbortOnDropHandle<()>,
+    /// Between the session and a server that speaks HTTP; `stdout` is its word then.
+    pub(crate) peer: Option<Peer>,
+}
+
+impl Outputs {
+    /// Lets a server that speaks HTTP know that nobody will ask it anything more. Such a one does not end with its standard
+    /// input, so it is asked to.
+    pub(crate) async fn take_leave(&mut self, sandbox: &Sandbox) {
+        if let Some(peer) = self.peer.take() {
+            peer.finish().await;
+            sandbox.terminate();
+        }
+    }
 }
 
 /// A server's stdout, on its way to lines.
@@ -98,7 +115,7 @@ struct GivenUp;
 
 struct Pump {
     session: Arc<Session>,
-    stdout: Stdout,
+    outputs: Outputs,
     garbage: u32,
     /// Lines on stdout that were no messages, in the whole session.
     stray: u32,
@@ -111,10 +128,9 @@ struct Pump {
 pub(crate) async fn run(session: Arc<Session>, sandbox: Sandbox, outputs: Outputs) -> PostMortem {
     let sandbox = Arc::new(sandbox);
     *session.sandbox.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&sandbox);
-    let mut pump =
-        Pump { session, stdout: outputs.stdout, garbage: 0, stray: 0, closed: None, lifetime_over: false };
+    let mut pump = Pump { session, outputs, garbage: 0, stray: 0, closed: None, lifetime_over: false };
     let (reason, ended) = pump.live(&sandbox).await;
-    pump.finish(reason, ended, sandbox, outputs.stderr).await
+    pump.finish(reason, ended, sandbox).await
 }
 
 impl Pump {
@@ -137,7 +153,7 @@ impl Pump {
             }
             let session = &self.session;
             tokio::select! {
-                came = self.stdout.fill(), if read => {
+                came = self.outputs.stdout.fill(), if read => {
                     if !came {
                         self.closed = Some(Instant::now());
                     }
@@ -206,7 +222,7 @@ impl Pump {
 
     /// Reads once what is there already. `false` when nothing was.
     fn fill_now(&mut self) -> bool {
-        match self.stdout.fill_now() {
+        match self.outputs.stdout.fill_now() {
             Ok(0) => self.closed = Some(Instant::now()),
             Ok(_) => return true,
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
@@ -218,7 +234,7 @@ impl Pump {
     /// Hands whole lines on. While a client is behind, the rest waits: a burst must not cost it its stream.
     fn hand_on(&mut self) -> Result<(), GivenUp> {
         while !self.is_backlogged()
-            && let Some(line) = self.stdout.lines.next_line().map_err(|Endless| GivenUp)?
+            && let Some(line) = self.outputs.stdout.lines.next_line().map_err(|Endless| GivenUp)?
         {
             match line {
                 Line::Whole(line) => self.take_line(line)?,
@@ -235,11 +251,20 @@ impl Pump {
     /// Hands on what a server that has ended said last. Clients that are behind get a while to catch up.
     async fn hear_last_words(&mut self) {
         while self.closed.is_none() && self.fill_now() {}
+        // What a server said over HTTP may be on its way through the peer, which ends when nothing is.
+        while self.outputs.peer.is_some()
+            && self.closed.is_none()
+            && let Ok(came) = timeout(PEER_GRACE, self.outputs.stdout.fill()).await
+        {
+            if !came {
+                self.closed = Some(Instant::now());
+            }
+        }
         let end = Instant::now() + LAST_WORDS;
         while self.hand_on().is_ok() && self.is_backlogged() && Instant::now() < end {
             let session = &self.session;
             let caught_up = session.pump.notified();
-            if tokio::time::timeout(LAST_WORDS_STEP, caught_up).await.is_err() {
+            if timeout(LAST_WORDS_STEP, caught_up).await.is_err() {
                 // The bridge cuts those who do not read at all.
                 let _ = session.step(|core| core.bridge.on(session.now(), Event::Tick));
             }
@@ -247,7 +272,7 @@ impl Pump {
     }
 
     fn take_line(&mut self, line: Bytes) -> Result<(), GivenUp> {
-        let taken = Some(self.stdout.lines.taken());
+        let taken = Some(self.outputs.stdout.lines.taken());
         match Payload::parse(line.clone(), MAX_BATCH) {
             Ok(Payload::Single(message)) => {
                 self.garbage = 0;
@@ -305,7 +330,7 @@ impl Pump {
         let limit = self.session.limits.message;
         self.dropped(DropCause::TooLarge, &format!("{size} bytes, the limit is {limit}"));
         if let Some(answer) = answer_for(head, tail, size, limit) {
-            self.deliver(answer, Some(self.stdout.lines.taken()));
+            self.deliver(answer, Some(self.outputs.stdout.lines.taken()));
         }
     }
 
@@ -320,21 +345,14 @@ impl Pump {
     }
 
     /// Answers what is in flight, ends the sandbox, and writes the post-mortem.
-    async fn finish(
-        self,
-        reason: StopReason,
-        ended: Option<Ended>,
-        sandbox: Arc<Sandbox>,
-        stderr: JoinHandle<()>,
-    ) -> PostMortem {
-        let session = self.session;
+    async fn finish(self, reason: StopReason, ended: Option<Ended>, sandbox: Arc<Sandbox>) -> PostMortem {
+        let Self { session, mut outputs, .. } = self;
         // Whoever asked for the end first has given the reason that everybody is told.
         let reason = *session.lock().stop.get_or_insert(reason);
         let ended_by_itself = ended.is_some();
-        let mut stderr = stderr;
         if ended_by_itself {
             // The process is gone; what it said last is still in the pipe.
-            let _ = tokio::time::timeout(STDERR_GRACE, &mut stderr).await;
+            let _ = timeout(STDERR_GRACE, &mut outputs.stderr).await;
         }
         let exit = ended.as_ref().map_or_else(|| "stopped".to_owned(), |end| end.exit.to_string());
         let tail = session.stderr.text();
@@ -350,12 +368,16 @@ impl Pump {
                 drop(sandbox);
                 ended
             }
-            None => sandbox.stop(STOP_GRACE).await,
+            None => {
+                outputs.take_leave(&sandbox).await;
+                sandbox.stop(STOP_GRACE).await
+            }
         };
-        drop(self.stdout);
+        drop((outputs.stdout, outputs.peer));
         // A handle that has given its result must not be asked again.
-        if !stderr.is_finished() && tokio::time::timeout(STDERR_GRACE, &mut stderr).await.is_err() {
-            stderr.abort();
+        if !outputs.stderr.is_finished() {
+            // Dropping it ends it.
+            let _ = timeout(STDERR_GRACE, &mut outputs.stderr).await;
         }
         PostMortem {
             reason,

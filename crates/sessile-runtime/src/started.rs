@@ -1,6 +1,8 @@
 //! A sandbox whose server process runs and has been told nothing yet. Whether a session waits for it or not makes no
 //! difference to it.
 
+mod over_http;
+
 use crate::egress::WayOut;
 use crate::estate::Estate;
 use crate::hosted::Hosted;
@@ -13,8 +15,12 @@ use crate::stderr::{self, Tail};
 use bytes::Bytes;
 use sessile_sandbox::{Pipes, Sandbox};
 use sessile_telemetry::Telemetry;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::net::unix::pipe;
+use tokio_util::task::AbortOnDropHandle;
 
 #[derive(Debug)]
 pub(crate) struct Started {
@@ -29,8 +35,22 @@ pub(crate) struct Started {
     pub(crate) outputs: Outputs,
     /// What it has written to stderr, which is read from the first moment on.
     pub(crate) stderr: Arc<Tail>,
-    /// The end of its way out, which nobody serves yet.
+    /// The end of its way out.
     pub(crate) way_out: Option<WayOut>,
+}
+
+/// Why there is no server to talk to, in words for the operator. Nothing is left of it.
+#[derive(Debug, Default)]
+pub(crate) struct NotStarted {
+    pub(crate) reason: String,
+    /// The last it wrote, if it ran.
+    pub(crate) stderr_tail: String,
+}
+
+impl From<String> for NotStarted {
+    fn from(reason: String) -> Self {
+        Self { reason, stderr_tail: String::new() }
+    }
 }
 
 /// A sandbox, and what was before it came here.
@@ -61,15 +81,20 @@ impl Default for Before {
 }
 
 impl Started {
-    /// Starts a sandbox of `server` called `name`.
+    /// Starts a sandbox of `server` called `name`. One that speaks HTTP is waited for until it does.
     ///
     /// # Errors
-    /// What went wrong, in words for the operator.
-    pub(crate) async fn start(server: &Hosted, name: SessionName, telemetry: &Telemetry) -> Result<Self, String> {
+    /// What went wrong.
+    pub(crate) async fn start(server: &Hosted, name: SessionName, telemetry: &Telemetry) -> Result<Self, NotStarted> {
+        let began = Instant::now();
         let since = server.memory().epoch();
         let estate = server.new_estate()?;
         let sandbox = server.start_sandbox(&name, estate.as_deref()).await?;
-        Self::with(server, Origin { name, since, sandbox, estate, before: Before::default() }, telemetry)
+        let origin = Origin { name, since, sandbox, estate, before: Before::default() };
+        match server.endpoint() {
+            None => Ok(Self::with(server, origin, telemetry)?),
+            Some(endpoint) => Self::over_http(server, endpoint, origin, began, telemetry).await,
+        }
     }
 
     /// What a sandbox consists of whose server runs, in this runtime or since one before it.
@@ -80,17 +105,12 @@ impl Started {
         let Origin { name, since, mut sandbox, estate, before } = origin;
         let Pipes { stdin, stdout, stderr } = sandbox.take_pipes().ok_or("the sandbox has no pipes")?;
         let way_out = WayOut::take(&mut sandbox, server.reach().filter(|_| before.may_reach_out))?;
-        let failed = |error: std::io::Error| format!("the server's pipes cannot be watched: {error}");
+        let failed = |error: io::Error| format!("the server's pipes cannot be watched: {error}");
         let stdin = pipe::Sender::from_owned_fd(stdin).map_err(failed)?;
         let stdout = pipe::Receiver::from_owned_fd(stdout).map_err(failed)?;
-        let pipe = pipe::Receiver::from_owned_fd(stderr).map_err(failed)?;
-        let stderr = Arc::new(Tail::default());
-        let source = stderr::Source {
-            server: Arc::clone(server.shared_name()),
-            session: name.as_str().into(),
-            telemetry: telemetry.clone(),
-        };
-        let reader = tokio::spawn(stderr::read(pipe, Arc::clone(&stderr), source));
+        let output = Output::of(server, &name, telemetry);
+        let tail = Arc::clone(&output.tail);
+        let log = output.log(stderr).map_err(failed)?;
         // A whole message may wait, and as much again of smaller ones.
         let mut input = Input::new(stdin, server.message_limit().saturating_mul(2), estate.clone());
         input.push(before.unsent);
@@ -99,7 +119,41 @@ impl Started {
         if let Some(inbox) = inbox.as_mut().filter(|_| before.is_adopted) {
             lines.buffer().extend_from_slice(&inbox.rest(before.heard));
         }
-        let outputs = Outputs { stdout: Stdout::new(stdout, lines, inbox), stderr: reader };
-        Ok(Self { name, since, sandbox, estate, input, outputs, stderr, way_out })
+        let outputs = Outputs { stdout: Stdout::new(stdout, lines, inbox), stderr: log, peer: None };
+        Ok(Self { name, since, sandbox, estate, input, outputs, stderr: tail, way_out })
+    }
+}
+
+/// Where what a server writes for people goes.
+struct Output {
+    tail: Arc<Tail>,
+    source: stderr::Source,
+}
+
+impl Output {
+    fn of(server: &Hosted, name: &SessionName, telemetry: &Telemetry) -> Self {
+        let source = stderr::Source {
+            server: Arc::clone(server.shared_name()),
+            session: name.as_str().into(),
+            stream: "stderr",
+            telemetry: telemetry.clone(),
+        };
+        Self { tail: Arc::default(), source }
+    }
+
+    fn log(self, stderr: OwnedFd) -> io::Result<AbortOnDropHandle<()>> {
+        let stderr = pipe::Receiver::from_owned_fd(stderr)?;
+        Ok(AbortOnDropHandle::new(tokio::spawn(stderr::read(stderr, self.tail, self.source))))
+    }
+
+    /// Of a server that speaks HTTP, stdout is for people too.
+    fn log_both(self, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<AbortOnDropHandle<()>> {
+        let (stdout, stderr) = (pipe::Receiver::from_owned_fd(stdout)?, pipe::Receiver::from_owned_fd(stderr)?);
+        let source = stderr::Source { stream: "stdout", ..self.source.clone() };
+        let stdout = stderr::read(stdout, Arc::clone(&self.tail), source);
+        let stderr = stderr::read(stderr, self.tail, self.source);
+        Ok(AbortOnDropHandle::new(tokio::spawn(async {
+            tokio::join!(stdout, stderr);
+        })))
     }
 }

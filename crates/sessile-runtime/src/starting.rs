@@ -5,7 +5,7 @@ use crate::error::OpenError;
 use crate::hosted::Hosted;
 use crate::node::Node;
 use crate::session_id::SessionName;
-use crate::started::Started;
+use crate::started::{NotStarted, Started};
 use sessile_identity::Principal;
 use sessile_telemetry::{Event, StartKind};
 use std::sync::Arc;
@@ -40,10 +40,11 @@ impl Node {
         }
         let name = SessionName::random().map_err(|error| OpenError::NoRandomness(error.to_string()))?;
         self.tell_start(server, &name, principal);
-        let started = Started::start(server, name.clone(), &self.telemetry).await.map_err(|reason| {
+        let started = Started::start(server, name.clone(), &self.telemetry).await.map_err(|not_started| {
+            let NotStarted { reason, stderr_tail } = not_started;
             server.start_failed(&reason);
             self.telemetry.emit(&Event::StartFailed { server: server.name(), session: name.as_str(), error: &reason });
-            OpenError::StartFailed { reason, stderr_tail: String::new() }
+            OpenError::StartFailed { reason, stderr_tail }
         })?;
         Ok(Ready { started, permit: Permit::new(place, share), kind: StartKind::Cold })
     }

@@ -1,4 +1,4 @@
-//! What a server says on stderr: kept as a short tail for post-mortems, logged line by line within a rate.
+//! What a server says on stderr, and on stdout if it speaks HTTP: kept as a short tail for post-mortems, logged line by line within a rate.
 
 use crate::lines::{Line, Lines};
 use sessile_telemetry::{DropCause, Event, Telemetry};
@@ -43,11 +43,13 @@ impl Tail {
     }
 }
 
-/// Whose stderr it is, for the log.
+/// Whose output it is, for the log.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) server: Arc<str>,
     pub(crate) session: Arc<str>,
+    /// `stderr` or `stdout`.
+    pub(crate) stream: &'static str,
     pub(crate) telemetry: Telemetry,
 }
 
@@ -106,7 +108,7 @@ impl Source {
         self.telemetry.emit(&Event::ServerOutput {
             server: &self.server,
             session: &self.session,
-            stream: "stderr",
+            stream: self.stream,
             line: &format!("{clean}{note}"),
         });
     }
@@ -118,7 +120,7 @@ impl Source {
                 session: &self.session,
                 cause: DropCause::StderrShed,
                 count,
-                detail: "lines of stderr beyond the rate that is logged",
+                detail: "lines of output beyond the rate that is logged",
             });
         }
     }

@@ -1,7 +1,7 @@
 //! `Mcp-Param-*` against the arguments of a tool call.
 
 use super::annotations::{self, Annotation};
-use super::{Invalid, Mismatch, Reason, decimal, decode, only};
+use super::{Invalid, Mismatch, Reason, decimal, decode, encode, only};
 use crate::Object;
 
 /// The arguments of one tool that its callers repeat as headers.
@@ -23,6 +23,14 @@ impl MirroredHeaders {
     /// Whether no argument is mirrored.
     pub fn is_empty(&self) -> bool {
         self.headers.is_empty()
+    }
+
+    /// The headers that a call with `arguments`, the JSON text of `params.arguments`, has: their names without the prefix
+    /// `Mcp-Param-`, and their encoded values.
+    pub fn of_arguments(&self, arguments: Option<&str>) -> Vec<(&str, String)> {
+        let arguments = arguments.and_then(Object::parse).unwrap_or_default();
+        let header = |header: &'_ Annotation| at(&arguments, &header.path).and_then(|argument| written(&argument));
+        self.headers.iter().filter_map(|annotation| Some((annotation.name.as_str(), header(annotation)?))).collect()
     }
 
     /// Holds the headers of a call against its arguments.
@@ -62,6 +70,15 @@ fn at(arguments: &Object<'_>, path: &[String]) -> Option<String> {
     let (first, rest) = path.split_first()?;
     let outermost = arguments.get(first)?.to_owned();
     rest.iter().try_fold(outermost, |text, name| Some(Object::parse(&text)?.get(name)?.to_owned()))
+}
+
+/// An argument, JSON text, as a header carries it; `None` for what no header carries.
+fn written(argument: &str) -> Option<String> {
+    match argument.as_bytes() {
+        [b'"', ..] => serde_json::from_str::<String>(argument).ok().map(|text| encode(&text).into_owned()),
+        [b'{' | b'[' | b'n', ..] => None,
+        _ => Some(argument.to_owned()),
+    }
 }
 
 /// `argument` is JSON text, `sent` the header's value.

@@ -22,6 +22,18 @@ pub enum BadValue {
     Utf8,
 }
 
+/// How `text` stands in a header: as it is, where a header can carry it so that [`decode`] gives it back; else as
+/// `=?base64?…?=`.
+pub fn encode(text: &str) -> Cow<'_, str> {
+    let fits = text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+    // White space around a value is no part of it (RFC 9110, section 5.5).
+    let stays = text.trim_matches(['\t', ' ']).len() == text.len();
+    if fits && stays && !(text.starts_with(PREFIX) && text.ends_with(SUFFIX)) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("{PREFIX}{}{SUFFIX}", STANDARD.encode(text)))
+}
+
 /// What a header's value stands for: itself, or what `=?base64?…?=` encloses. The two markers count only exactly so,
 /// in lower case; a value with one of them alone is itself.
 ///

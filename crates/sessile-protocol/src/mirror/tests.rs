@@ -255,3 +255,16 @@ proptest! {
         let _checked = tool().check(Some(&text), &[("region", &bytes)]);
     }
 }
+
+proptest! {
+    #[test]
+    fn what_a_client_writes_is_what_a_server_reads(region: String, count: i64, flag: bool, city: Option<String>) {
+        prop_assert_eq!(super::encode(&region).as_bytes(), encode(&region));
+        let arguments = json!({ "region": region, "count": count, "flag": flag, "where": { "city": city }, "query": "x" });
+        let tool = tool();
+        let written = tool.of_arguments(Some(&arguments.to_string()));
+        prop_assert_eq!(written.len(), 3 + usize::from(city.is_some()));
+        prop_assert!(tool.check(Some(&arguments.to_string()), &written).is_ok());
+        prop_assert!(written.iter().all(|(_, value)| value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))));
+    }
+}

@@ -116,7 +116,7 @@ impl Pool {
                 }
                 BREATH
             }
-            Err(reason) => self.failed(name.as_str(), &reason),
+            Err(not_started) => self.failed(name.as_str(), &not_started.reason),
         }
     }
 

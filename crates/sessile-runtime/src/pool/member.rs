@@ -66,12 +66,11 @@ impl Member {
 
     /// Ends it. When this resolves, nothing of it is left.
     pub(super) async fn end(self) {
-        let Self { started: Started { sandbox, input, outputs, .. }, share, watch, .. } = self;
-        drop(watch);
-        drop(input);
+        let Self { started: Started { sandbox, input, mut outputs, .. }, share, watch, .. } = self;
+        drop((watch, input));
+        outputs.take_leave(&sandbox).await;
         sandbox.stop(GRACE).await;
-        outputs.stderr.abort();
-        drop(share);
+        drop((outputs, share));
     }
 }
 

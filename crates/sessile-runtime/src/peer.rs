@@ -1,0 +1,98 @@
+//! A server that speaks HTTP inside its sandbox, made to look like one that speaks over pipes.
+//!
+//! A session writes lines and reads lines, whatever its server is. Here is the other end of two pipes for those that listen on
+//! a port: what comes in as a line goes out as a POST, and what its answer holds, JSON or events, comes back as lines. The
+//! bound on what lies between is the pipes': a session that does not read makes its server wait.
+//!
+//! `talk.rs` knows which headers a message needs and what answers say, without I/O; `wire.rs` has the connections, which come
+//! over the sandbox's link; `desk.rs` takes the lines in their order; `call.rs` sees one request to its answer; `listening.rs`
+//! holds the stream on which a legacy server speaks outside of calls; `readiness.rs` waits until there is somebody to talk to.
+//!
+//! The server's own session id stays in here, and so do its event ids: broken streams are resumed here.
+
+mod call;
+mod desk;
+mod events;
+mod fault;
+mod listening;
+mod out;
+mod readiness;
+mod talk;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use readiness::{NotReady, until_ready};
+
+use crate::session_id::SessionName;
+use desk::Desk;
+use sessile_manifest::Endpoint;
+use sessile_sandbox::{PortInside, Sandbox};
+use sessile_telemetry::Telemetry;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+use talk::Talk;
+use tokio::net::unix::pipe;
+use tokio_util::task::AbortOnDropHandle;
+use wire::Wires;
+
+/// How long a server gets to hear that its session is over, and calls to say their last words.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// What a peer needs to know of its session.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) server: Arc<str>,
+    pub(crate) name: SessionName,
+    pub(crate) endpoint: Endpoint,
+    /// Longest message of the server, in bytes.
+    pub(crate) message: usize,
+    /// Requests that may be open at once.
+    pub(crate) in_flight: usize,
+    pub(crate) telemetry: Telemetry,
+}
+
+/// The session's ends of the two pipes.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    pub(crate) to_server: pipe::Sender,
+    pub(crate) from_server: pipe::Receiver,
+}
+
+/// What stands between a session and its server's port. It lives as long as this does.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    desk: AbortOnDropHandle<()>,
+    /// The server's standard input, to which nobody writes; some programs end when it does.
+    _stdin: OwnedFd,
+}
+
+impl Peer {
+    /// Begins to pass messages on to what listens at `port` in `sandbox`.
+    ///
+    /// # Errors
+    /// When the kernel has no pipes left.
+    pub(crate) fn begin(
+        settings: Settings,
+        port: PortInside,
+        sandbox: &Sandbox,
+        stdin: OwnedFd,
+    ) -> io::Result<(Self, Ends)> {
+        let (to_server, input) = pipe::pipe()?;
+        let (output, from_server) = pipe::pipe()?;
+        let wires = Wires::new(port);
+        let talk = Talk::new(&settings.endpoint, settings.name.as_str());
+        let desk = Desk::new(settings, talk, wires, output);
+        let desk = tokio::spawn(desk.serve(input, sandbox.ended()));
+        Ok((Self { desk: AbortOnDropHandle::new(desk), _stdin: stdin }, Ends { to_server, from_server }))
+    }
+
+    /// Waits, for a moment, until the server has been told that the session is over; the session has closed its ends before.
+    pub(crate) async fn finish(mut self) {
+        // One that takes longer is cut off.
+        let _ = tokio::time::timeout(FAREWELL, &mut self.desk).await;
+    }
+}

@@ -40,6 +40,21 @@ def servers(binaries):
         Server("fastmcp", "fastmcp", both, fastmcp),
         Server("fastmcp-legacy", "fastmcp", (), fastmcp, ("--era", "legacy")),
     ]
+    # The same programs, unmodified, over HTTP inside their sandbox.
+    reference_http = ("npx", "-y", f"{REFERENCE}@{pinned_package(REFERENCE)}", "streamableHttp")
+    fastmcp_http = (*fastmcp, "--transport", "http", "--host", "0.0.0.0", "--port", "8000")
+    fixture_http = ("--http", "127.0.0.1:8000")
+    http = ("--port", "8000")
+    known += [
+        Server(f"{server.name}-http", "everything", (), (*server.command, *fixture_http), http)
+        for server in known
+        if server.name in ("everything-legacy", "everything-modern")
+    ]
+    known += [
+        Server("server-everything-http", "server-everything", (), reference_http, (*http, "--env", "PORT=8000")),
+        Server("fastmcp-http", "fastmcp", (), fastmcp_http, http),
+        Server("fastmcp-legacy-http", "fastmcp", (), fastmcp_http, (*http, "--era", "legacy")),
+    ]
     return {server.name: server for server in known}
 
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sessile_protocol::{ErrorObject, Message};
+use sessile_protocol::{ErrorObject, Message, RequestId};
 
 use crate::mint::CallId;
 use crate::profile::ServerProfile;
@@ -75,6 +75,14 @@ pub enum Event {
     /// A line of the server. The message is kept until it is sent, and longer for replay: its bytes should not
     /// hold on to a buffer much larger than themselves.
     ServerMessage(Message),
+    /// A request of the server that is known to be asked for one of the requests that it was sent, as the stream that it comes on
+    /// says where the server speaks HTTP.
+    ServerAsks {
+        /// The id of that request, as the server knows it.
+        call: RequestId,
+        /// What it asks.
+        question: Message,
+    },
     /// The server has ended, or is about to be ended. Every open request is answered with this error.
     ServerGone(ErrorObject),
     /// Time has passed; see [`Relay::deadline`](crate::Relay::deadline).

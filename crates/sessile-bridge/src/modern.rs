@@ -140,7 +140,11 @@ impl Modern {
                 Ok(())
             }
             Event::ServerMessage(message) => {
-                self.server_message(message);
+                self.server_message(message, None);
+                Ok(())
+            }
+            Event::ServerAsks { call, question } => {
+                self.server_message(question, Some(&call));
                 Ok(())
             }
             Event::ServerGone(error) => {

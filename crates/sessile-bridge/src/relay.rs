@@ -110,6 +110,11 @@ impl Relay {
                 self.server_message(message);
                 Ok(())
             }
+            Event::ServerAsks { call, question } => {
+                let question = self.prefix.add(question);
+                self.server_question(call, question);
+                Ok(())
+            }
             Event::ServerGone(error) => {
                 self.server_gone(error);
                 Ok(())

@@ -83,7 +83,8 @@ impl Upgraded {
     pub fn on(&mut self, now: Time, event: Event) -> Result<(), Refusal> {
         self.advance(now);
         let outcome = match event {
-            Event::ServerMessage(message) => {
+            // A modern server asks nothing, on whatever stream.
+            Event::ServerMessage(message) | Event::ServerAsks { question: message, .. } => {
                 // What is due is over before the server's word is heard, as it is in the relay.
                 let outcome = self.relay.on(self.now, Event::Tick);
                 self.pump();

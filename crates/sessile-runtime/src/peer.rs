@@ -10,6 +10,7 @@
 //!
 //! The server's own session id stays in here, and so do its event ids: broken streams are resumed here.
 
+mod about;
 mod call;
 mod desk;
 mod events;
@@ -23,6 +24,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use about::split as belongs_to;
 pub(crate) use readiness::{NotReady, until_ready};
 
 use crate::session_id::SessionName;

@@ -5,7 +5,7 @@ use crate::error::gone;
 use crate::estate::{Inbox, READ_CHUNK};
 use crate::lines::{Endless, Line, Lines};
 use crate::oversized::answer_for;
-use crate::peer::Peer;
+use crate::peer::{self, Peer};
 use crate::session::Session;
 use crate::stderr;
 use crate::stop::{PostMortem, StopReason, unix_seconds, whole_millis};
@@ -273,10 +273,16 @@ impl Pump {
 
     fn take_line(&mut self, line: Bytes) -> Result<(), GivenUp> {
         let taken = Some(self.outputs.stdout.lines.taken());
+        // Only a peer says what a line belongs to.
+        let (call, line) = if self.outputs.peer.is_some() { peer::belongs_to(line) } else { (None, line) };
         match Payload::parse(line.clone(), MAX_BATCH) {
             Ok(Payload::Single(message)) => {
                 self.garbage = 0;
-                self.deliver(message, taken);
+                let event = match call {
+                    Some(call) => Event::ServerAsks { call, question: message },
+                    None => Event::ServerMessage(message),
+                };
+                self.tell_bridge(event, taken);
             }
             Ok(Payload::Batch(messages)) => {
                 self.garbage = 0;
@@ -315,10 +321,14 @@ impl Pump {
 
     /// Hands a message on. With it, everything up to byte `taken` of what the server said is done with.
     fn deliver(&self, message: Message, taken: Option<u64>) {
+        self.tell_bridge(Event::ServerMessage(message), taken);
+    }
+
+    fn tell_bridge(&self, event: Event, taken: Option<u64>) {
         let session = &self.session;
         let refused = session.step(|core| {
             core.heard = taken.unwrap_or(core.heard);
-            core.bridge.on(session.now(), Event::ServerMessage(message))
+            core.bridge.on(session.now(), event)
         });
         if let Err(refusal) = refused {
             self.dropped(DropCause::UnknownAnswer, &refusal.to_string());

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use sessile_tests::client::{last_message, text_of};
+use sessile_tests::wait::{PATIENCE, until};
 use sessile_tests::{Client, Modern};
 
 use crate::{node, seen_in};
@@ -86,6 +87,10 @@ async fn a_call_that_hangs_ends_with_its_time() {
         let modern = Modern::at(node.endpoint());
         let answer = last_message(modern.begin("hang", json!({})).await).await;
         assert_eq!(answer["error"]["code"], -32007, "{era}: {answer}");
-        crate::hung_up(&mut Client::open(node.endpoint()).await, era).await;
+        until(format!("{era}: the server has noticed"), PATIENCE, async || {
+            let seen = seen_in(&modern.call("seen", json!({})).await);
+            seen.contains(&"a client hung up".to_owned()).then_some(())
+        })
+        .await;
     }
 }

@@ -9,7 +9,7 @@ use crate::node;
 #[tokio::test]
 async fn the_end_of_a_session_is_told_inside() {
     for (era, told) in [("legacy", true), ("modern", false)] {
-        let node = node(&["--era", era], "");
+        let node = node(&["--era", era], &format!("era = \"{era}\""));
         let mut client = Client::open(node.endpoint()).await;
         assert_eq!(client.call("echo", json!({ "of": "x" })).await, "x");
         client.close().await;

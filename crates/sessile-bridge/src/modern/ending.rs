@@ -34,7 +34,7 @@ impl Modern {
         if let Some(call) = self.calls.remove(id) {
             let error = ErrorObject::new(CANCELLED, "the call this was asked for is over");
             for question in call.questions {
-                if question.is_published { self.reject(question, &error) } else { self.place(question) }
+                if question.is_published { self.reject(question, &error) } else { self.place(question, None) }
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::mint::CallId;
 use crate::record::{Kind, Outcome, Record, Why};
 
 use super::Modern;
+use super::asked::Purpose;
 use super::call::{Call, Phase};
 use super::capabilities::Need;
 use super::methods::is_parkable;
@@ -16,7 +17,13 @@ use super::question::{Origin, Question};
 const LONGEST_GATHERING: u32 = 10;
 
 impl Modern {
-    pub(super) fn server_request(&mut self, id: RequestId, method: Method, message: &Message) {
+    pub(super) fn server_request(
+        &mut self,
+        id: RequestId,
+        method: Method,
+        message: &Message,
+        call: Option<&RequestId>,
+    ) {
         if self.profile().is_some() && !self.is_legacy() {
             return self.refuse(id, method, &asks_nothing(), Why::OutOfPlace);
         }
@@ -38,15 +45,21 @@ impl Modern {
             return self.refuse(id, method, &error, Why::NotWanted);
         };
         self.questions.insert(id.clone());
-        self.place(Question::new(Origin::Server(id), method, message.params(), need, self.now));
+        let owner = match call.and_then(|call| self.asked.get(call.as_json())) {
+            Some(&Purpose::Call(owner)) => Some(owner),
+            _ => None,
+        };
+        let question = Question::new(Origin::Server(id), method, message.params(), need, self.now);
+        self.place(question, owner);
     }
 
-    /// Finds the call that a question belongs to: the youngest that the server works on, one whose client is there
-    /// before one whose client is away. Without any it waits for the next.
-    pub(super) fn place(&mut self, question: Question) {
+    /// Finds the call that a question belongs to: `owner` where that is known, else the youngest that the server works on, one
+    /// whose client is there before one whose client is away. Without any it waits for the next.
+    pub(super) fn place(&mut self, question: Question, owner: Option<CallId>) {
         let is_worked_on = |call: &Call| is_parkable(&call.method) && call.upstream.is_some();
-        let owner = self.calls.youngest(|call| is_worked_on(call) && !call.is_parked());
-        let Some(id) = owner.or_else(|| self.calls.youngest(is_worked_on)) else {
+        let owner = owner.filter(|owner| self.calls.get(*owner).is_some_and(is_worked_on));
+        let youngest = || self.calls.youngest(|call| is_worked_on(call) && !call.is_parked());
+        let Some(id) = owner.or_else(youngest).or_else(|| self.calls.youngest(is_worked_on)) else {
             return self.homeless.push_back(question);
         };
         let capabilities = self.calls.get(id).map(|call| call.exchange.capabilities).unwrap_or_default();

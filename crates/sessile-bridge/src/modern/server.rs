@@ -9,7 +9,8 @@ use super::Modern;
 use super::asked::Purpose;
 
 impl Modern {
-    pub(super) fn server_message(&mut self, message: Message) {
+    /// Takes what the server says; a request of it is asked for `call`, where that is known.
+    pub(super) fn server_message(&mut self, message: Message, call: Option<&RequestId>) {
         if self.gone.is_some() {
             return self.too_late(&message);
         }
@@ -20,7 +21,7 @@ impl Modern {
             }
             Body::Request { id, method } => {
                 let (id, method) = (id.clone(), method.clone());
-                self.server_request(id, method, &message);
+                self.server_request(id, method, &message, call);
             }
             Body::Notification { method } => {
                 let method = method.clone();

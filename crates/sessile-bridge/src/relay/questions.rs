@@ -1,7 +1,7 @@
 //! Questions that are asked for a call, and end with it.
 //!
-//! A legacy server does not say which call it asks for. A modern one does: what plays a legacy server in front of it
-//! (see [`Upgraded`](crate::Upgraded)) passes that on.
+//! Over pipes, a legacy server does not say which call it asks for. Over HTTP the stream says it, and a modern one does
+//! itself: what plays a legacy server in front of it (see [`Upgraded`](crate::Upgraded)) passes that on.
 
 use sessile_protocol::error::cancelled;
 use sessile_protocol::{Body, Message, Method, RequestId};
@@ -27,11 +27,18 @@ impl Relay {
     pub(crate) fn ask(&mut self, now: Time, call: RequestId, question: Message) {
         self.advance(now);
         let question = self.prefix.add(question);
-        if let Body::Request { id, method } = question.body() {
-            let (id, method) = (id.clone(), method.clone());
-            self.server_request(id, method, Some(call), question);
-        }
+        self.server_question(call, question);
         self.settle();
+    }
+
+    /// Takes a request that is asked for `call`; anything else as if it were not.
+    pub(super) fn server_question(&mut self, call: RequestId, question: Message) {
+        let Body::Request { id, method } = question.body() else {
+            return self.server_message(question);
+        };
+        let (id, method) = (id.clone(), method.clone());
+        let call = self.calls.get(&call).is_some().then_some(call);
+        self.server_request(id, method, call, question);
     }
 
     /// A call ends: nobody waits for the answers to what was asked for it.

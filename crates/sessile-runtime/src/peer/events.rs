@@ -120,7 +120,10 @@ pub(super) async fn hand_on(shared: &Shared, data: Bytes, asked: Option<&Asked>)
             answered = true;
             asked.teach(&mut shared.talk(), &message);
         }
-        shared.out.say(message.into_raw()).await;
+        match asked.filter(|_| message.is_request()) {
+            Some(asked) => shared.out.say_about(&asked.id, message.into_raw()).await,
+            None => shared.out.say(message.into_raw()).await,
+        }
     }
     Ok(answered)
 }

@@ -1,7 +1,7 @@
 //! What the server says, on its way to the session.
 
-use super::Settings;
 use super::fault::Fault;
+use super::{Settings, about};
 use bytes::{Buf, Bytes};
 use sessile_protocol::{RequestId, to_line};
 use sessile_telemetry::{DropCause, Event};
@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 use std::io;
 use tokio::net::unix::pipe;
 use tokio::sync::Mutex;
+
+const LINE_FEED: Bytes = Bytes::from_static(b"\n");
 
 /// The pipe to the session. A session that does not read holds up who writes.
 #[derive(Debug)]
@@ -29,9 +31,17 @@ impl Out {
 
     /// Hands one message on, as a line.
     pub(super) async fn say(&self, message: Bytes) {
-        let line = to_line(message);
+        self.write([to_line(message), LINE_FEED]).await;
+    }
+
+    /// The same of a message that belongs to request `id`.
+    pub(super) async fn say_about(&self, id: &RequestId, message: Bytes) {
+        self.write([about::mark(id), to_line(message), LINE_FEED]).await;
+    }
+
+    async fn write<const PARTS: usize>(&self, line: [Bytes; PARTS]) {
         let mut pen = self.0.lock().await;
-        pen.rest.extend([line, Bytes::from_static(b"\n")]);
+        pen.rest.extend(line);
         if pen.write().await.is_err() {
             // The session has ended.
             pen.pipe = None;

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sessile_protocol::error::SERVER_GONE;
-use sessile_protocol::{ErrorObject, Message};
+use sessile_protocol::{ErrorObject, Message, RequestId};
 
 use crate::{
     Action, CallId, ClientProfile, Config, ConnectionId, Event, List, Mint, Modern, Opening, Pull, Record, Refusal,
@@ -196,6 +196,12 @@ impl Session {
 
     fn server(&mut self, body: &Value) {
         self.on(Event::ServerMessage(message(body))).unwrap();
+    }
+
+    /// A request of the server on the stream of one of its requests.
+    fn server_for(&mut self, call: &Value, question: &Value) {
+        let call = RequestId::from_json(&call.to_string()).unwrap();
+        self.on(Event::ServerAsks { call, question: message(question) }).unwrap();
     }
 
     fn server_gone(&mut self) {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sessile_protocol::error::SERVER_GONE;
-use sessile_protocol::{ErrorObject, Message};
+use sessile_protocol::{ErrorObject, Message, RequestId};
 
 use crate::{Action, Config, ConnectionId, Event, Pull, Record, Refusal, Relay, Time};
 
@@ -108,6 +108,11 @@ impl Session {
 
     fn server(&mut self, body: &Value) {
         self.on(Event::ServerMessage(message(body))).unwrap();
+    }
+
+    /// A message of the server on the stream of one of its requests.
+    fn server_for(&mut self, call: impl Into<RequestId>, question: &Value) {
+        self.on(Event::ServerAsks { call: call.into(), question: message(question) }).unwrap();
     }
 
     fn server_gone(&mut self) {

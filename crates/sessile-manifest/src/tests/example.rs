@@ -8,7 +8,7 @@ const EXAMPLE: &str = include_str!("../../../../examples/sessile.toml");
 fn the_example_can_be_read() {
     let manifest = toml(EXAMPLE).unwrap_or_else(|errors| panic!("{errors}"));
     let names: Vec<&str> = manifest.servers.iter().map(|s| s.name.as_str()).collect();
-    assert_eq!(names, ["counter", "files", "everything", "remote"]);
+    assert_eq!(names, ["counter", "files", "everything", "over-http", "remote"]);
 }
 
 #[test]

@@ -259,7 +259,7 @@ proptest! {
 proptest! {
     #[test]
     fn what_a_client_writes_is_what_a_server_reads(region: String, count: i64, flag: bool, city: Option<String>) {
-        prop_assert_eq!(super::encode(&region).as_bytes(), encode(&region));
+        prop_assert_eq!(super::encode(&region).into_owned().into_bytes(), encode(&region));
         let arguments = json!({ "region": region, "count": count, "flag": flag, "where": { "city": city }, "query": "x" });
         let tool = tool();
         let written = tool.of_arguments(Some(&arguments.to_string()));

@@ -17,6 +17,21 @@ fn a_question_belongs_to_the_youngest_call_that_runs() {
 }
 
 #[test]
+fn one_that_names_its_call_belongs_to_that() {
+    let mut session = Session::legacy(Config::default());
+    let first = session.call(1, &call(1))["id"].clone();
+    session.call(2, &call(2));
+    let list = session.call(3, &request(3, "tools/list", json!({})))["id"].clone();
+    session.server_for(&first, &ask("e1"));
+    session.input_required(1);
+    // Of a call that cannot ask, or that nobody knows, it is anybody's question.
+    session.server_for(&list, &ask("e2"));
+    session.server_for(&json!("unknown"), &ask("e3"));
+    assert_eq!(session.input_required(2)["result"]["inputRequests"].as_object().unwrap().len(), 2);
+    assert_eq!(session.pull(3), Pull::Pending, "lists ask nothing");
+}
+
+#[test]
 fn if_all_are_parked_it_comes_with_the_next_round() {
     let mut session = Session::legacy(Config::default());
     session.call(1, &call(1));

@@ -34,6 +34,21 @@ fn progress_goes_to_its_request_and_the_rest_to_the_youngest() {
 }
 
 #[test]
+fn a_question_that_names_its_call_goes_out_with_that_and_ends_with_it() {
+    let mut session = Session::new();
+    session.post(1, &call(1)).unwrap();
+    session.post(2, &call(2)).unwrap();
+    session.server_for(1, &ask("s"));
+    session.server_for("unknown", &ask("t"));
+    assert_eq!((session.pull(1), session.event(1).1), (Pull::OpenSse, ask("s")));
+    assert_eq!((session.pull(2), session.event(2).1), (Pull::OpenSse, ask("t")), "the youngest");
+    session.server(&result(1));
+    assert_eq!(session.event(1).1["method"], "notifications/cancelled");
+    session.tell(&result("t"));
+    assert_eq!(session.heard(), [call(1), call(2), result("t")]);
+}
+
+#[test]
 fn answers_to_the_server_pass_once() {
     let mut session = Session::new();
     session.post(1, &call(1)).unwrap();

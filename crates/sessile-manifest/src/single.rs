@@ -100,6 +100,11 @@ impl Manifest {
             read_write: all(&options.read_write)?,
             workspace: Workspace::Private,
         };
+        let mut limits = options.limits;
+        if options.port.is_some() && options.isolation == Isolation::None {
+            // The port is one of the host: a second session would talk to the first one's server.
+            limits = Limits { sessions: 1, sessions_per_principal: 1, ..limits };
+        }
         let cwd = options.cwd.as_ref().map(resolve).transpose()?;
         let server = Server {
             isolation: options.isolation,
@@ -107,7 +112,7 @@ impl Manifest {
             handles: options.handles,
             era: options.era,
             pool: options.pool,
-            limits: options.limits,
+            limits,
             files,
             egress: options.egress,
             endpoint: options.port.map(|port| Endpoint { port, path: options.path }),

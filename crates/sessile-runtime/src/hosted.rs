@@ -116,6 +116,11 @@ impl Hosted {
         self.endpoint.as_ref()
     }
 
+    /// Whether each of its sandboxes has a network of its own.
+    pub(crate) fn has_own_ports(&self) -> bool {
+        self.isolation() != "none"
+    }
+
     /// Requests that may be open at its server at once: those in flight, those that are on their way out or wait for their
     /// clients, and the runtime's own.
     pub(crate) fn open_requests(&self) -> usize {

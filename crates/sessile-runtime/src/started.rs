@@ -88,6 +88,9 @@ impl Started {
     pub(crate) async fn start(server: &Hosted, name: SessionName, telemetry: &Telemetry) -> Result<Self, NotStarted> {
         let began = Instant::now();
         let since = server.memory().epoch();
+        if let Some(endpoint) = server.endpoint().filter(|_| !server.has_own_ports()) {
+            over_http::must_be_free(endpoint.port.get()).await?;
+        }
         let estate = server.new_estate()?;
         let sandbox = server.start_sandbox(&name, estate.as_deref()).await?;
         let origin = Origin { name, since, sandbox, estate, before: Before::default() };

@@ -92,4 +92,12 @@ async fn without_isolation_it_is_a_port_of_the_host() {
     let node: Node = Start::serve(home, "sessile.toml", &text).option(&["--allow-unsandboxed"]).start();
     let mut client = Client::open(node.endpoint()).await;
     assert_eq!(client.call("echo", json!({ "of": "free" })).await, "free");
+    // A second session would talk to the same server.
+    Client::at(node.endpoint()).reply().await.expect_error(429, -32003).await;
+    client.close().await;
+    node.admin().all_ended().await;
+    // Nor is it anybody else's.
+    let _squatter = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let answer = Client::at(node.endpoint()).reply().await.json().await;
+    assert!(answer["error"]["message"].as_str().unwrap().contains("is taken by another program"), "{answer}");
 }

@@ -51,6 +51,19 @@ async fn calls_are_answered_after_a_rest() {
 }
 
 #[tokio::test]
+async fn calls_one_after_the_other_share_a_connection() {
+    let node = node(&["--era", "legacy"], "");
+    let mut client = Client::open(node.endpoint()).await;
+    let first: u64 = client.call("connections", json!({})).await.parse().unwrap();
+    for _ in 0..50 {
+        client.call("echo", json!({ "of": "again" })).await;
+    }
+    let last: u64 = client.call("connections", json!({})).await.parse().unwrap();
+    // A machine that stands still for a second between two calls costs one.
+    assert!(last - first < 10, "{} more connections for 50 calls", last - first);
+}
+
+#[tokio::test]
 async fn an_operator_stops_it() {
     let node = node(&[], "");
     let client = Client::open(node.endpoint()).await;

@@ -11,7 +11,7 @@ use crate::scope::SHARED;
 use crate::span;
 use crate::tree::{Tree, Value};
 use crate::{
-    Command, Endpoint, EndpointPath, Files, Kind, Limits, PackageProgram, Remote, Scope, Server, ServerName,
+    Command, Endpoint, EndpointPath, Files, Isolation, Kind, Limits, PackageProgram, Remote, Scope, Server, ServerName,
     Surroundings, Workspace,
 };
 
@@ -66,9 +66,12 @@ pub(super) fn read_server(
     };
     let mut reader = Reader { place, own, merged: &merged, surroundings, report };
     let files = reader.files(&keys);
-    let limits = reader.limits(keys.limits.clone());
+    let mut limits = reader.limits(keys.limits.clone());
     let egress = keys.egress.allow.clone();
     let endpoint = reader.endpoint(&keys);
+    if endpoint.is_some() && keys.isolation == Isolation::None && keys.url.is_none() {
+        reader.one_session_on_the_host(&mut limits);
+    }
     let ServerKeys { isolation, strict, scope, handles, era, serialize, tasks, pool, .. } = keys;
     let kind = reader.kind(keys)?;
     if scope == Scope::Shared && !matches!(kind, Kind::Url(_)) {
@@ -159,6 +162,17 @@ impl Reader<'_> {
             self.place.error(&span, &["port"], self.report, &message);
         }
         Some(Endpoint { port, path: path.unwrap_or_default() })
+    }
+
+    /// Without isolation the port is one of the host: a second session would talk to the first one's server.
+    fn one_session_on_the_host(&mut self, limits: &mut Limits) {
+        let own = self.own.get("limits").and_then(|limits| limits.get("sessions"));
+        if let Some(written) = own.filter(|_| limits.sessions > 1) {
+            let message = "with `port` and isolation \"none\" there is one port on the host, for one session; write 1, or remove it";
+            self.place.error(&written.span, &["limits", "sessions"], self.report, message);
+        }
+        limits.sessions = 1;
+        limits.sessions_per_principal = 1;
     }
 
     fn files(&mut self, keys: &ServerKeys) -> Files {

@@ -39,6 +39,15 @@ fn what_is_wrong_with_an_endpoint_is_told() {
 }
 
 #[test]
+fn a_port_of_the_host_is_for_one_session() {
+    let text = "[servers.a]\ncommand = [\"a\"]\nport = 8000\nisolation = \"none\"\n";
+    let limits = toml(text).expect("right").servers.remove(0).limits;
+    assert_eq!((limits.sessions, limits.sessions_per_principal), (1, 1));
+    let error = told(toml(&format!("{text}limits.sessions = 2\n")));
+    assert!(error.contains("one port on the host") && error.contains("servers.a.limits.sessions"), "{error}");
+}
+
+#[test]
 fn the_port_of_the_gate_is_free_where_there_is_no_gate() {
     assert!(endpoint("[servers.a]\ncommand = [\"a\"]\nport = 3128").is_some());
 }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use sessile_protocol::{Body, Message, RequestId};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
@@ -32,6 +33,9 @@ const ACCEPTANCE: Duration = Duration::from_secs(5);
 /// Notifications and answers that the server has not taken yet. With more, nothing else is sent.
 const UNTAKEN: usize = 16;
 
+/// How far one connection may lag behind another.
+const LAG: Duration = Duration::from_millis(10);
+
 /// How long calls get to hand on what a server said before it ended.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
@@ -45,12 +49,24 @@ pub(super) struct Shared {
     pub(super) gone: CancellationToken,
     /// The server has forgotten its session: it is of no use any more.
     pub(super) lost: CancellationToken,
+    /// Whether the server's stream outside of calls is open.
+    pub(super) listens: AtomicBool,
+    /// Whether the session wants to hear what the server logs.
+    wants_log: AtomicBool,
     talk: Mutex<Talk>,
 }
 
 impl Shared {
     pub(super) fn talk(&self) -> MutexGuard<'_, Talk> {
         self.talk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives what was logged before an answer the time to come before it. Some servers log on the stream outside of calls, and
+    /// two connections keep no order; over pipes there is one, and a call that has its answer hears no more of it.
+    pub(super) async fn let_log_catch_up(&self) {
+        if self.wants_log.load(Ordering::Relaxed) && self.listens.load(Ordering::Relaxed) {
+            tokio::time::sleep(LAG).await;
+        }
     }
 }
 
@@ -83,6 +99,8 @@ impl Desk {
             out: Out::new(output),
             gone: CancellationToken::new(),
             lost: CancellationToken::new(),
+            listens: AtomicBool::new(false),
+            wants_log: AtomicBool::new(false),
             talk: Mutex::new(talk),
         });
         let (calls, said) = (JoinSet::new(), JoinSet::new());
@@ -153,6 +171,9 @@ impl Desk {
         if self.open.len() >= limit {
             // The session's own bounds are narrower.
             return self.shared.out.fail(&asked.id, &Fault::Busy { limit }).await;
+        }
+        if asked.method == "logging/setLevel" {
+            self.shared.wants_log.store(true, Ordering::Relaxed);
         }
         self.number += 1;
         let (id, number, is_modern) = (asked.id.clone(), self.number, asked.is_modern);

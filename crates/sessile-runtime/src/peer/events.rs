@@ -118,6 +118,7 @@ pub(super) async fn hand_on(shared: &Shared, data: Bytes, asked: Option<&Asked>)
     for message in messages {
         if let Some(asked) = asked.filter(|asked| asked.is_answered_by(&message)) {
             answered = true;
+            shared.let_log_catch_up().await;
             asked.teach(&mut shared.talk(), &message);
         }
         match asked.filter(|_| message.is_request()) {

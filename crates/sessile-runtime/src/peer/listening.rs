@@ -7,6 +7,7 @@ use super::out::dropped;
 use bytes::Bytes;
 use sessile_protocol::headers::TEXT_EVENT_STREAM;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// A stream that lasted so long was one; the next may be opened at once.
@@ -25,7 +26,10 @@ pub(super) async fn listen(shared: Arc<Shared>) {
         let head = shared.talk().get(last);
         match shared.wires.send(&head, Bytes::new()).await {
             Ok(mut answer) if answer.head.status.is_success() && answer.content_type() == TEXT_EVENT_STREAM => {
-                if let Err(fault) = relay(&shared, &mut answer, None, &mut place).await {
+                shared.listens.store(true, Ordering::Relaxed);
+                let ended = relay(&shared, &mut answer, None, &mut place).await;
+                shared.listens.store(false, Ordering::Relaxed);
+                if let Err(fault) = ended {
                     dropped(&shared.settings, &fault);
                     // What is too large would come again, and again.
                     place.last.clear();

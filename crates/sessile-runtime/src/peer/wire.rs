@@ -10,13 +10,17 @@ use hyper_util::rt::TokioIo;
 use sessile_sandbox::PortInside;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 /// Connections that wait for a next request.
 const IDLE: usize = 4;
 
-/// How long one waits. Servers close theirs after 5 s and more; a request that is on its way then may not be sent again.
-const IDLE_TIME: Duration = Duration::from_secs(2);
+/// How long one waits. Servers close theirs after 2 s and more; a request that is on its way then may not be sent again.
+const IDLE_TIME: Duration = Duration::from_secs(1);
+
+/// How long a connection may take to notice that its last answer is over.
+const BREATH: Duration = Duration::from_millis(10);
 
 /// Bytes of a head, or of a body that is not read yet, that one connection holds.
 const BUFFER: usize = 64 * 1024;
@@ -54,6 +58,10 @@ impl Wires {
     /// another connection.
     pub(super) async fn send(&self, head: &Request<()>, body: Bytes) -> Result<Answer, Fault> {
         while let Some(mut wire) = self.take() {
+            let ready = timeout(BREATH, wire.sender.ready()).await;
+            if !ready.is_ok_and(|ready| ready.is_ok()) {
+                continue;
+            }
             match wire.sender.try_send_request(request(head, body.clone())).await {
                 Ok(response) => return Ok(Answer::new(wire, response)),
                 Err(mut error) => {
@@ -85,10 +93,10 @@ impl Wires {
         Ok(Wire { sender, _driver: AbortOnDropHandle::new(driver) })
     }
 
-    /// A connection that is as good as new, the youngest first.
+    /// A connection that may be as good as new, the youngest first.
     fn take(&self) -> Option<Wire> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|(wire, since)| wire.sender.is_ready() && since.elapsed() < IDLE_TIME);
+        idle.retain(|(wire, since)| !wire.sender.is_closed() && since.elapsed() < IDLE_TIME);
         idle.pop().map(|(wire, _)| wire)
     }
 

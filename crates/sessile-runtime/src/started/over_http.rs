@@ -12,8 +12,10 @@ use sessile_manifest::Endpoint;
 use sessile_sandbox::Pipes;
 use sessile_telemetry::Telemetry;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
 /// How long the last lines of a server that has ended are waited for.
@@ -57,6 +59,19 @@ impl Started {
         let outputs = Outputs { stdout: Stdout::new(ends.from_server, lines, None), stderr: log, peer: Some(peer) };
         Ok(Self { name, since, sandbox, estate, input, outputs, stderr: tail, way_out })
     }
+}
+
+/// Where the server's port is one of the host, another program may have it: that one would be talked to.
+pub(super) async fn must_be_free(port: u16) -> Result<(), NotStarted> {
+    for address in [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)] {
+        if TcpStream::connect((address, port)).await.is_ok() {
+            return Err(format!(
+                "port {port} of this host is taken by another program; without isolation, the server needs it for itself"
+            )
+            .into());
+        }
+    }
+    Ok(())
 }
 
 /// Why a server is not ready, and what it said itself.

@@ -2,8 +2,8 @@
 
 use crate::cgroup::{Controller, Group};
 use crate::driver::{BoxFuture, Driver};
-use crate::process::adopt::{self, Record};
 use crate::process::init_image::InitImage;
+use crate::process::adopt::{self, Record};
 use crate::process::launch::{Deadline, Heirloom, Launched, launch};
 use crate::process::order::WithoutCgroup;
 use crate::process::users::Users;

@@ -33,8 +33,8 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
 
     reach::check(&plan.manifest)?;
     reach::warn_of_idle_lists(&plan.manifest);
-    let rendezvous =
-        launch::has_state_dir(&settings.state_dir).then(|| settings.state_dir.join("run").join(&plan.lineage));
+    let rendezvous = launch::has_state_dir(&settings.state_dir)
+        .then(|| settings.state_dir.join("run").join(&plan.lineage));
     let drivers = Drivers::of(&plan.manifest, plan.allow_unsandboxed, rendezvous)?;
     drivers.report_shortfalls();
     // The leases are held until the node ends.

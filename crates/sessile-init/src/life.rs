@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
-use sessile_link::{FromInit, Note, Protection, Refusal, ServerEnd, StartOrder, ToInit};
+use sessile_link::{FromInit, Note, Protection, Refusal, StartOrder, ToInit};
 
 /// Runs one sandbox. The exit code means nothing to anybody: the report goes over the link.
 pub(crate) fn run() -> i32 {
@@ -127,11 +127,7 @@ fn listen(link: &mut Link<ToInit>, server: &mut Server) -> bool {
 
 /// Tells the runtime how the server ended, if it is there to hear it.
 fn report(link: &Link<ToInit>, status: i32) {
-    let end = if libc::WIFSIGNALED(status) {
-        ServerEnd::Signal(libc::WTERMSIG(status))
-    } else {
-        ServerEnd::Code(libc::WEXITSTATUS(status))
-    };
+    let end = signals::end_of(status);
     let (cpu_us, peak_rss) = signals::children_usage();
     let exited = FromInit::Exited { end, cpu_us, peak_rss };
     let _ = link.say(&exited, &[]);

@@ -47,7 +47,7 @@ struct ProcessDriver {
 /// What starting takes.
 #[derive(Debug)]
 struct Host {
-    image: InitImage,
+    image: Arc<InitImage>,
     users: Users,
     node: Arc<Node>,
     /// What every sandbox of it is left without, for the tests that show what that is worth.
@@ -64,7 +64,7 @@ pub fn process_driver(config: ProcessConfig) -> Result<impl Driver + std::fmt::D
 }
 
 fn new(config: ProcessConfig) -> Result<ProcessDriver, DriverError> {
-    let image = InitImage::new().map_err(DriverError::InitImage)?;
+    let image = Arc::new(InitImage::new().map_err(DriverError::InitImage)?);
     let (pid, started) = node::identity();
     let users = Users::new(pid, started);
     let node = Node::new(&image, config.cgroups == CgroupUse::Auto).map_err(DriverError::Keeper)?;

@@ -1,9 +1,11 @@
 //! A further command in a sandbox that runs, confined exactly as its server is: for an operator who looks inside.
 
 mod error;
+mod terminal;
 
 pub use error::ExecError;
 pub use sessile_link::WindowSize;
+pub use terminal::Terminal;
 
 use crate::{Exit, Pipes};
 use std::fmt;
@@ -31,8 +33,8 @@ pub struct ExecSpec {
 pub enum Streams {
     /// A pipe for each.
     Pipes(Pipes),
-    /// A terminal for all of them: what is written to this end is typed, what is read stands on the screen. Reading fails with `EIO`
-    /// once nobody has the terminal open inside.
+    /// A terminal for all of them: what is written to this end is typed, what is read stands on the screen. [`Terminal`] reads and
+    /// writes it.
     Terminal(OwnedFd),
 }
 
@@ -77,7 +79,7 @@ impl Exec {
         let mut ended = self.ended.clone();
         async move {
             match ended.wait_for(Option::is_some).await {
-                Ok(exit) => exit.clone().unwrap_or(Exit::Lost),
+                Ok(exit) => exit.unwrap_or(Exit::Lost),
                 Err(_) => Exit::Lost, // the tokio runtime is going, and everything with it
             }
         }

@@ -28,7 +28,7 @@ pub use capabilities::{Capabilities, Capability, Feature, Strength};
 pub use driver::{BoxFuture, Driver};
 pub use ended::{Ended, Exit, Usage};
 pub use error::{DriverError, StartError};
-pub use exec::{Exec, ExecError, ExecSpec, Streams, WindowSize};
+pub use exec::{Exec, ExecError, ExecSpec, Streams, Terminal, WindowSize};
 #[cfg(feature = "weaken")]
 pub use process::weakened_driver;
 pub use process::{CgroupUse, ProcessConfig, process_driver};

@@ -50,8 +50,8 @@ pub struct Node {
     /// What outlives the node.
     pub(crate) ledger: Option<Arc<Ledger>>,
     pub(crate) telemetry: Telemetry,
-    /// The pumps of all sessions.
-    pumps: TaskTracker,
+    /// The pumps of all sessions, and those who wait for the ends of operators' commands.
+    pub(crate) pumps: TaskTracker,
     draining: AtomicBool,
 }
 

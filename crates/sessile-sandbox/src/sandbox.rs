@@ -120,7 +120,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`ExecError`] when it was not run; nothing is left of it then.
-    pub fn exec(&self, spec: ExecSpec) -> impl Future<Output = Result<Exec, ExecError>> + Send + 'static {
+    pub fn exec(&self, spec: ExecSpec) -> impl Future<Output = Result<Exec, ExecError>> + Send + use<> {
         let has_ended = self.ended.borrow().is_some();
         let exec = (!has_ended).then(|| self.grip.exec(spec));
         async move {

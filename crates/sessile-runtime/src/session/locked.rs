@@ -31,6 +31,15 @@ pub(crate) struct Core {
     pub(super) held: bool,
     /// Tasks that the server made by itself.
     pub(super) server_tasks: HashSet<String>,
+    /// Commands of operators that run in it, and how many were asked for so far.
+    pub(super) execs: Execs,
+}
+
+/// Commands of operators in one session.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Execs {
+    pub(super) running: usize,
+    pub(super) asked: u64,
 }
 
 impl Core {
@@ -49,6 +58,7 @@ impl Core {
             holds: 0,
             held: false,
             server_tasks: HashSet::new(),
+            execs: Execs::default(),
         }
     }
 

@@ -8,10 +8,17 @@ use crate::stop::StopReason;
 use sessile_sandbox::{Exec, ExecError, ExecSpec, Exit};
 use sessile_telemetry::{Event, ExecOutcome};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Commands that may run in one session at a time.
 pub(crate) const MOST_EXECS: usize = 8;
+
+/// How long after a command the end of its session is still its reason, and how often it is looked for.
+const AFTERWARDS: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What a command dies of when its sandbox ends.
+const SIGKILL: i32 = 9;
 
 /// Characters of a command line that are recorded.
 const RECORDED: usize = 2000;
@@ -70,10 +77,19 @@ pub struct SessionExec {
 }
 
 impl SessionExec {
-    /// Why the session ends or has ended, if it does.
-    #[must_use]
-    pub fn session_end(&self) -> Option<&'static str> {
-        self.session.lock().stop.map(StopReason::as_str)
+    /// Why the session ends or has ended, if it was its end that ended the command. That becomes known a moment later.
+    pub async fn session_end(&self, exit: Exit) -> Option<&'static str> {
+        if !matches!(exit, Exit::Signal(SIGKILL) | Exit::Lost) {
+            return None;
+        }
+        let until = Instant::now() + AFTERWARDS;
+        loop {
+            let end = self.session.lock().stop.map(StopReason::as_str);
+            if end.is_some() || Instant::now() >= until {
+                return end;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 }
 

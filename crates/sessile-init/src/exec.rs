@@ -87,6 +87,8 @@ fn kernel(what: &'static str) -> impl FnOnce(Errno) -> Refusal {
 /// Everything up to the command running and this process being nobody.
 fn begin(order: &ExecOrder, init: &OwnedFd) -> Result<Begun, Refusal> {
     let signals = signals::as_descriptor().map_err(kernel("take signals"))?;
+    // As init's: the command's is set by the server's steps, and by nothing that the runtime happens to have.
+    rustix::process::umask(rustix::fs::Mode::empty());
     join::enter(init, order.namespaces).map_err(kernel(JOIN))?;
     let proc = join::unseen_proc().map_err(kernel("look at its processes"))?;
     let confinement = &order.confinement;

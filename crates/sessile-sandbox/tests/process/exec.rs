@@ -2,12 +2,14 @@
 //! nothing.
 
 use crate::support::leaks::{children, processes_with, sandbox_cgroups_of};
-use crate::support::{blocking, driver, eventually, is_root, read_all, read_line, script, waiting};
+use crate::support::{
+    alone_in_background, blocking, driver, eventually, is_root, read_all, read_line, script, waiting,
+};
 use sessile_sandbox::{
     Driver, Exec, ExecError, ExecSpec, Exit, Pipes, Sandbox, Streams, WindowSize, unsandboxed_driver,
 };
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::time::Duration;
 
 /// What invariant 3 allows.
@@ -386,4 +388,35 @@ async fn without_isolation_there_is_no_inside() {
     let sandbox = driver.start(spec).await.unwrap();
     let error = sandbox.exec(shell("true")).await.map(drop).unwrap_err();
     assert!(matches!(error, ExecError::NotIsolated), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by the test below in a process of its own, to be killed"]
+async fn holder() {
+    let marker = std::env::var("SESSILE_TEST_MARKER").unwrap();
+    let driver = driver();
+    let mut spec = script(&format!(": {marker}-server; while :; do sleep 1000; done"));
+    spec.orphan_grace = Duration::from_secs(8);
+    let sandbox = driver.start(spec).await.unwrap();
+    let command =
+        format!("set -m; (trap '' HUP; : {marker}-job; while :; do sleep 1000; done) & : {marker}-command; wait");
+    let exec = sandbox.exec(shell(&command)).await.unwrap();
+    println!("holding");
+    exec.ended().await;
+}
+
+#[test]
+fn it_ends_with_a_runtime_that_is_killed_before_its_sandbox_does() {
+    let marker = format!("exec-holder-{}", std::process::id());
+    let mut holder = alone_in_background("exec::holder", &[("SESSILE_TEST_MARKER", &marker)]);
+    let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.is_ok_and(|line| line.contains("holding"))), "the holder came up");
+    let (server, command) = (format!("{marker}-server"), format!("{marker}-command"));
+    assert!(eventually(PROMPT, || processes_with(&command).len() >= 2), "the command and its job");
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert!(eventually(PROMPT, || processes_with(&command).is_empty()), "{:?}", processes_with(&command));
+    assert!(!processes_with(&server).is_empty(), "the server lives on for its grace");
+    let gone = eventually(Duration::from_secs(12), || processes_with(&marker).is_empty());
+    assert!(gone, "{:?}", processes_with(&marker));
 }

@@ -77,7 +77,9 @@ fn without_what_holds_it_an_attempt_succeeds() {
 fn without_what_holds_it_a_further_commands_attempt_succeeds() {
     let host = Host::new();
     let mut still_held = Vec::new();
-    for attempt in attempts(support::is_root()) {
+    // Beside a server on the host's own root no command runs at all: there, `/proc` does not show it.
+    let tried = |attempt: &&table::Attempt| !attempt.layers.contains(&sessile_link::Protection::FreshRoot);
+    for attempt in attempts(support::is_root()).filter(tried) {
         let without = [attempt.layers, attempt.aside].concat();
         let driver = sessile_sandbox::weakened_driver(ProcessConfig::default(), &without).unwrap();
         match host.try_it_beside(&driver, attempt.name) {

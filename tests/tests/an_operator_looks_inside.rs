@@ -9,6 +9,7 @@ use sessile_tests::wait::{PATIENCE, blocking};
 use sessile_tests::{Ask, Client, Home, Node, binaries, procfs};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -268,6 +269,27 @@ async fn an_ordinary_users_node_lets_its_operator_look_inside() {
             .stdout,
         ""
     );
+}
+
+#[tokio::test]
+async fn another_user_of_this_machine_is_no_operator() {
+    if !rustix::process::geteuid().is_root() {
+        return; // an ordinary user cannot become another one
+    }
+    let node = Node::of("everything", &[]);
+    let (_client, session) = session_on(&node).await;
+    // Where `sessile` lies, another user may not reach; the shell is everybody's.
+    let port = node.admin().endpoint().address.port();
+    let head = format!("POST /admin/v1/sessions/{session}/exec HTTP/1.1\\r\\nHost: localhost\\r\\n");
+    let asking = format!(
+        "exec 3<>/dev/tcp/127.0.0.1/{port}; printf '{head}{}\\r\\n' >&3; head -n 12 <&3",
+        UPGRADE.replace("\r\n", "\\r\\n").replace("Upgrade\\r", "close, upgrade\\r")
+    );
+    let mut shell = Command::new("/bin/bash");
+    let output = shell.args(["-c", &asking]).current_dir("/").uid(NOBODY).gid(NOBODY).output().unwrap();
+    let answer = String::from_utf8(output.stdout).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("uid 65534"), "{answer}");
+    logged(&node, &["exec refused", "uid 65534", &session]);
 }
 
 #[tokio::test]

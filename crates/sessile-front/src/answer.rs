@@ -97,6 +97,10 @@ pub(crate) enum Wrong {
     Remote(String),
     #[error("no command is run for a web page: leave the header Origin out")]
     Page,
+    #[error(
+        "commands are run in sessions for the user that runs this node and for root, from the same machine; this is {0}"
+    )]
+    NotOperator(String),
     #[error("this becomes a connection of its own: ask with `Connection: upgrade` and `Upgrade: {PROTOCOL}`")]
     Upgrade,
     #[error("{0} connections run commands already, which is the most; end one")]
@@ -144,7 +148,7 @@ impl Wrong {
             Self::Open(error) => open_status(error),
             Self::Modern(fault) => fault_status(fault),
             Self::Remote(_) => StatusCode::BAD_GATEWAY,
-            Self::Page => StatusCode::FORBIDDEN,
+            Self::Page | Self::NotOperator(_) => StatusCode::FORBIDDEN,
             Self::Upgrade => StatusCode::UPGRADE_REQUIRED,
             Self::Execs(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Exec(fault) => exec_status(fault),
@@ -177,7 +181,7 @@ impl Wrong {
             Self::Remote(_) => "remote",
             Self::Page => "origin",
             Self::Upgrade => "upgrade",
-            Self::Execs(_) | Self::Exec(_) => "exec",
+            Self::Execs(_) | Self::Exec(_) | Self::NotOperator(_) => "exec",
         }
     }
 

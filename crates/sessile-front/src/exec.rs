@@ -1,6 +1,7 @@
 //! Commands of operators in sessions, over the admin listener: a request that becomes a connection of frames ([`wire`]).
 //!
-//! [`answer`] is the request; [`relay`] what the connection carries afterwards; [`who`] what is known of the other end.
+//! [`Desk`] takes the request, of whom it is to be taken; `relay` is what the connection carries afterwards; `who` what is known of
+//! the other end.
 
 mod relay;
 mod who;
@@ -14,6 +15,7 @@ use sessile_runtime::Node;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use who::Who;
 
 /// Connections of this kind at a time, of the whole node.
 const CONNECTIONS: usize = 64;
@@ -40,7 +42,7 @@ pub(crate) fn session_in(path: &str) -> Option<&str> {
 
 impl Desk {
     /// Answers a request to run a command in the session called `name`, and serves the connection that it becomes.
-    pub(crate) fn answer<B>(
+    pub(crate) async fn answer<B>(
         &self,
         node: &Arc<Node>,
         peer: SocketAddr,
@@ -58,14 +60,18 @@ impl Desk {
             return Err(Wrong::Upgrade);
         }
         let session = node.session_to_enter(name)?;
+        let who = Who::at(peer).await;
+        if !who.is_operator() {
+            session.refuse_exec(&who.to_string());
+            return Err(Wrong::NotOperator(who.to_string()));
+        }
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Wrong::Execs(CONNECTIONS))?;
         let connection = hyper::upgrade::on(&mut request);
         let node = Arc::clone(node);
         // It ends with its client, or with the session, whichever is first.
         tokio::spawn(async move {
             if let Ok(connection) = connection.await {
-                let who = who::describe(peer).await;
-                relay::serve(TokioIo::new(connection), &node, &session, &who).await;
+                relay::serve(TokioIo::new(connection), &node, &session, &who.to_string()).await;
             }
             drop(place);
         });

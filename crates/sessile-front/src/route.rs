@@ -181,12 +181,12 @@ impl Admin {
     }
 
     /// Answers one request.
-    pub(crate) fn answer<B>(&self, peer: SocketAddr, request: Request<B>) -> Reply {
+    pub(crate) async fn answer<B>(&self, peer: SocketAddr, request: Request<B>) -> Reply {
         if let Err(wrong) = self.hosts.check(request.uri(), request.headers()) {
             return wrong.into_reply(None);
         }
         if let Some(name) = exec::session_in(request.uri().path()).map(str::to_owned) {
-            let answered = self.desk.answer(&self.node, peer, &name, request);
+            let answered = self.desk.answer(&self.node, peer, &name, request).await;
             return answered.unwrap_or_else(|wrong| wrong.into_reply(None));
         }
         admin::answer(&self.node, &self.telemetry, request.method(), request.uri().path())

@@ -40,7 +40,7 @@ impl Side {
     async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Reply {
         match self {
             Self::Public(public) => public.answer(peer, request).await,
-            Self::Admin(admin) => admin.answer(peer, request),
+            Self::Admin(admin) => admin.answer(peer, request).await,
         }
     }
 }

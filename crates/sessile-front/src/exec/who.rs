@@ -1,16 +1,39 @@
 //! Who is at the other end of a connection, as far as the kernel tells: the address, and on this machine the user.
 
+use rustix::process::geteuid;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// What is known of the other end, in words.
-pub(super) async fn describe(peer: SocketAddr) -> String {
-    let user = tokio::task::spawn_blocking(move || {
-        let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-        tables.iter().find_map(|table| owner(&std::fs::read_to_string(table).ok()?, peer))
-    });
-    match user.await {
-        Ok(Some(user)) => format!("uid {user} at {peer}"),
-        Ok(None) | Err(_) => peer.to_string(),
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Who {
+    peer: SocketAddr,
+    /// On this machine, the user whose connection it is.
+    user: Option<u32>,
+}
+
+impl Who {
+    /// Finds out.
+    pub(super) async fn at(peer: SocketAddr) -> Self {
+        let user = tokio::task::spawn_blocking(move || {
+            let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+            tables.iter().find_map(|table| owner(&std::fs::read_to_string(table).ok()?, peer))
+        });
+        Self { peer, user: user.await.ok().flatten() }
+    }
+
+    /// Whether it is somebody who could do all that a command can without asking: root of this machine, or the user of this process.
+    pub(super) fn is_operator(&self) -> bool {
+        self.user.is_some_and(|user| user == 0 || user == geteuid().as_raw())
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.user {
+            Some(user) => write!(f, "uid {user} at {}", self.peer),
+            None => write!(f, "{}", self.peer),
+        }
     }
 }
 
@@ -49,7 +72,6 @@ fn parse(text: &str) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::MetadataExt;
 
     #[tokio::test]
     async fn a_connection_of_this_machine_has_a_user() {
@@ -57,9 +79,19 @@ mod tests {
         let client = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (_server, peer) = listener.accept().await.unwrap();
         assert_eq!(client.local_addr().unwrap(), peer);
-        let me = std::fs::metadata("/proc/self").unwrap().uid();
-        assert_eq!(describe(peer).await, format!("uid {me} at {peer}"));
+        let who = Who::at(peer).await;
+        assert_eq!(who.to_string(), format!("uid {} at {peer}", geteuid().as_raw()));
+        assert!(who.is_operator());
         drop(client);
+    }
+
+    #[test]
+    fn nobody_else_is_an_operator() {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        for user in [None, Some(geteuid().as_raw() + 1)] {
+            assert!(!Who { peer, user }.is_operator(), "{user:?}");
+        }
+        assert!(Who { peer, user: Some(0) }.is_operator());
     }
 
     #[test]

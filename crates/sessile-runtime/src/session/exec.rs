@@ -3,6 +3,7 @@
 use super::Session;
 use crate::exec::{ExecFault, MOST_EXECS};
 use sessile_sandbox::{Exec, ExecSpec};
+use sessile_telemetry::Event;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -19,6 +20,18 @@ impl Session {
     #[must_use]
     pub fn execs(&self) -> usize {
         self.lock().execs.running
+    }
+
+    /// Puts on record that somebody asked who may not.
+    pub fn refuse_exec(&self, who: &str) {
+        self.telemetry.emit(&Event::ExecRefused {
+            server: &self.server,
+            session: self.name.as_str(),
+            who,
+            command: "",
+            env: "",
+            error: "neither root nor the user of this node",
+        });
     }
 
     /// Takes a place for one more command.

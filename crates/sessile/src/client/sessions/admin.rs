@@ -73,9 +73,10 @@ impl Admin {
         let said = body.pointer("/error/message").and_then(Value::as_str).map(one_line);
         match (status, said) {
             (StatusCode::NOT_FOUND, _) => Err(self.unknown(name)),
-            (StatusCode::GONE | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS, Some(message)) => {
-                Err(ClientError::NotRun { by: Fault::Command, message })
-            }
+            (
+                StatusCode::GONE | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS | StatusCode::FORBIDDEN,
+                Some(message),
+            ) => Err(ClientError::NotRun { by: Fault::Command, message }),
             _ => Err(self.wrong(status, &body)),
         }
     }

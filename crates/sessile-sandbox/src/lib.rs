@@ -15,6 +15,7 @@ mod cgroup;
 pub mod driver;
 pub mod ended;
 pub mod error;
+pub mod exec;
 pub mod process;
 mod process_tree;
 mod readiness;
@@ -27,6 +28,7 @@ pub use capabilities::{Capabilities, Capability, Feature, Strength};
 pub use driver::{Adopted, BoxFuture, Driver};
 pub use ended::{Ended, Exit, Usage};
 pub use error::{AdoptError, DriverError, StartError};
+pub use exec::{Exec, ExecError, ExecSpec, Streams, Terminal, WindowSize};
 #[cfg(feature = "weaken")]
 pub use process::weakened_driver;
 pub use process::{CgroupUse, ProcessConfig, process_driver};

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use rustix::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::net::{SocketFlags, accept_with, listen};
-use sessile_link::{FromInit, StartOrder, ToInit};
+use sessile_link::{FromInit, Note, StartOrder, ToInit};
 
 /// Where the driver puts the socket at which the next runtime asks.
 const MEETING_FD: RawFd = 4;
@@ -27,6 +27,8 @@ pub(crate) struct Bequest {
     record: String,
     /// The socket that listens inside for the gate.
     gate: Option<OwnedFd>,
+    /// What is less than was asked for.
+    notes: Vec<Note>,
     /// Runtimes that have had the sandbox.
     generation: u32,
 }
@@ -39,12 +41,12 @@ impl Bequest {
         let (meeting, estate) = (meeting?, estate?);
         // Who listens is who a caller is shown as its peer (`SO_PEERCRED`): init, by its process id.
         listen(&meeting, BACKLOG)?;
-        Ok(Some(Self { meeting, estate, record: bequest.record.clone(), gate: None, generation: 1 }))
+        Ok(Some(Self { meeting, estate, record: bequest.record.clone(), gate: None, notes: Vec::new(), generation: 1 }))
     }
 
-    /// Keeps the socket that listens inside as well.
-    pub(crate) fn keep_gate(&mut self, gate: Option<OwnedFd>) {
-        self.gate = gate;
+    /// Keeps the socket that listens inside as well, and what was said of the start.
+    pub(crate) fn keep(&mut self, gate: Option<OwnedFd>, notes: Vec<Note>) {
+        (self.gate, self.notes) = (gate, notes);
     }
 
     /// Another runtime, if one is there.
@@ -57,6 +59,9 @@ impl Bequest {
         let stdin = server.stdin.as_ref();
         let adopted = FromInit::Adopted {
             record: self.record.clone(),
+            pid: server.pid,
+            landlock: server.landlock,
+            notes: self.notes.clone(),
             generation: self.generation.saturating_add(1),
             stdin: stdin.is_some(),
             gate: self.gate.is_some(),

@@ -68,6 +68,7 @@ fn begin(order: &StartOrder) -> Result<Begun, Refusal> {
 /// Reports the start, gives up what only the start needed, and watches.
 fn watch(link: Link<ToInit>, begun: Begun, patience: Duration) -> i32 {
     let Begun { server, signals, built: Built { proc, notes }, gate, mut bequest } = begun;
+    let kept_notes = if bequest.is_some() { notes.clone() } else { Vec::new() };
     let started = FromInit::Started { pid: server.pid, landlock: server.landlock, notes };
     let descriptors: Vec<_> = server.host_ends().into_iter().chain(gate.as_ref().map(AsFd::as_fd)).collect();
     let heard = link.say(&started, &descriptors).is_ok();
@@ -76,7 +77,7 @@ fn watch(link: Link<ToInit>, begun: Begun, patience: Duration) -> i32 {
     drop((started, proc));
     // Nobody inside holds on to it, unless another runtime is to have it.
     match &mut bequest {
-        Some(bequest) => bequest.keep_gate(gate),
+        Some(bequest) => bequest.keep(gate, kept_notes),
         None => drop(gate),
     }
     let code = memory::Code::find();

@@ -3,8 +3,8 @@
 //! It arrives as PID 1 in fresh namespaces with one descriptor, the [`link`]; takes one order; builds the file system
 //! around itself ([`root`]); starts the server as an unprivileged user ([`server`]); gives up its own privileges
 //! ([`privileges`]); and then only reaps, passes signals on, and reports the end ([`life`]). When it exits, the kernel
-//! kills whatever is left in the sandbox. Under another name the same binary is the [`keeper`], which tidies up
-//! after a runtime that was killed.
+//! kills whatever is left in the sandbox. Under other names the same binary is the [`keeper`], which tidies up
+//! after a runtime that was killed, and what runs a further command beside a server ([`exec`]).
 //!
 //! It is not a supervisor: it starts one server once. It holds no policy: every decision is in the order.
 //! Start reading at [`life`].
@@ -20,8 +20,10 @@ extern crate alloc;
 mod bequest;
 mod cgroup_tree;
 mod clock;
+mod confine;
 mod connect;
 mod errno;
+mod exec;
 #[cfg(all(panic = "abort", not(test)))]
 mod floor;
 mod keeper;
@@ -33,6 +35,7 @@ mod memory;
 mod mounts;
 mod network;
 mod privileges;
+mod program;
 mod rlimits;
 mod root;
 mod seccomp;
@@ -43,6 +46,9 @@ mod watch;
 
 /// The name (`argv[0]`) that makes this binary the keeper.
 const KEEPER: &core::ffi::CStr = c"sessile-keeper";
+
+/// The name that makes it run one command in a sandbox that runs already.
+const EXEC: &core::ffi::CStr = c"sessile-exec";
 
 /// Where the C library starts this program. Not Rust's `main`: what that sets up first (a guard for stack overflows, an
 /// alternative signal stack, checks of the standard descriptors) is more than everything else in here, in size and in time.
@@ -59,5 +65,9 @@ unsafe extern "C" fn main(count: libc::c_int, arguments: *const *const libc::c_c
     }
     // SAFETY: there is at least one argument, and it is a terminated string.
     let name = unsafe { core::ffi::CStr::from_ptr(*arguments) };
-    if name == KEEPER { keeper::run() } else { life::run() }
+    match name {
+        name if name == KEEPER => keeper::run(),
+        name if name == EXEC => exec::run(),
+        _ => life::run(),
+    }
 }

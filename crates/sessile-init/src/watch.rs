@@ -9,7 +9,7 @@ use core::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::process::{Pid, Signal, kill_process};
-use sessile_link::{FromInit, ServerEnd, ToInit};
+use sessile_link::{FromInit, ToInit};
 
 /// Whose the sandbox is.
 #[derive(Clone, Copy)]
@@ -156,11 +156,7 @@ impl Watch {
 
     /// Notes how the server ended. What else lives in the sandbox goes with it, also while its end has to wait to be told.
     fn server_ended(&mut self, status: i32) {
-        let end = if libc::WIFSIGNALED(status) {
-            ServerEnd::Signal(libc::WTERMSIG(status))
-        } else {
-            ServerEnd::Code(libc::WEXITSTATUS(status))
-        };
+        let end = signals::end_of(status);
         let (cpu_us, peak_rss) = signals::children_usage();
         self.ended = Some(FromInit::Exited { end, cpu_us, peak_rss });
         if !matches!(self.tie, Tie::Held) {

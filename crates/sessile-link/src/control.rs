@@ -62,6 +62,12 @@ pub enum FromInit {
     Adopted {
         /// [`Bequest::record`], as it came.
         record: String,
+        /// As in [`Started`](Self::Started).
+        pid: i32,
+        /// As in [`Started`](Self::Started).
+        landlock: u32,
+        /// As in [`Started`](Self::Started).
+        notes: Vec<Note>,
         /// How many runtimes have had it, this one included: from 2.
         generation: u32,
         /// Whether the server's standard input is still open.

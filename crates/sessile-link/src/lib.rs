@@ -6,7 +6,7 @@
 //! JSON is an error that ends the link, never a panic.
 //!
 //! Start reading at [`control`], the two enums of messages; [`order`] is the order to start a server, [`refusal`] why it
-//! was not carried out, [`frame`] the bytes.
+//! was not carried out, [`exec`] the order to run a further command beside it, [`frame`] the bytes.
 
 #![no_std] // init is built without the standard library
 
@@ -15,12 +15,14 @@ extern crate alloc;
 extern crate std;
 
 pub mod control;
+pub mod exec;
 pub mod frame;
 pub mod order;
 pub mod protection;
 pub mod refusal;
 
 pub use control::{FromInit, Inbox, LinkError, Loopback, ServerEnd, ToInit, ToKeeper};
+pub use exec::{Confinement, ExecOrder, FromExec, ToExec, WindowSize};
 pub use frame::{Frame, FrameDecoder, FrameError};
 pub use order::{Bequest, GATE_PORT, HostUsers, Note, Program, Rlimits, StartOrder, View};
 pub use protection::Protection;

@@ -35,6 +35,8 @@ pub struct SessionView {
     pub server_protocol: Option<&'static str>,
     /// Calls among those in flight that wait for their client's input.
     pub parked: usize,
+    /// Operators' commands that run in it.
+    pub execs: usize,
     /// Memory of the sandbox in bytes, where the host can measure it.
     pub memory: Option<u64>,
     /// CPU time in milliseconds, while it lives where the host can measure it.
@@ -110,6 +112,7 @@ impl SessionView {
             protocol: session.client_era().map(sessile_protocol::Era::as_str),
             server_protocol: session.profile().map(|profile| profile.era.as_str()),
             parked: session.parked(),
+            execs: session.execs(),
             memory: usage.and_then(|usage| usage.memory),
             cpu_ms: usage.map(|usage| whole_millis(usage.cpu)),
             egress: session.egress.get().map(Egress::view),
@@ -130,6 +133,7 @@ impl SessionView {
             protocol: None,
             server_protocol: None,
             parked: 0,
+            execs: 0,
             memory: usage.memory,
             cpu_ms: Some(whole_millis(usage.cpu)),
             egress: None,
@@ -149,6 +153,7 @@ impl SessionView {
             protocol: None,
             server_protocol: None,
             parked: 0,
+            execs: 0,
             memory: None,
             cpu_ms: Some(ended.post_mortem.cpu_ms),
             egress: ended.egress,
@@ -173,6 +178,7 @@ impl SessionView {
             protocol: None,
             server_protocol: None,
             parked: 0,
+            execs: 0,
             memory: None,
             cpu_ms: Some(post_mortem.cpu_ms),
             egress,

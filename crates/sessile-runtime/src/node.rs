@@ -55,8 +55,8 @@ pub struct Node {
     /// Writes sessions down in the ledger.
     pub(crate) chronicle: Option<Arc<Chronicle>>,
     pub(crate) telemetry: Telemetry,
-    /// The pumps of all sessions.
-    pumps: TaskTracker,
+    /// The pumps of all sessions, and those who wait for the ends of operators' commands.
+    pub(crate) pumps: TaskTracker,
     draining: AtomicBool,
 }
 

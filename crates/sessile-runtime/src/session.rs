@@ -5,6 +5,7 @@
 //! right there; the pump (`pump.rs`) locks it for each message of the server and wakes the exchange that
 //! waits. No channel and no task stands between the two.
 
+mod exec;
 mod locked;
 mod parts;
 mod step;
@@ -84,7 +85,7 @@ pub enum State {
     Starting,
     /// A request is in flight.
     Active,
-    /// Nothing is in flight; the idle clock runs.
+    /// Nothing is in flight, and no operator's command runs; the idle clock runs.
     Idle,
     /// It is ending; new messages are refused.
     Stopping,
@@ -244,7 +245,7 @@ impl Session {
         match (core.stop, core.bridge.is_open(), core.bridge.in_flight()) {
             (Some(_), _, _) => State::Stopping,
             (None, false, _) => State::Starting,
-            (None, true, 0) => State::Idle,
+            (None, true, 0) if core.execs.running == 0 => State::Idle,
             (None, true, _) => State::Active,
         }
     }
@@ -429,10 +430,11 @@ impl Session {
     }
 
     /// When the session ends if nothing more is asked of it: the idle clock runs out, or its lifetime is over. None
-    /// while something is in flight.
+    /// while something is in flight, or an operator looks inside.
     pub(crate) fn idle_until(&self, core: &Core) -> Option<Instant> {
         let idle = core.last_active + self.limits.idle_timeout;
-        (core.bridge.in_flight() == 0).then(|| idle.min(self.opened + self.limits.max_lifetime))
+        (core.bridge.in_flight() == 0 && core.execs.running == 0)
+            .then(|| idle.min(self.opened + self.limits.max_lifetime))
     }
 }
 

@@ -15,6 +15,7 @@ mod cgroup;
 pub mod driver;
 pub mod ended;
 pub mod error;
+pub mod exec;
 mod port;
 pub mod process;
 mod process_tree;
@@ -28,6 +29,7 @@ pub use capabilities::{Capabilities, Capability, Feature, Strength};
 pub use driver::{Adopted, BoxFuture, Driver};
 pub use ended::{Ended, Exit, Usage};
 pub use error::{AdoptError, DriverError, StartError};
+pub use exec::{Exec, ExecError, ExecSpec, Streams, Terminal, WindowSize};
 pub use port::PortInside;
 #[cfg(feature = "weaken")]
 pub use process::weakened_driver;

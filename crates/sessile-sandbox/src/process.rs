@@ -1,12 +1,15 @@
 //! The process driver: namespaces, a root of its own, cgroups, and `sessile-init` as the first process.
 //!
 //! Where to read: [`driver`] is the whole way of a start; [`launch`] its blocking part, up to the server running; [`spawn`] the
-//! clone itself; [`supervise`] the time after; [`trial`] how capabilities are found out; [`keeper`] and [`node`] what is left
-//! to others when this process is killed; [`adopt`] how the next one takes it over, and [`rendezvous`] where.
+//! clone itself; [`supervise`] the time after; [`exec`] further commands in a sandbox; [`trial`] how capabilities are found out;
+//! [`keeper`] and [`node`] what is left to others when this process is killed; [`adopt`] how the next one takes it over, and
+//! [`rendezvous`] where.
 
 mod adopt;
+mod answers;
 mod asking;
 mod driver;
+mod exec;
 mod init_image;
 mod init_process;
 mod keeper;

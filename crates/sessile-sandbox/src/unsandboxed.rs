@@ -9,7 +9,8 @@ use crate::cgroup::{Controller, Group};
 use crate::driver::{BoxFuture, Driver};
 use crate::process::node::Node;
 use crate::sandbox::{Grip, Running};
-use crate::{Capabilities, Capability, Ended, Exit, Feature, Pipes, Sandbox, SandboxSpec, StartError, Strength, Usage};
+use crate::{Capabilities, Capability, Ended, Exec, ExecError, ExecSpec, Exit, Feature, Pipes, Sandbox, SandboxSpec};
+use crate::{StartError, Strength, Usage};
 use crate::{process_tree, readiness};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
@@ -264,6 +265,10 @@ impl Grip for PlainGrip {
         };
         let socket = connecting();
         Box::pin(async { socket })
+    }
+
+    fn exec(&self, _: ExecSpec) -> BoxFuture<'static, Result<Exec, ExecError>> {
+        Box::pin(async { Err(ExecError::NotIsolated) })
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Validate a manifest and say what this host can enforce
     Check(CheckArgs),
-    /// List, show or stop the sessions of a running node
+    /// List, show or stop the sessions of a running node, or run a command inside one
     Sessions(SessionsArgs),
     /// Call a tool, or come back to its task; asks elicitations on the terminal
     Call(CallArgs),
@@ -209,7 +209,8 @@ pub(crate) struct KeyArgs {
     pub(crate) file: Option<PathBuf>,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+/// `NAME=VALUE`, for a variable.
+pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write it as NAME=VALUE".to_owned()),

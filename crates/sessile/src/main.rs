@@ -65,7 +65,11 @@ fn start_log(cli: &Cli) -> Result<LogGuard, Failure> {
 
 fn client_failure(error: client::ClientError) -> Failure {
     let text = error.to_string();
-    if error.is_usage() { Failure::Usage(text) } else { Failure::Failed(text) }
+    match error {
+        error if error.is_usage() => Failure::Usage(text),
+        error if error.is_hosts() => Failure::Host(text),
+        _ => Failure::Failed(text),
+    }
 }
 
 async fn bench(args: sessile_bench::Args) -> Result<ExitCode, Failure> {

@@ -163,6 +163,18 @@ pub(super) const INITS_CALLS: [u32; 23] = ascending(
     &[],
 );
 
+/// What finding and killing the processes of a further command takes beside that, in ascending order.
+pub(super) const EXECS_CALLS: [u32; 5] = ascending(
+    &[
+        libc::SYS_openat,
+        libc::SYS_getdents64,
+        libc::SYS_pidfd_send_signal,
+        libc::SYS_nanosleep,
+        libc::SYS_clock_nanosleep,
+    ],
+    &[],
+);
+
 /// Both lists as one, in ascending order.
 const fn ascending<const N: usize>(one: &[c_long], other: &[c_long]) -> [u32; N] {
     let mut all = [0_u32; N];

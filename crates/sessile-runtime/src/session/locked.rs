@@ -40,6 +40,15 @@ pub(crate) struct Core {
     pub(crate) heard: u64,
     /// Where the record is put together.
     pub(crate) draft: Vec<u8>,
+    /// Commands of operators that run in it, and how many were asked for so far.
+    pub(super) execs: Execs,
+}
+
+/// Commands of operators in one session.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Execs {
+    pub(super) running: usize,
+    pub(super) asked: u64,
 }
 
 impl Core {
@@ -62,6 +71,7 @@ impl Core {
             taken_places: 0,
             heard: 0,
             draft: Vec::new(),
+            execs: Execs::default(),
         }
     }
 

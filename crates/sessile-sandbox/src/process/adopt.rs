@@ -2,8 +2,11 @@
 
 use crate::cgroup::{self, Group};
 use crate::process::Node;
+use crate::process::answers::Answers;
+use crate::process::exec::{Entrance, Inside};
+use crate::process::init_image::InitImage;
 use crate::process::init_process::InitProcess;
-use crate::process::launch::{Answers, Deadline, Launched};
+use crate::process::launch::Launched;
 use crate::process::rendezvous::Rendezvous;
 use crate::process::supervise;
 use crate::{AdoptError, Adopted, Pipes, SandboxId, StartError};
@@ -15,7 +18,7 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long one init may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -29,6 +32,8 @@ pub(crate) struct Record {
     pub(crate) memory: Option<u64>,
     /// What is less than was asked for.
     pub(crate) notes: Vec<String>,
+    /// What running a further command in it takes.
+    pub(crate) inside: Inside,
 }
 
 impl Record {
@@ -41,13 +46,13 @@ impl Record {
 
 /// Takes over every sandbox below `base` whose runtime is gone. Blocks for milliseconds, or as long as inits do not answer.
 /// Must be called inside a tokio runtime.
-pub(crate) fn adopt_all(base: &Path) -> Vec<Result<Adopted, AdoptError>> {
+pub(crate) fn adopt_all(base: &Path, image: &Arc<InitImage>) -> Vec<Result<Adopted, AdoptError>> {
     let mut adopted = Vec::new();
     for rendezvous in Rendezvous::take_over(base) {
         let names = rendezvous.sandboxes();
         let node = Arc::new(Node::of_another(rendezvous));
         for name in names {
-            match adopt(&node, &name) {
+            match adopt(&node, &name, image) {
                 // Nobody listens: it was gone before, and its socket is what is left of it.
                 Err(error) if error.is_gone() => {}
                 outcome => adopted.push(outcome),
@@ -57,7 +62,7 @@ pub(crate) fn adopt_all(base: &Path) -> Vec<Result<Adopted, AdoptError>> {
     adopted
 }
 
-fn adopt(node: &Arc<Node>, name: &str) -> Result<Adopted, AdoptError> {
+fn adopt(node: &Arc<Node>, name: &str, image: &Arc<InitImage>) -> Result<Adopted, AdoptError> {
     let failed = |what: &'static str| {
         let sandbox = name.to_owned();
         move |source: std::io::Error| AdoptError { sandbox, what, source }
@@ -70,13 +75,12 @@ fn adopt(node: &Arc<Node>, name: &str) -> Result<Adopted, AdoptError> {
     let pid = socket_peercred(&link).map_err(|errno| failed("know the init of")(errno.into()))?.pid;
     let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|errno| failed("watch the init of")(errno.into()))?;
 
-    let deadline = Deadline::in_(PATIENCE);
     let mut ask = Vec::new();
     sessile_link::control::encode(&ToInit::Adopt, &mut ask).map_err(|_| strange("ask for"))?;
     link.write_all(&ask).map_err(failed("ask for"))?;
-    let mut answers = Answers::on(link);
-    let answer = answers.next(deadline).map_err(|error| failed("hear from the init of")(std::io::Error::other(error)))?;
-    let FromInit::Adopted { record, stdin, gate, .. } = answer else {
+    let mut answers = Answers::over(link);
+    let answer = answers.next(Instant::now() + PATIENCE).map_err(|error| failed("hear from the init of")(std::io::Error::other(error)))?;
+    let FromInit::Adopted { record, pid: server, landlock, notes, stdin, gate, .. } = answer else {
         return Err(strange("understand the init of"));
     };
     let Answers { link, inbox, descriptors } = answers;
@@ -91,14 +95,17 @@ fn adopt(node: &Arc<Node>, name: &str) -> Result<Adopted, AdoptError> {
     };
     let record: Record = serde_json::from_str(&record).map_err(|error| failed("read the record of")(error.into()))?;
     node.owns(&record.cgroups);
+    let mut entrance = Entrance::again(image, record.inside);
+    entrance.found(server, landlock, &notes);
     let launched = Launched {
         process: InitProcess::adopted(pid.as_raw_nonzero().get(), pidfd),
         link,
         inbox,
         pipes: Pipes { stdin, stdout, stderr },
         egress,
-        notes: Vec::new(),
-        landlock: 0,
+        notes,
+        landlock,
+        entrance,
         group: Arc::new(Group::adopted(record.cgroups)),
         place: Some(rendezvous.place_of(name)),
         node: Arc::clone(node),

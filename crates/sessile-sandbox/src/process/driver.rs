@@ -3,7 +3,7 @@
 use crate::cgroup::{Controller, Group};
 use crate::driver::{BoxFuture, Driver};
 use crate::process::init_image::InitImage;
-use crate::process::adopt::{self, Record};
+use crate::process::adopt;
 use crate::process::launch::{Deadline, Heirloom, Launched, launch};
 use crate::process::order::WithoutCgroup;
 use crate::process::users::Users;
@@ -52,7 +52,7 @@ struct ProcessDriver {
 /// What starting takes.
 #[derive(Debug)]
 struct Host {
-    image: InitImage,
+    image: Arc<InitImage>,
     rendezvous: Option<PathBuf>,
     users: Users,
     node: Arc<Node>,
@@ -70,7 +70,7 @@ pub fn process_driver(config: ProcessConfig) -> Result<impl Driver + std::fmt::D
 }
 
 fn new(config: ProcessConfig) -> Result<ProcessDriver, DriverError> {
-    let image = InitImage::new().map_err(DriverError::InitImage)?;
+    let image = Arc::new(InitImage::new().map_err(DriverError::InitImage)?);
     let (pid, started) = node::identity();
     let users = Users::new(pid, started);
     let node = Node::new(&image, config.cgroups == CgroupUse::Auto, config.rendezvous.as_deref())?;
@@ -107,26 +107,22 @@ impl Host {
     fn launch(&self, spec: &SandboxSpec, notes: &[String], deadline: Deadline) -> Result<Launched, StartError> {
         let places = &self.node.places;
         let without = WithoutCgroup { memory: !places.have(Controller::Memory), pids: !places.have(Controller::Pids) };
-        let mut order = order::write(spec, self.users.next(), without)?;
+        let order = order::write(spec, self.users.next(), without)?;
         #[cfg(feature = "weaken")]
         let order = order::weakened(order, &self.without);
         let group = Group::new(&places.places, spec.id.as_str(), &spec.limits)?;
-        let heirloom = self.heirloom(spec)?;
-        if heirloom.is_some() {
-            let (cgroups, notes) = (group.parts().to_vec(), notes.to_vec());
-            order.bequest = Some(Record { cgroups, memory: spec.limits.memory, notes }.into_bequest()?);
-        }
+        let heirloom = self.heirloom(spec, notes)?;
         self.node.allow(spec.orphan_grace);
         launch(&self.image, order, group, heirloom, Arc::clone(&self.node), deadline)
     }
 
     /// What the sandbox is to keep for the next runtime, if anything.
-    fn heirloom(&self, spec: &SandboxSpec) -> Result<Option<Heirloom>, StartError> {
+    fn heirloom(&self, spec: &SandboxSpec, notes: &[String]) -> Result<Option<Heirloom>, StartError> {
         let (Some(rendezvous), Some(estate)) = (&self.node.rendezvous, &spec.estate) else { return Ok(None) };
         let (meeting, place) =
             rendezvous.place(spec.id.as_str()).map_err(StartError::host("make the socket of the sandbox"))?;
         let estate = estate.try_clone().map_err(StartError::host("keep the sandbox's estate"))?;
-        Ok(Some(Heirloom { meeting, place, estate }))
+        Ok(Some(Heirloom { meeting, place, estate, memory: spec.limits.memory, notes: notes.to_vec() }))
     }
 }
 
@@ -187,7 +183,8 @@ impl Driver for ProcessDriver {
     fn adopt(&self) -> BoxFuture<'_, Vec<Result<Adopted, AdoptError>>> {
         Box::pin(async move {
             let Some(base) = self.host.rendezvous.clone() else { return Vec::new() };
-            tokio::task::spawn_blocking(move || adopt::adopt_all(&base)).await.unwrap_or_default()
+            let image = Arc::clone(&self.host.image);
+            tokio::task::spawn_blocking(move || adopt::adopt_all(&base, &image)).await.unwrap_or_default()
         })
     }
 

@@ -3,18 +3,18 @@
 
 use crate::cgroup::Group;
 use crate::process::Node;
+use crate::process::adopt::Record;
+use crate::process::answers::{Answers, NoAnswer};
+use crate::process::exec::Entrance;
 use crate::process::init_image::InitImage;
 use crate::process::init_process::InitProcess;
 use crate::process::rendezvous::Place;
 use crate::process::spawn::{Birth, spawn};
 use crate::{Pipes, StartError};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use sessile_link::{FromInit, HostUsers, Inbox, Note, Protection, StartOrder, ToInit};
 use std::ffi::c_int;
-use std::io::{self, IoSliceMut, Write};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +31,8 @@ pub(crate) struct Launched {
     pub(crate) notes: Vec<Note>,
     /// The version of Landlock in force; 0 for none.
     pub(crate) landlock: u32,
+    /// What running a further command in it takes.
+    pub(crate) entrance: Entrance,
     pub(crate) group: Arc<Group>,
     /// Where the next runtime finds it.
     pub(crate) place: Option<Place>,
@@ -44,6 +46,9 @@ pub(crate) struct Heirloom {
     pub(crate) place: Place,
     /// What is handed over.
     pub(crate) estate: OwnedFd,
+    /// For the record.
+    pub(crate) memory: Option<u64>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// What the start has to be done by, and how long that was in all.
@@ -87,14 +92,19 @@ fn namespaces(order: &StartOrder) -> c_int {
 
 /// Starts init, gives it its order, and waits until the server runs.
 pub(crate) fn launch(
-    image: &InitImage,
-    order: StartOrder,
+    image: &Arc<InitImage>,
+    mut order: StartOrder,
     group: Group,
     heirloom: Option<Heirloom>,
     node: Arc<Node>,
     deadline: Deadline,
 ) -> Result<Launched, StartError> {
     let namespaces = namespaces(&order);
+    let mut entrance = Entrance::of(&order, namespaces, image);
+    if let Some(Heirloom { memory, notes, .. }) = &heirloom {
+        let (cgroups, inside) = (group.parts().to_vec(), entrance.inside().clone());
+        order.bequest = Some(Record { cgroups, memory: *memory, notes: notes.clone(), inside }.into_bequest()?);
+    }
     let gate = order.gate;
     let close = order.keeps(Protection::ClosedDescriptors);
     let mut bytes = Vec::new();
@@ -114,9 +124,18 @@ pub(crate) fn launch(
             _ => died(&group),
         });
     }
-    let mut answers = Answers::on(link);
-    let (landlock, notes) = match answers.next(deadline).map_err(|error| error.or_died(&group))? {
-        FromInit::Started { landlock, notes, .. } => (landlock, notes),
+    let mut answers = Answers::over(link);
+    let answer = answers.next(deadline.at).map_err(|why| match why {
+        NoAnswer::Late => StartError::Timeout { after: deadline.after },
+        NoAnswer::Gone => died(&group),
+        NoAnswer::Nonsense(error) => StartError::InitDied { why: error.to_string() },
+        NoAnswer::Host(what, source) => StartError::Host { what, source },
+    })?;
+    let (landlock, notes) = match answer {
+        FromInit::Started { pid, landlock, notes } => {
+            entrance.found(pid, landlock, &notes);
+            (landlock, notes)
+        }
         FromInit::Refused(refusal) => return Err(refusal.into()),
         FromInit::Exited { .. } | FromInit::Adopted { .. } | FromInit::Connected { .. } => return Err(died(&group)),
     };
@@ -126,7 +145,7 @@ pub(crate) fn launch(
         return Err(StartError::InitDied { why: "it did not hand over all descriptors".into() });
     };
     let pipes = Pipes { stdin, stdout, stderr };
-    Ok(Launched { process, link, inbox, pipes, egress, notes, landlock, group, place, node })
+    Ok(Launched { process, link, inbox, pipes, egress, notes, landlock, entrance, group, place, node })
 }
 
 /// What can be said of an init that ended without a word.
@@ -136,87 +155,4 @@ fn died(group: &Group) -> StartError {
         _ => "it was killed from outside",
     };
     StartError::InitDied { why: why.into() }
-}
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NoAnswer {
-    /// The link has ended.
-    #[error("it ended")]
-    Ended,
-    /// Anything else.
-    #[error(transparent)]
-    Failed(StartError),
-}
-
-impl NoAnswer {
-    fn or_died(self, group: &Group) -> StartError {
-        match self {
-            Self::Ended => died(group),
-            Self::Failed(error) => error,
-        }
-    }
-}
-
-impl From<StartError> for NoAnswer {
-    fn from(error: StartError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// The runtime's end of the link while it waits for the first answer.
-pub(crate) struct Answers {
-    pub(crate) link: UnixStream,
-    pub(crate) inbox: Inbox<FromInit>,
-    pub(crate) descriptors: Vec<OwnedFd>,
-}
-
-impl Answers {
-    /// Nothing was heard yet.
-    pub(crate) fn on(link: UnixStream) -> Self {
-        Self { link, inbox: Inbox::default(), descriptors: Vec::new() }
-    }
-
-    /// The next thing that init says.
-    pub(crate) fn next(&mut self, deadline: Deadline) -> Result<FromInit, NoAnswer> {
-        loop {
-            match self.inbox.next() {
-                Ok(Some(message)) => return Ok(message),
-                Ok(None) => {}
-                Err(error) => return Err(StartError::InitDied { why: error.to_string() }.into()),
-            }
-            let patience = Timespec::try_from(deadline.left()?).ok();
-            let mut polled = [PollFd::new(&self.link, PollFlags::IN)];
-            match poll(&mut polled, patience.as_ref()) {
-                Ok(0) | Err(rustix::io::Errno::INTR) => continue,
-                Ok(_) => {}
-                Err(error) => return Err(StartError::host("wait for init")(error.into()).into()),
-            }
-            if self.receive().map_err(StartError::host("hear from init"))? == 0 {
-                return Err(NoAnswer::Ended);
-            }
-        }
-    }
-
-    /// Takes in bytes, and the descriptors that come with them.
-    fn receive(&mut self) -> io::Result<usize> {
-        let mut bytes = [0; 4096];
-        let count = receive(&self.link, &mut bytes, &mut self.descriptors)?;
-        self.inbox.push(bytes.get(..count).unwrap_or_default());
-        Ok(count)
-    }
-}
-
-/// Reads from a link, once. Descriptors are added in the order in which they came, which is that of the messages they came with.
-pub(super) fn receive(link: impl AsFd, bytes: &mut [u8], descriptors: &mut impl Extend<OwnedFd>) -> io::Result<usize> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(5))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let flags = RecvFlags::CMSG_CLOEXEC;
-    let received = recvmsg(link, &mut [IoSliceMut::new(bytes)], &mut ancillary, flags)?;
-    for message in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(came) = message {
-            descriptors.extend(came);
-        }
-    }
-    Ok(received.bytes)
 }

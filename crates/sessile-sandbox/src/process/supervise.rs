@@ -1,14 +1,15 @@
 //! Watching a sandbox until it has ended, and clearing up after it.
 
 use crate::cgroup::Group;
-use crate::driver::BoxFuture;
+use crate::process::answers::receive;
 use crate::process::asking::{Asking, gone};
+use crate::process::exec::Entrance;
 use crate::process::init_process::InitProcess;
-use crate::process::launch::{Launched, receive};
+use crate::process::launch::Launched;
 use crate::process::node::Node;
 use crate::process::rendezvous::Place;
 use crate::sandbox::{Grip, Running};
-use crate::{Ended, Exit, Sandbox, SandboxId, StartError, Usage};
+use crate::{BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, Sandbox, SandboxId, StartError, Usage};
 use crate::{process_tree, readiness};
 use rustix::net::SendFlags;
 use rustix::process::{Signal, pidfd_send_signal};
@@ -32,6 +33,7 @@ struct Control {
     link: BlockingStream,
     asking: Asking,
     group: Arc<Group>,
+    entrance: Entrance,
     /// Whether the driver killed it: then no report is no surprise.
     killed: AtomicBool,
 }
@@ -74,6 +76,10 @@ impl Grip for Control {
             Err(gone())
         });
         Box::pin(async { answer?.await.map_err(|_| gone())? })
+    }
+
+    fn exec(&self, spec: ExecSpec) -> BoxFuture<'static, Result<Exec, ExecError>> {
+        self.entrance.run(self.pidfd.try_clone(), Arc::clone(&self.group), spec)
     }
 }
 
@@ -127,7 +133,7 @@ pub(crate) fn watch_over(
     memory_limit: Option<u64>,
     mut notes: Vec<String>,
 ) -> Result<Sandbox, StartError> {
-    let Launched { process, link, inbox, pipes, egress, notes: more, group, place, node, .. } = launched;
+    let Launched { process, link, inbox, pipes, egress, notes: more, entrance, group, place, node, .. } = launched;
     notes.extend(more.iter().map(ToString::to_string));
     let pid = process.pid();
     let host = StartError::host;
@@ -137,6 +143,7 @@ pub(crate) fn watch_over(
         link: link.try_clone().map_err(host("watch the link"))?,
         asking: Asking::default(),
         group,
+        entrance,
         killed: AtomicBool::new(false),
     });
     link.set_nonblocking(true).map_err(host("watch the link"))?;

@@ -25,7 +25,7 @@ const DELEGATE: &str =
     "run as root, or with a delegated cgroup: `systemd-run --user --scope -p Delegate=yes sessile …`";
 
 /// Makes a sandbox and writes down what could be enforced.
-pub(crate) fn run(image: &InitImage, node: &Arc<Node>, users: &Users) -> Result<Capabilities, StartError> {
+pub(crate) fn run(image: &Arc<InitImage>, node: &Arc<Node>, users: &Users) -> Result<Capabilities, StartError> {
     let group = Group::new(&node.places.places, "trial", &LIMITS)?;
     let limits_swap = group.limits_swap();
     let view = |target: &str| View::CopyOnWrite { source: SOMETHING.into(), target: target.into() };

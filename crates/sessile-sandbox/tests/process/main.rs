@@ -7,6 +7,7 @@ mod crowd;
 mod downgrade;
 mod echo;
 mod ending;
+mod exec;
 mod fallbacks;
 mod files;
 mod gate;

@@ -22,6 +22,7 @@ mod clock;
 mod errno;
 #[cfg(all(panic = "abort", not(test)))]
 mod floor;
+mod held;
 mod keeper;
 mod landlock;
 mod life;

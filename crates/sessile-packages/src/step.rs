@@ -138,6 +138,7 @@ impl Workshop<'_> {
             network,
             hostname: "sessile-install".into(),
             orphan_grace: Duration::from_secs(2),
+            held: None,
             start_timeout: Duration::from_secs(30),
         })
     }

@@ -9,12 +9,14 @@ use crate::session::{Retry, Session};
 use crate::session_id::SessionName;
 use crate::stop::{PostMortem, StopReason};
 use crate::tools::ToolTables;
+use crate::workspace::{HeldWorkspace, KeptWorkspaces};
 use sessile_bridge::ServerProfile;
 use sessile_egress::AllowList;
 use sessile_manifest::{Limits, Pool, Scope, Server, ServerEra, Tasks};
-use sessile_sandbox::view::{HostEnv, View};
-use sessile_sandbox::{Driver, Network, Sandbox, SandboxId, SandboxSpec};
-use std::path::Path;
+use sessile_sandbox::view::{HostEnv, View, WORKSPACE};
+use sessile_sandbox::{Driver, FileView, Network, Sandbox, SandboxId, SandboxSpec};
+use sessile_store::Workspaces;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -42,6 +44,7 @@ pub struct Hosted {
     memory: Memory,
     tools: ToolTables,
     reach: Option<Reach>,
+    workspaces: Option<KeptWorkspaces>,
 }
 
 impl std::fmt::Debug for Hosted {
@@ -79,7 +82,21 @@ impl Hosted {
             noted: OnceLock::new(),
             tools: ToolTables::default(),
             reach: None,
+            workspaces: None,
         }
+    }
+
+    /// The same server, whose principals each keep a workspace in `store`. Its driver must isolate, and its pool be empty: nobody
+    /// knows yet whose a warm sandbox will be.
+    #[must_use]
+    pub fn keeping(mut self, store: Workspaces) -> Self {
+        self.workspaces = Some(KeptWorkspaces::new(store, self.limits.disk.bytes()));
+        self
+    }
+
+    /// Where its principals' workspaces are, if they keep any.
+    pub(crate) fn workspaces(&self) -> Option<&KeptWorkspaces> {
+        self.workspaces.as_ref()
     }
 
     /// The same server, whose sessions may reach what `allow` lists, through a gate. With the empty list, nothing changes.
@@ -219,15 +236,19 @@ impl Hosted {
         self.breaker().is_closed()
     }
 
-    /// Starts a sandbox for the session called `name`.
-    pub(crate) async fn start_sandbox(&self, name: &SessionName) -> Result<Sandbox, String> {
+    /// Starts a sandbox for the session called `name`, with the workspace that its principal keeps, if it has one.
+    pub(crate) async fn start_sandbox(
+        &self,
+        name: &SessionName,
+        workspace: Option<&HeldWorkspace>,
+    ) -> Result<Sandbox, String> {
         let id = SandboxId::new(name.as_str()).map_err(|error| error.to_string())?;
         let spec = SandboxSpec {
             id,
             command: self.launch.command.clone(),
             env: self.launch.env.clone(),
             cwd: self.launch.cwd.clone(),
-            files: self.launch.files.clone(),
+            files: self.files(workspace),
             limits: sessile_sandbox::Limits {
                 memory: Some(self.limits.memory.bytes()),
                 cpu: Some(self.limits.cpu),
@@ -238,9 +259,14 @@ impl Hosted {
             network: if self.reach.is_some() { Network::Gate } else { Network::Loopback },
             hostname: "sessile".to_owned(),
             orphan_grace: self.limits.adopt_grace,
+            held: workspace.map(HeldWorkspace::descriptor),
             start_timeout: self.limits.start_timeout,
         };
         let sandbox = self.driver.start(spec).await.map_err(|error| error.to_string())?;
+        if let Some(workspace) = workspace {
+            let told = |error: std::io::Error| format!("the lease of the workspace cannot be written: {error}");
+            workspace.record(sandbox.pid()).map_err(told)?;
+        }
         // The same for every session of a server: said once.
         if !sandbox.notes().is_empty() && self.noted.set(()).is_ok() {
             for note in sandbox.notes() {
@@ -248,6 +274,17 @@ impl Hosted {
             }
         }
         Ok(sandbox)
+    }
+
+    /// What a sandbox sees.
+    fn files(&self, workspace: Option<&HeldWorkspace>) -> Vec<FileView> {
+        let mut files = self.launch.files.clone();
+        if let Some(workspace) = workspace {
+            let target = PathBuf::from(WORKSPACE);
+            files.retain(|view| *view.target() != target);
+            files.push(FileView::Writable { source: workspace.files().to_owned(), target });
+        }
+        files
     }
 
     pub(crate) fn start_failed(&self, why: &str) {

@@ -8,6 +8,7 @@ use crate::memory::Epoch;
 use crate::pump::Outputs;
 use crate::session_id::SessionName;
 use crate::stderr::{self, Tail};
+use crate::workspace::HeldWorkspace;
 use sessile_sandbox::{Pipes, Sandbox};
 use sessile_telemetry::Telemetry;
 use std::sync::Arc;
@@ -29,13 +30,18 @@ pub(crate) struct Started {
 }
 
 impl Started {
-    /// Starts a sandbox of `server` called `name`.
+    /// Starts a sandbox of `server` called `name`, with the workspace that its principal keeps, if it has one.
     ///
     /// # Errors
     /// What went wrong, in words for the operator.
-    pub(crate) async fn start(server: &Hosted, name: SessionName, telemetry: &Telemetry) -> Result<Self, String> {
+    pub(crate) async fn start(
+        server: &Hosted,
+        name: SessionName,
+        workspace: Option<&HeldWorkspace>,
+        telemetry: &Telemetry,
+    ) -> Result<Self, String> {
         let since = server.memory().epoch();
-        let mut sandbox = server.start_sandbox(&name).await?;
+        let mut sandbox = server.start_sandbox(&name, workspace).await?;
         let Pipes { stdin, stdout, stderr } = sandbox.take_pipes().ok_or("the sandbox has no pipes")?;
         let way_out = WayOut::take(&mut sandbox, server.reach())?;
         let failed = |error: std::io::Error| format!("the server's pipes cannot be watched: {error}");

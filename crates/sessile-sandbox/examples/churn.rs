@@ -48,6 +48,7 @@ fn spec(name: String, command: &[&str]) -> SandboxSpec {
         network: Network::Loopback,
         hostname: "churn".into(),
         orphan_grace: Duration::from_secs(1),
+        held: None,
         start_timeout: Duration::from_secs(30),
     }
 }

@@ -105,7 +105,7 @@ impl Host {
         let order = order::weakened(order, &self.without);
         let group = Group::new(&places.places, spec.id.as_str(), &spec.limits)?;
         self.node.allow(spec.orphan_grace);
-        launch(&self.image, order, group, Arc::clone(&self.node), deadline)
+        launch(&self.image, order, spec.held.as_deref(), group, Arc::clone(&self.node), deadline)
     }
 }
 

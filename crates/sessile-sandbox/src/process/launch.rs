@@ -73,10 +73,11 @@ fn namespaces(order: &StartOrder) -> c_int {
     flags
 }
 
-/// Starts init, gives it its order, and waits until the server runs.
+/// Starts init, which holds `held` from its first moment on, gives it its order, and waits until the server runs.
 pub(crate) fn launch(
     image: &InitImage,
     order: StartOrder,
+    held: Option<&OwnedFd>,
     group: Group,
     node: Arc<Node>,
     deadline: Deadline,
@@ -90,7 +91,7 @@ pub(crate) fn launch(
     let (mut link, inits) = UnixStream::pair().map_err(StartError::host("make the link"))?;
     let group = Arc::new(group);
     let joining = group.joining()?;
-    let process = spawn(Birth { image, name: c"sessile-init", link: inits.into(), namespaces, joining, close })?;
+    let process = spawn(Birth { image, name: c"sessile-init", link: inits.into(), held, namespaces, joining, close })?;
 
     link.set_write_timeout(Some(deadline.left()?)).map_err(StartError::host("set up the link"))?;
     if let Err(error) = link.write_all(&bytes) {

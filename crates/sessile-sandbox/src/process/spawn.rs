@@ -24,6 +24,9 @@ const STACK: usize = 64 * 1024;
 /// Where init and the keeper expect their link.
 const LINK_FD: RawFd = 3;
 
+/// Where what init only holds is put, if there is anything.
+const HELD_FD: RawFd = 4;
+
 /// Which part of the child failed; nothing it could say more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChildStep {
@@ -54,6 +57,8 @@ pub(crate) struct Birth<'a> {
     pub(crate) name: &'static CStr,
     /// Its end of the link.
     pub(crate) link: OwnedFd,
+    /// What it is to hold until it ends.
+    pub(crate) held: Option<&'a OwnedFd>,
     /// The namespaces it gets (`CLONE_NEW…`).
     pub(crate) namespaces: c_int,
     /// The cgroups it moves to.
@@ -70,6 +75,7 @@ struct Layout {
     mapping: Option<[Vec<u8>; 2]>,
     null: RawFd,
     link: RawFd,
+    held: Option<RawFd>,
     image: RawFd,
     close: bool,
     argv: [*const c_char; 2],
@@ -82,6 +88,7 @@ pub(crate) fn spawn(birth: Birth<'_>) -> Result<InitProcess, SpawnError> {
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     let null = crate::cgroup::above_standard(null.map_err(|e| descriptors(e.into()))?).map_err(descriptors)?;
     let link = crate::cgroup::above_standard(&birth.link).map_err(descriptors)?;
+    let held = birth.held.map(crate::cgroup::above_standard).transpose().map_err(descriptors)?;
     let own_users = birth.namespaces & libc::CLONE_NEWUSER != 0;
     let mapping = own_users.then(|| {
         let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
@@ -92,6 +99,7 @@ pub(crate) fn spawn(birth: Birth<'_>) -> Result<InitProcess, SpawnError> {
         mapping,
         null: null.as_raw_fd(),
         link: link.as_raw_fd(),
+        held: held.as_ref().map(AsRawFd::as_raw_fd),
         image: birth.image.raw(),
         close: birth.close,
         argv: [birth.name.as_ptr(), std::ptr::null()],
@@ -180,7 +188,11 @@ fn become_init(layout: &Layout) -> ChildStep {
         if libc::dup2(layout.link, LINK_FD) < 0 {
             return ChildStep::Descriptors;
         }
-        let (first, last) = (4_u32, u32::MAX);
+        if layout.held.is_some_and(|held| libc::dup2(held, HELD_FD) < 0) {
+            return ChildStep::Descriptors;
+        }
+        let first = if layout.held.is_some() { HELD_FD + 1 } else { HELD_FD };
+        let (first, last) = (first.unsigned_abs(), u32::MAX);
         if layout.close && libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) != 0 {
             return ChildStep::Descriptors;
         }

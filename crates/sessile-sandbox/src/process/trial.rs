@@ -43,7 +43,7 @@ pub(crate) fn run(image: &InitImage, node: &Arc<Node>, users: &Users) -> Result<
         without: Vec::new(),
     };
     let rootless = order.users == HostUsers::Rootless;
-    let mut launched = launch(image, order, group, Arc::clone(node), Deadline::in_(PATIENCE))?;
+    let mut launched = launch(image, order, None, group, Arc::clone(node), Deadline::in_(PATIENCE))?;
     launched.process.wait(PATIENCE);
     let landlock = launched.landlock;
     let findings = Findings { node, notes: &launched.notes, landlock, rootless, limits_swap };

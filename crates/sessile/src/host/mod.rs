@@ -14,6 +14,7 @@ mod public;
 mod reach;
 mod shutdown;
 mod strict;
+mod workspaces;
 
 pub(crate) use check::check;
 pub(crate) use failure::Failure;

@@ -4,7 +4,7 @@ use super::drivers::Drivers;
 use super::plan::Plan;
 use super::public::{self, PublicListener};
 use super::shutdown::{Asked, Stops};
-use super::{Failure, budgets, keeping, launch, listen, reach};
+use super::{Failure, budgets, keeping, launch, listen, reach, workspaces};
 use crate::out;
 use sessile_front::{Admin, Hosts, Side};
 use sessile_identity::{Anonymous, Door, refuse_open_listener};
@@ -34,6 +34,7 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
     reach::warn_of_idle_lists(&plan.manifest);
     let drivers = Drivers::of(&plan.manifest, plan.allow_unsandboxed)?;
     drivers.report_shortfalls();
+    workspaces::report_shortfalls(&plan.manifest);
     // The leases are held until the node ends.
     let launch::Launched { hosted, leases: _leases } = tokio::select! {
         launched = launch::all(&plan, &drivers, verbose) => launched?,

@@ -45,6 +45,7 @@ pub(crate) fn spec(command: &[&str]) -> SandboxSpec {
         network: Network::Loopback,
         hostname: "tester".into(),
         orphan_grace: Duration::from_secs(1),
+        held: None,
         start_timeout: Duration::from_secs(20),
     }
 }

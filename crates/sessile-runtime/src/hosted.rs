@@ -11,7 +11,7 @@ use crate::stop::{PostMortem, StopReason};
 use crate::tools::ToolTables;
 use crate::workspace::{HeldWorkspace, KeptWorkspaces};
 use sessile_bridge::ServerProfile;
-use sessile_egress::AllowList;
+use sessile_egress::{AllowList, Upstream};
 use sessile_manifest::{Limits, Pool, Scope, Server, ServerEra, Tasks};
 use sessile_sandbox::view::{HostEnv, View, WORKSPACE};
 use sessile_sandbox::{Driver, FileView, Network, Sandbox, SandboxId, SandboxSpec};
@@ -99,20 +99,28 @@ impl Hosted {
         self.workspaces.as_ref()
     }
 
-    /// The same server, whose sessions may reach what `allow` lists, through a gate. With the empty list, nothing changes.
-    /// Its driver must isolate.
+    /// The same server, whose sessions may reach what `allow` lists, through a gate of each, and through the proxy `upstream` if
+    /// there is one. With the empty list, there is no gate. Its driver must isolate.
     #[must_use]
-    pub fn reaching(mut self, allow: AllowList) -> Self {
-        self.reach = Reach::of(allow);
-        if self.reach.is_some() {
-            egress::point_at_gate(&mut self.launch.env);
-        }
+    pub fn reaching(mut self, allow: AllowList, upstream: Option<Upstream>) -> Self {
+        self.reach = Some(Reach::of(allow, upstream));
         self
     }
 
-    /// What its sessions may reach, if anything.
+    /// From now on, its sessions may reach what `allow` lists, those that run with a gate, too. `false` if that is nothing new.
+    pub fn allow(&self, allow: AllowList) -> bool {
+        self.reach.as_ref().is_some_and(|reach| reach.change(allow))
+    }
+
+    /// Whether its sessions may reach anything of the network now.
+    #[must_use]
+    pub fn reaches_anything(&self) -> bool {
+        self.reach().is_some()
+    }
+
+    /// What a sandbox that is started now may reach, if anything.
     pub(crate) fn reach(&self) -> Option<&Reach> {
-        self.reach.as_ref()
+        self.reach.as_ref().filter(|reach| reach.is_open())
     }
 
     /// Its name in the manifest.
@@ -236,17 +244,23 @@ impl Hosted {
         self.breaker().is_closed()
     }
 
-    /// Starts a sandbox for the session called `name`, with the workspace that its principal keeps, if it has one.
+    /// Starts a sandbox for the session called `name`, with the workspace that its principal keeps, if it has one, and a gate if
+    /// `network` says so.
     pub(crate) async fn start_sandbox(
         &self,
         name: &SessionName,
         workspace: Option<&HeldWorkspace>,
+        network: Network,
     ) -> Result<Sandbox, String> {
+        let mut env = self.launch.env.clone();
+        if network == Network::Gate {
+            egress::point_at_gate(&mut env);
+        }
         let id = SandboxId::new(name.as_str()).map_err(|error| error.to_string())?;
         let spec = SandboxSpec {
             id,
             command: self.launch.command.clone(),
-            env: self.launch.env.clone(),
+            env,
             cwd: self.launch.cwd.clone(),
             files: self.files(workspace),
             limits: sessile_sandbox::Limits {
@@ -256,7 +270,7 @@ impl Hosted {
                 disk: Some(self.limits.disk.bytes()),
                 open_files: OPEN_FILES,
             },
-            network: if self.reach.is_some() { Network::Gate } else { Network::Loopback },
+            network,
             hostname: "sessile".to_owned(),
             orphan_grace: self.limits.adopt_grace,
             held: workspace.map(HeldWorkspace::descriptor),

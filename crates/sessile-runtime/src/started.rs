@@ -9,7 +9,7 @@ use crate::pump::Outputs;
 use crate::session_id::SessionName;
 use crate::stderr::{self, Tail};
 use crate::workspace::HeldWorkspace;
-use sessile_sandbox::{Pipes, Sandbox};
+use sessile_sandbox::{Network, Pipes, Sandbox};
 use sessile_telemetry::Telemetry;
 use std::sync::Arc;
 use tokio::net::unix::pipe;
@@ -41,9 +41,12 @@ impl Started {
         telemetry: &Telemetry,
     ) -> Result<Self, String> {
         let since = server.memory().epoch();
-        let mut sandbox = server.start_sandbox(&name, workspace).await?;
+        // Looked at once: the list may be changed meanwhile.
+        let reach = server.reach();
+        let network = if reach.is_some() { Network::Gate } else { Network::Loopback };
+        let mut sandbox = server.start_sandbox(&name, workspace, network).await?;
         let Pipes { stdin, stdout, stderr } = sandbox.take_pipes().ok_or("the sandbox has no pipes")?;
-        let way_out = WayOut::take(&mut sandbox, server.reach())?;
+        let way_out = WayOut::take(&mut sandbox, reach)?;
         let failed = |error: std::io::Error| format!("the server's pipes cannot be watched: {error}");
         let stdin = pipe::Sender::from_owned_fd(stdin).map_err(failed)?;
         let stdout = pipe::Receiver::from_owned_fd(stdout).map_err(failed)?;

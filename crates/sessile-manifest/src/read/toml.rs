@@ -11,7 +11,7 @@ use crate::tree::{Tree, Value};
 use crate::{Manifest, Node, Server, Surroundings, Workspace};
 
 /// Keys below which every text may be a secret.
-const SECRET_KEYS: [&str; 5] = ["args", "command", "env", "headers", "url"];
+const SECRET_KEYS: [&str; 6] = ["args", "command", "egress_proxy", "env", "headers", "url"];
 
 /// Reads a whole `sessile.toml`; `None` only with the reason in `report`.
 pub(crate) fn read_toml(mut tree: Tree, surroundings: &Surroundings, report: &mut Report) -> Option<Manifest> {

@@ -1,4 +1,4 @@
-//! What servers see of the host, and which directory their sessions work in.
+//! What servers see of the host, which directory their sessions work in, and the proxy that they reach the network through.
 
 use insta::assert_snapshot;
 
@@ -99,4 +99,32 @@ fn callers_without_credentials_share_a_workspace_and_that_is_said() {
        |                   ^^^^
     "##);
     assert!(toml(&text.replace("true", "false")).expect("right").warnings.is_empty());
+}
+
+#[test]
+fn a_proxy_is_an_address_and_its_secret_is_elsewhere() {
+    let node = |text: &str| toml(&format!("[node]\n{text}\n[servers.a]\ncommand = [\"a\"]\n"));
+    let right = node("egress_proxy = \"http://proxy.corp.example:3128\"\negress_proxy_credentials = \"~/proxy\"");
+    let right = right.expect("right").node;
+    assert_eq!(right.egress_proxy.as_deref(), Some("http://proxy.corp.example:3128"));
+    assert_eq!(right.egress_proxy_credentials.as_deref(), Some(Path::new("/home/ada/proxy")));
+    for wrong in [
+        "https://p.example:1",
+        "p.example:1",
+        "http://p.example",
+        "http://p.example:1/x",
+        "http://:1",
+        "http://a:b@p:1",
+    ] {
+        let text = told(node(&format!("egress_proxy = \"{wrong}\"")));
+        assert!(
+            text.contains("sessile.toml:2:16: node.egress_proxy: not a proxy") && !text.contains(wrong),
+            "{wrong}: {text}"
+        );
+    }
+    assert_snapshot!(told(node("egress_proxy_credentials = \"x\"")), @r##"
+    sessile.toml:2:1: node.egress_proxy_credentials: goes with `egress_proxy`; write that, or remove this
+     2 | egress_proxy_credentials = "x"
+       | ^^^^^^^^^^^^^^^^^^^^^^^^
+    "##);
 }

@@ -73,6 +73,7 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
                 "queue": limits.queue,
                 "queue_timeout_ms": limits.queue_timeout.as_millis() as u64,
             })),
+            "egress_proxy": manifest.as_ref().and_then(|manifest| manifest.node.egress_proxy.clone()),
             "servers": servers.iter().map(Found::to_json).collect::<Vec<_>>(),
         });
         out::line(&pretty(&report));
@@ -85,6 +86,7 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
             out::line(&format!("  warning: {warning}"));
         }
         servers.iter().for_each(Found::print);
+        manifest.as_ref().and_then(reach::upstream_in_words).iter().for_each(|line| out::line(line));
         if let Some(limits) = &budgets {
             out::line(&format!("all sessions together: {}", budgets::in_words(limits)));
         }

@@ -12,6 +12,7 @@ mod node;
 mod plan;
 mod public;
 mod reach;
+mod reload;
 mod shutdown;
 mod strict;
 mod workspaces;

@@ -4,7 +4,7 @@ use super::drivers::Drivers;
 use super::plan::Plan;
 use super::public::{self, PublicListener};
 use super::shutdown::{Asked, Stops};
-use super::{Failure, budgets, keeping, launch, listen, reach, workspaces};
+use super::{Failure, budgets, keeping, launch, listen, reach, reload, workspaces};
 use crate::out;
 use sessile_front::{Admin, Hosts, Side};
 use sessile_identity::{Anonymous, Door, refuse_open_listener};
@@ -32,6 +32,7 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
 
     reach::check(&plan.manifest)?;
     reach::warn_of_idle_lists(&plan.manifest);
+    reach::upstream_in_words(&plan.manifest).iter().for_each(|line| out::note(line));
     let drivers = Drivers::of(&plan.manifest, plan.allow_unsandboxed)?;
     drivers.report_shortfalls();
     workspaces::report_shortfalls(&plan.manifest);
@@ -51,7 +52,7 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
     let admin = tokio::spawn(sessile_front::serve(admin_socket, admin, ADMIN_CONNECTIONS, stop.clone()));
     say_ready(&plan, public.address(), admin_address);
 
-    let failed = serve_until_stopped(&mut stops, &mut public).await.err();
+    let failed = serve_until_stopped(&mut stops, &plan, &node, &mut public).await.err();
     out::note("stopping: calls in flight may finish; a second signal stops at once");
     tokio::select! {
         () = node.drain(settings.drain) => {}
@@ -66,9 +67,15 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
     failed.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
-/// Serves until a signal to stop; a hangup opens the public listener anew.
-async fn serve_until_stopped(stops: &mut Stops, public: &mut PublicListener<'_>) -> Result<(), Failure> {
+/// Serves until a signal to stop; a hangup reads the lists of what servers may reach again and opens the public listener anew.
+async fn serve_until_stopped(
+    stops: &mut Stops,
+    plan: &Plan,
+    node: &Node,
+    public: &mut PublicListener<'_>,
+) -> Result<(), Failure> {
     while stops.next_or_hangup().await == Asked::Reopen {
+        reload::lists(plan, node);
         public.reopen().await?;
     }
     Ok(())

@@ -14,6 +14,8 @@ pub(crate) struct Plan {
     pub(crate) single: bool,
     pub(crate) allow_unsandboxed: bool,
     pub(crate) warnings: Vec<String>,
+    /// How to read it again, where it came from a file.
+    pub(crate) args: Option<ServeArgs>,
 }
 
 /// The plan of `sessile run`.
@@ -57,12 +59,12 @@ pub(crate) fn of_run(args: RunArgs) -> Result<Plan, Failure> {
         .map_err(|error| Failure::Usage(error.to_string()))?;
     overrule(&mut manifest, &args.node)?;
     let warnings = warnings_of(&manifest);
-    Ok(Plan { manifest, single: true, allow_unsandboxed: args.node.allow_unsandboxed, warnings })
+    Ok(Plan { manifest, single: true, allow_unsandboxed: args.node.allow_unsandboxed, warnings, args: None })
 }
 
 /// The plan of `sessile serve`.
 pub(crate) fn of_serve(args: ServeArgs) -> Result<Plan, Failure> {
-    let file = match args.config {
+    let file = match args.config.clone() {
         Some(file) => file,
         None => found().ok_or_else(|| {
             Failure::Usage("there is no sessile.toml and no .mcp.json here; name a manifest with -c FILE".to_owned())
@@ -77,7 +79,7 @@ pub(crate) fn of_serve(args: ServeArgs) -> Result<Plan, Failure> {
     }
     overrule(&mut manifest, &args.node)?;
     let warnings = warnings_of(&manifest);
-    Ok(Plan { manifest, single: false, allow_unsandboxed: args.node.allow_unsandboxed, warnings })
+    Ok(Plan { manifest, single: false, allow_unsandboxed: args.node.allow_unsandboxed, warnings, args: Some(args) })
 }
 
 fn warnings_of(manifest: &Manifest) -> Vec<String> {

@@ -1,4 +1,5 @@
-//! Signals: the first asks the node to drain, a second to stop at once; a hangup to open its listener anew.
+//! Signals: the first asks the node to drain, a second to stop at once; a hangup to read the
+//! manifest again and open its listener anew.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

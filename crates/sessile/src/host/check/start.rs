@@ -68,7 +68,7 @@ fn plan_of(manifest: &Manifest, server: &Server, allow_unsandboxed: bool) -> Pla
         server.files.workspace = Workspace::Private;
     }
     let manifest = Manifest { servers: vec![server], ..manifest.clone() };
-    Plan { manifest, single: false, allow_unsandboxed, warnings: Vec::new() }
+    Plan { manifest, single: false, allow_unsandboxed, warnings: Vec::new(), args: None }
 }
 
 async fn find_eras(node: &Node) -> Result<(), OpenError> {

@@ -3,9 +3,9 @@
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use sessile_tests::node::Start;
+use sessile_tests::node::{Start, table};
 use sessile_tests::wait::{PATIENCE, until};
-use sessile_tests::{Client, Home, Node, binaries};
+use sessile_tests::{Client, Home, Node, Script, binaries};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -187,6 +187,11 @@ async fn a_node_that_is_killed_lets_no_second_sandbox_in() {
     node.stop();
 }
 
+/// The log is written beside what it tells of.
+async fn is_logged(node: &Node, text: &str) {
+    until("it is logged", PATIENCE, async || node.log().contains(text).then_some(())).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_writes_more_than_its_limit_ends() {
     let (start, [ada, _]) = start(&[], "disk = \"1MiB\"");
@@ -196,7 +201,7 @@ async fn a_session_that_writes_more_than_its_limit_ends() {
     let end = node.admin().end_of_only_session().await;
     assert_eq!(end["reason"], "disk_full", "{end}");
     assert!(end["hint"].as_str().unwrap().contains("remove files"), "{end}");
-    assert!(node.log().contains("more than `limits.disk` allows"), "{}", node.log());
+    is_logged(&node, "more than `limits.disk` allows").await;
     // There is a way back: the next session may tidy up.
     let mut client = open(&node, &ada).await;
     assert_eq!(sh(&mut client, "rm big; ls").await, "root\n");
@@ -206,7 +211,7 @@ async fn a_session_that_writes_more_than_its_limit_ends() {
     let reply = Client::at(node.endpoint()).key(&ada).reply().await;
     let error = reply.expect_error(503, -32006).await;
     assert_eq!(error["error"]["data"]["reason"], "disk_full", "{error}");
-    assert!(node.log().contains("holds more than twice `limits.disk`"), "{}", node.log());
+    is_logged(&node, "holds more than twice `limits.disk`").await;
     node.stop();
 }
 
@@ -243,5 +248,27 @@ async fn a_start_that_fails_gives_the_workspace_back() {
         Client::at(node.endpoint()).reply().await.text().await;
         assert!(began.elapsed() < Duration::from_secs(20), "nobody waits for what has ended");
     }
+    node.stop();
+}
+
+/// A server that knows no `initialize`, refuses it and lives on: the session in which that was found out is in nobody's way.
+#[tokio::test(flavor = "multi_thread")]
+async fn finding_out_what_a_server_speaks_does_not_lock_its_caller_out() {
+    let refusal =
+        r#"{"jsonrpc":"2.0","id":ID,"error":{"code":-32022,"message":"no","data":{"supported":["2026-07-28"]}}}"#;
+    let discovered = r#"{"jsonrpc":"2.0","id":ID,"result":{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":0,"cacheScope":"private"}}"#;
+    let called =
+        r#"{"jsonrpc":"2.0","id":ID,"result":{"resultType":"complete","content":[{"type":"text","text":"done"}]}}"#;
+    let script = Script::new()
+        .answer(r#""method":"initialize""#, refusal)
+        .answer(r#""method":"server/discover""#, discovered)
+        .answer(r#""method":"tools/call""#, called);
+    let home = Home::new();
+    let command = script.command(&home, "it");
+    let keys = "files.workspace = \"principal\"\nlimits.start_timeout = \"10s\"";
+    let node = Start::serve(home, "sessile.toml", &table("it", &command, keys)).start();
+    let mut client = Client::open(node.endpoint()).await;
+    assert_eq!(client.call("any", json!({})).await, "done");
+    client.close().await;
     node.stop();
 }

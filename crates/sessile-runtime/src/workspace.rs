@@ -26,6 +26,8 @@ const TRY: Duration = Duration::from_millis(50);
 const COUNT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// How much longer than counting takes is waited for the next time: a twentieth of one processor at most.
 const REST: u32 = 20;
+/// Workspaces of one server that are counted at a time because their sessions start.
+const STARTS: usize = 4;
 /// Bytes for each file that a workspace may hold, and the fewest files, as in a sandbox's private directories.
 const BYTES_PER_FILE: u64 = 4096;
 const MIN_FILES: u64 = 1024;
@@ -36,8 +38,10 @@ pub(crate) struct KeptWorkspaces {
     store: Workspaces,
     limit: Usage,
     turns: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
-    /// Held by who counts: one at a time.
+    /// Held by who counts while its session lives: one at a time.
     counting: Arc<Semaphore>,
+    /// The same for those that start, who wait for nobody's session.
+    starting: Arc<Semaphore>,
 }
 
 /// The right to one, for one session. To be kept until nothing of its sandbox is left.
@@ -56,7 +60,8 @@ impl KeptWorkspaces {
     /// Those in `store`, of `bytes` each.
     pub(crate) fn new(store: Workspaces, bytes: u64) -> Self {
         let limit = Usage { bytes, files: (bytes / BYTES_PER_FILE).max(MIN_FILES) };
-        Self { store, limit, turns: Mutex::default(), counting: Arc::new(Semaphore::new(1)) }
+        let (counting, starting) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(STARTS)));
+        Self { store, limit, turns: Mutex::default(), counting, starting }
     }
 
     /// That of `principal`, for `session`; waits for its turn, for `patience` at most and while the node `goes_on`.
@@ -102,7 +107,7 @@ impl KeptWorkspaces {
         };
         let (limit, counting) = (self.limit, Arc::clone(&self.counting));
         let hopeless = Usage { bytes: limit.bytes.saturating_mul(2), files: limit.files.saturating_mul(2) };
-        let found = count(&lease, hopeless, &counting).await.map_err(unusable)?;
+        let found = count(&lease, hopeless, &self.starting).await.map_err(unusable)?;
         if found.exceeds(hopeless) {
             return Err(OpenError::WorkspaceFull { directory: lease.files().to_owned(), limit: limit.bytes });
         }

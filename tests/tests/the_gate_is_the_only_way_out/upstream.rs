@@ -4,6 +4,7 @@ use crate::https::Authority;
 use crate::programs::{Process, Program, RUNNER, curl, fetch, httpx, outside, printed, requests, run, shown, urllib};
 use serde_json::json;
 use sessile_tests::node::Start;
+use sessile_tests::wait::{PATIENCE, until};
 use sessile_tests::{Client, Home, binaries};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -71,8 +72,8 @@ async fn what_is_listed_goes_through_the_proxy_by_name() {
         start = start.env(name, &authority.path("ca.pem"));
     }
     let node = start.start();
-    let log = node.log();
-    assert!(log.contains(&format!("http://127.0.0.1:{}, which resolves the names", proxy.port)), "{log}");
+    let said = format!("http://127.0.0.1:{}, which resolves the names", proxy.port);
+    until("it is said", PATIENCE, async || node.log().contains(&said).then_some(())).await;
     let mut client = Client::open(node.endpoint()).await;
     for program in PROGRAMS {
         for url in [format!("http://{plain}/"), format!("https://{named}/")] {

@@ -4,7 +4,7 @@
 use crate::support::{driver, host_directory, is_root, real, run, script};
 use sessile_sandbox::{FileView, SandboxSpec, owner_of_kept_files};
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// A script in a sandbox with `files` as its workspace.
@@ -76,4 +76,43 @@ async fn hostile_content_gives_nobody_anything() {
     let written = if is_root() { "" } else { "written\n" }; // a plain file of that name, where there is no device
     assert_eq!(said.stdout, format!("1000\n{written}1\n1\n9\n"), "{said:?}");
     assert_eq!(fs::read_to_string(secret).unwrap(), "of the host");
+}
+
+/// An overlay, in the way that a container's own files lie on one. It goes with this value.
+struct Overlay(PathBuf);
+
+impl Overlay {
+    fn in_(place: &Path) -> Self {
+        let [lower, upper, work, merged] = ["lower", "upper", "work", "merged"].map(|name| place.join(name));
+        for directory in [&lower, &upper, &work, &merged] {
+            fs::create_dir(directory).unwrap();
+        }
+        let options = format!("lowerdir={},upperdir={},workdir={}", lower.display(), upper.display(), work.display());
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "overlay", "-o", &options, "overlay"]).arg(&merged);
+        assert!(mount.status().unwrap().success());
+        Self(merged)
+    }
+}
+
+impl Drop for Overlay {
+    fn drop(&mut self) {
+        // If it is not there, it is gone.
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_files_cannot_be_lent_the_start_says_so() {
+    if !is_root() {
+        return; // nothing is lent: an ordinary user's server is that user
+    }
+    let host = host_directory();
+    let overlay = Overlay::in_(&real(&host));
+    let files = overlay.0.join("files");
+    fs::create_dir(&files).unwrap();
+    fs::set_permissions(&files, fs::Permissions::from_mode(0o700)).unwrap();
+    let refused =
+        sessile_sandbox::Driver::start(&driver(), in_workspace(&files, "true")).await.unwrap_err().to_string();
+    assert!(refused.contains("map the owner of") && refused.contains("ext4, XFS, btrfs"), "{refused}");
 }

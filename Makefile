@@ -42,6 +42,7 @@ unit:
 
 behaviour:
 	tests/conformance/install
+	tests/egress/install
 	$(CARGO) test --locked -p sessile-tests
 
 conformance:

@@ -87,7 +87,8 @@ pub(crate) struct FileKeys {
     /// Host paths that can also be written, by every session.
     #[schemars(with = "Vec<PathText>")]
     pub(crate) read_write: Vec<PathBuf>,
-    /// `private` for an empty directory per session, or a host path.
+    /// `private` for an empty directory per session, `principal` for one per caller that is kept and that one session at a
+    /// time has, or a host path.
     #[schemars(with = "String", extend("x-value" = "path", "default" = "private"))]
     pub(crate) workspace: Option<PathBuf>,
 }

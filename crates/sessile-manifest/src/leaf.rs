@@ -21,6 +21,7 @@ pub(crate) fn check(form: &str, text: &str) -> Result<(), String> {
         "header value" => header_value(text),
         "host" => host(text),
         "origin" => origin(text),
+        "proxy" => proxy(text),
         _ => Ok(()),
     }
 }
@@ -118,6 +119,15 @@ fn origin(text: &str) -> Result<(), String> {
     rule(
         bare,
         "not an origin; write the scheme and host of the page and nothing else, such as \"https://app.example.com\"",
+    )
+}
+
+fn proxy(text: &str) -> Result<(), String> {
+    let at = text.strip_prefix("http://").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    let authority = at.and_then(|at| at.parse::<http::uri::Authority>().ok()).filter(|at| !at.as_str().contains('@'));
+    rule(
+        authority.is_some_and(|at| !at.host().is_empty() && at.port_u16().is_some_and(|port| port > 0)),
+        "not a proxy; write \"http://HOST:PORT\", and what it asks for into the file of `egress_proxy_credentials`",
     )
 }
 

@@ -39,6 +39,7 @@ mod surroundings;
 mod tasks;
 mod tree;
 mod values;
+mod workspace;
 
 pub use limits::Limits;
 pub use load::{Format, load, parse};
@@ -51,12 +52,13 @@ pub use problem::{ManifestErrors, Place, Problem};
 pub use remote_url::{NotARemoteUrl, RemoteUrl};
 pub use schema::schema;
 pub use scope::Scope;
-pub use server::{Command, Files, Isolation, Kind, PackageProgram, Remote, Server, ServerEra, Workspace};
+pub use server::{Command, Files, Isolation, Kind, PackageProgram, Remote, Server, ServerEra};
 pub use single::Single;
 pub use size::{NotASize, Size};
 pub use surroundings::Surroundings;
 pub use tasks::Tasks;
 pub use values::Values;
+pub use workspace::Workspace;
 
 #[cfg(test)]
 mod tests;

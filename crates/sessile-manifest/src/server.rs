@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Limits, Package, Pool, RemoteUrl, Scope, ServerName, Tasks, Values};
+use crate::{Limits, Package, Pool, RemoteUrl, Scope, ServerName, Tasks, Values, Workspace};
 
 /// A server of the manifest, fully resolved: defaults applied, paths absolute.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,14 +139,4 @@ pub struct Files {
     pub read_write: Vec<PathBuf>,
     /// The directory that sessions work in.
     pub workspace: Workspace,
-}
-
-/// The directory that a session works in.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Workspace {
-    /// An empty directory for each session, gone with it.
-    #[default]
-    Private,
-    /// A directory of the host, absolute, shared by the sessions of the server.
-    Host(PathBuf),
 }

@@ -56,6 +56,10 @@ impl Node {
             return Ok(exchange);
         }
         let patience = SILENCE + 2 * began.elapsed();
+        if server.workspaces().is_some() {
+            // Both cannot have the workspace. What the first one said is known.
+            exchange.session().stop(StopReason::StartFailed);
+        }
         // It may be one that speaks modern only. If it is not, the client gets what it was first told.
         let upgraded = self.initialize(server, principal, initialize, Bridge::upgraded, false).await?;
         match tokio::time::timeout(patience, upgraded.session().opened()).await {

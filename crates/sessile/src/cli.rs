@@ -140,7 +140,7 @@ pub(crate) struct RunArgs {
     pub(crate) command: Vec<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct ServeArgs {
     /// The manifest [default: sessile.toml, else .mcp.json, in this directory]
     #[arg(short, long, value_name = "FILE")]
@@ -156,7 +156,7 @@ pub(crate) struct ServeArgs {
 }
 
 /// What `run` and `serve` have in common.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct NodeArgs {
     /// File of API-key hashes; with it every caller needs a key (overrides node.api_keys)
     #[arg(long, value_name = "FILE")]

@@ -43,7 +43,7 @@ impl Drivers {
                 Isolation::Process | Isolation::None => {}
             }
             if server.strict
-                && let Some(refusal) = strict::refusal(&server.name, drivers.get(server.isolation)?.capabilities())
+                && let Some(refusal) = strict::refusal(server, drivers.get(server.isolation)?.capabilities())
             {
                 return Err(Failure::Host(refusal));
             }

@@ -12,8 +12,10 @@ mod node;
 mod plan;
 mod public;
 mod reach;
+mod reload;
 mod shutdown;
 mod strict;
+mod workspaces;
 
 pub(crate) use check::check;
 pub(crate) use failure::Failure;

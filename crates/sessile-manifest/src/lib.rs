@@ -14,6 +14,7 @@
 
 mod check;
 mod expand;
+mod image;
 mod keys;
 mod leaf;
 mod limits;
@@ -40,6 +41,7 @@ mod tasks;
 mod tree;
 mod values;
 
+pub use image::{ImageDigest, ImageRef, LayoutImage, NotAnImage, RegistryRef};
 pub use limits::Limits;
 pub use load::{Format, load, parse};
 pub use manifest::Manifest;

@@ -22,6 +22,7 @@ impl Drivers {
                 Isolation::Process if drivers.process.is_none() => {
                     drivers.process = Some(process_driver()?);
                 }
+                Isolation::Microvm => return Err(no_microvm()),
                 Isolation::None if !allow_unsandboxed => {
                     return Err(Failure::Usage(format!(
                         "server {} has isolation \"none\": it would run as a plain process of this user; pass --allow-unsandboxed if that is meant",
@@ -50,6 +51,7 @@ impl Drivers {
     pub(crate) fn get(&self, isolation: Isolation) -> Result<Arc<dyn Driver>, Failure> {
         let driver = match isolation {
             Isolation::Process => &self.process,
+            Isolation::Microvm => return Err(no_microvm()),
             Isolation::None => &self.none,
         };
         driver.clone().ok_or_else(|| Failure::Host("the sandbox driver was not started".to_owned()))
@@ -68,6 +70,10 @@ impl Drivers {
             }
         }
     }
+}
+
+fn no_microvm() -> Failure {
+    Failure::Host("isolation \"microvm\" is not available in this version; use \"process\"".to_owned())
 }
 
 /// The process driver of this host.

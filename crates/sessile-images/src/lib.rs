@@ -1,0 +1,4 @@
+//! Images.
+pub mod erofs;
+pub mod layer;
+pub mod tree;

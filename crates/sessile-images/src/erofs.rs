@@ -61,21 +61,20 @@ pub enum WriteError {
 /// [`WriteError`]; what is in the file then is of no use.
 pub fn write(tree: &Tree, contents: &mut dyn Contents, uuid: [u8; 16], image: &File) -> Result<u64, WriteError> {
     let plan = Plan::of(tree).ok_or(WriteError::TooLarge)?;
-    let put = |bytes: &[u8], at: u64| image.write_all_at(bytes, at).map_err(WriteError::Image);
     image.set_len(plan.blocks * BLOCK).map_err(WriteError::Image)?;
-    put(&superblock::block(&plan, uuid), 0)?;
+    put(image, &superblock::block(&plan, uuid), 0)?;
     let mut buffer = vec![0; CHUNK];
     for place in &plan.places {
-        put(&inode::bytes(place), place.offset)?;
+        put(image, &inode::bytes(place), place.offset)?;
         match tree.node(place.node).map(|node| &node.kind) {
             Some(Kind::File(content)) if content.length > 0 => {
                 let mut source = contents.open(*content).map_err(WriteError::Content)?;
-                copy(&mut *source, place, &mut buffer, &put)?;
+                copy(&mut *source, place, &mut buffer, image)?;
             }
-            Some(Kind::Symlink(target)) => copy(&mut target.as_ref(), place, &mut buffer, &put)?,
+            Some(Kind::Symlink(target)) => copy(&mut target.as_ref(), place, &mut buffer, image)?,
             Some(Kind::Directory(_)) => {
                 let names = directory::bytes(&plan.names(tree, place));
-                copy(&mut names.as_slice(), place, &mut buffer, &put)?;
+                copy(&mut names.as_slice(), place, &mut buffer, image)?;
             }
             _ => {}
         }
@@ -83,14 +82,13 @@ pub fn write(tree: &Tree, contents: &mut dyn Contents, uuid: [u8; 16], image: &F
     Ok(plan.blocks * BLOCK)
 }
 
+fn put(image: &File, bytes: &[u8], at: u64) -> Result<(), WriteError> {
+    image.write_all_at(bytes, at).map_err(WriteError::Image)
+}
+
 /// Whole blocks go to the data, the rest behind the inode if it has its place there. Reads to the source's end, so that
 /// a source that checks what it gave has its say.
-fn copy(
-    source: &mut dyn Read,
-    place: &Place,
-    buffer: &mut [u8],
-    put: &dyn Fn(&[u8], u64) -> Result<(), WriteError>,
-) -> Result<(), WriteError> {
+fn copy(source: &mut dyn Read, place: &Place, buffer: &mut [u8], image: &File) -> Result<(), WriteError> {
     let mut done = 0;
     while done < place.size {
         let most = usize::try_from(place.size - done).unwrap_or(usize::MAX).min(buffer.len());
@@ -103,10 +101,10 @@ fn copy(
         };
         let (blocks, tail) = part.split_at(whole);
         if !blocks.is_empty() {
-            put(blocks, u64::from(place.block) * BLOCK + done)?;
+            put(image, blocks, u64::from(place.block) * BLOCK + done)?;
         }
         if !tail.is_empty() {
-            put(tail, place.offset + inode::SIZE)?;
+            put(image, tail, place.offset + inode::SIZE)?;
         }
         done += part.len() as u64;
     }
@@ -115,4 +113,3 @@ fn copy(
         _ => Err(WriteError::Content(io::Error::other("it is longer than it was"))),
     }
 }
-

@@ -97,7 +97,11 @@ pub struct Tree {
 impl Tree {
     /// A tree of an empty root, which refuses to hold more than `most` nodes, also such as have gone again.
     pub fn new(most: usize) -> Self {
-        Self { nodes: vec![Node { meta: Meta { mode: 0o755, ..Meta::default() }, kind: Kind::directory(), depth: 0 }], most, work: 0 }
+        Self {
+            nodes: vec![Node { meta: Meta { mode: 0o755, ..Meta::default() }, kind: Kind::directory(), depth: 0 }],
+            most,
+            work: 0,
+        }
     }
 
     /// The root directory.

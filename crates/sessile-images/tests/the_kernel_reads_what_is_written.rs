@@ -1,4 +1,12 @@
 //! Images are checked by those who will read them: the kernel, and the tools of the format's authors.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test says what is wrong by panicking"
+)]
 
 mod mounted;
 
@@ -38,12 +46,18 @@ fn tree() -> Tree {
         let name = format!("many/{n:04}-{}", "x".repeat(n % 200));
         add(name.as_bytes(), meta(0o600, 2), Kind::File(Content { at: n as u64, length: n as u64 * 3 }));
     }
-    for name in [b"odd/ ".as_slice(), b"odd/-", b"odd/+plus", b"odd/..x", b"odd/\xff\xfe", "odd/é".as_bytes(), b"odd/a\nb"] {
+    for name in
+        [b"odd/ ".as_slice(), b"odd/-", b"odd/+plus", b"odd/..x", b"odd/\xff\xfe", "odd/é".as_bytes(), b"odd/a\nb"]
+    {
         add(name, meta(0o644, 1), Kind::File(Content { at: 1, length: 5 }));
     }
     add(&[b"odd/", "n".repeat(255).as_bytes()].concat(), meta(0o1777, 0), Kind::directory());
     for length in [1, 50, 4031, 4032, 4033, 4095] {
-        add(format!("links/{length}").as_bytes(), meta(0o777, 5), Kind::Symlink("t".repeat(length).into_bytes().into()));
+        add(
+            format!("links/{length}").as_bytes(),
+            meta(0o777, 5),
+            Kind::Symlink("t".repeat(length).into_bytes().into()),
+        );
     }
     add("deep/".repeat(200).as_bytes(), meta(0o711, 9), Kind::directory());
     add(b"empty", meta(0o755, 0), Kind::directory());
@@ -128,7 +142,10 @@ fn the_kernel_sees_names_owners_modes_times_and_links() {
         assert_eq!(found.get(path), Some(line), "{}", String::from_utf8_lossy(path));
     }
     assert_eq!(found.len(), expected.len());
-    let said = in_mounted(&image, "stat -c %h . many deep odd; stat -c '%a %u' .; test hard -ef sizes/12000; test links/hard -ef hard");
+    let said = in_mounted(
+        &image,
+        "stat -c %h . many deep odd; stat -c '%a %u' .; test hard -ef sizes/12000; test links/hard -ef hard",
+    );
     let said = String::from_utf8(said).unwrap();
     let lines: Vec<_> = said.lines().collect();
     assert_eq!(lines, ["8", "2", "3", "3", "750 3"], "directories count what points at them");

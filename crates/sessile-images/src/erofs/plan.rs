@@ -1,8 +1,8 @@
 //! Where everything goes, before anything is written.
 
+use super::BLOCK;
 use super::directory::{self, Name};
 use super::inode::{self, Layout, SLOT, nid};
-use super::BLOCK;
 use crate::tree::{Kind, Meta, NodeId, Tree};
 
 /// The kinds of inodes, with the numbers that directories have for them.
@@ -130,7 +130,8 @@ impl Plan {
 }
 
 fn directory_size(tree: &Tree, id: NodeId) -> u64 {
-    let mut names: Vec<&[u8]> = [b".".as_slice(), b".."].into_iter().chain(tree.entries(id).map(|(name, _)| name)).collect();
+    let mut names: Vec<&[u8]> =
+        [b".".as_slice(), b".."].into_iter().chain(tree.entries(id).map(|(name, _)| name)).collect();
     names.sort_unstable();
     directory::size(names.into_iter())
 }

@@ -3,9 +3,9 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::BlockDecodingStrategy::UptoBytes;
 use ruzstd::decoding::FrameDecoder;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 
 /// How a layer is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +52,11 @@ impl<R: Read> Decompressed<R> {
         match compression {
             Compression::None => Self::Plain(source),
             Compression::Gzip => Self::Gzip(MultiGzDecoder::new(BufReader::with_capacity(64 << 10, source))),
-            Compression::Zstd => {
-                Self::Zstd(Frames { source: BufReader::with_capacity(64 << 10, source), decoder: Box::default(), in_frame: false })
-            }
+            Compression::Zstd => Self::Zstd(Frames {
+                source: BufReader::with_capacity(64 << 10, source),
+                decoder: Box::default(),
+                in_frame: false,
+            }),
         }
     }
 }
@@ -88,7 +90,9 @@ impl<R: Read> Read for Frames<R> {
                 }
                 match self.decoder.init(&mut self.source) {
                     Ok(()) => self.in_frame = true,
-                    Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                    Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                        length, ..
+                    })) => {
                         let skipped = io::copy(&mut (&mut self.source).take(u64::from(length)), &mut io::sink())?;
                         if skipped < u64::from(length) {
                             return Err(io::ErrorKind::UnexpectedEof.into());

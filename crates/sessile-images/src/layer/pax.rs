@@ -73,7 +73,9 @@ mod tests {
 
     #[test]
     fn records_that_lie_are_refused() {
-        for bad in ["x", "9999 a=b\n", "3 a=b\n", "0 a=b\n", "6 abc\n", " a=b\n", "-1 a=b\n", "12 size=-100\n", "6 a=bc", "2 "] {
+        for bad in
+            ["x", "9999 a=b\n", "3 a=b\n", "0 a=b\n", "6 abc\n", " a=b\n", "-1 a=b\n", "12 size=-100\n", "6 a=bc", "2 "]
+        {
             assert!(Pax::parse(bad.as_bytes()).is_err(), "{bad:?}");
         }
     }

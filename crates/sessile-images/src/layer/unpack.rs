@@ -58,7 +58,8 @@ impl<W: Write> Unpacker<W> {
     /// # Errors
     /// [`LayerError`]; the tree is of no use then.
     pub fn layer(&mut self, archive: impl Read) -> Result<(), LayerError> {
-        self.layer = self.layer.checked_add(1).ok_or(LayerError::TooLarge { limit: u64::from(u16::MAX), of: "layers" })?;
+        self.layer =
+            self.layer.checked_add(1).ok_or(LayerError::TooLarge { limit: u64::from(u16::MAX), of: "layers" })?;
         let left = self.limits.unpacked.saturating_sub(self.unpacked);
         let mut counted = Counted { source: archive.take(left.saturating_add(1)), count: 0 };
         let merged = self.entries_of(&mut counted).and_then(|()| {
@@ -136,7 +137,9 @@ impl<W: Write> Unpacker<W> {
             EntryType::Symlink => {
                 let target = link()?;
                 if target.len() >= 4096 || target.contains(&0) {
-                    return Err(LayerError::Malformed("the target of a symbolic link is longer than 4095 bytes, or holds NUL"));
+                    return Err(LayerError::Malformed(
+                        "the target of a symbolic link is longer than 4095 bytes, or holds NUL",
+                    ));
                 }
                 self.tree.add(&path, Meta { mode: 0o777, ..meta }, Kind::Symlink(target.into()), self.layer)?;
             }

@@ -37,6 +37,17 @@ impl Tree {
         self.put(parent, name, meta, kind, layer).map(drop)
     }
 
+    /// Adds an entry of something that is no layer: names that look like whiteouts are names.
+    ///
+    /// # Errors
+    /// [`TreeError`] when the path is unfit, or a bound is reached.
+    pub(crate) fn add_plain(&mut self, path: &[u8], meta: Meta, kind: Kind) -> Result<(), TreeError> {
+        let names = components(path)?;
+        let Some((name, parents)) = names.split_last() else { return self.add(path, meta, kind, 0) };
+        let parent = self.directory(parents, 0)?;
+        self.put(parent, name, meta, kind, 0).map(drop)
+    }
+
     /// Adds a hard link.
     ///
     /// # Errors

@@ -39,7 +39,8 @@ fn paths(tree: &Tree) -> Vec<String> {
 
 #[test]
 fn layers_lie_over_each_other() {
-    let tree = tree(&[("a/", 1), ("a/x", 1), ("a/y", 1), ("a/", 2), ("a/x", 2), ("b", 1), ("b/", 2), ("c/d", 1), ("c", 2)]);
+    let tree =
+        tree(&[("a/", 1), ("a/x", 1), ("a/y", 1), ("a/", 2), ("a/x", 2), ("b", 1), ("b/", 2), ("c/d", 1), ("c", 2)]);
     assert_eq!(paths(&tree), ["a/", "a/x", "a/y", "b/", "c"]);
     let x = tree.node(tree.find(b"/a/x").unwrap()).unwrap();
     assert_eq!(x.kind, file(2));
@@ -113,7 +114,9 @@ fn hard_links_share_a_node_until_one_is_replaced() {
 fn unfit_paths_are_refused() {
     let mut tree = tree(&[("a", 1), ("l -> m", 1), ("m -> l", 1)]);
     let mut add = |path: &[u8]| tree.add(path, META, file(0), 1);
-    for path in ["../x", "a/../../x", "x/..", "a\0b", &"x".repeat(256), &"y/".repeat(2100), ".wh.", "d/.wh..", "d/.wh..."] {
+    for path in
+        ["../x", "a/../../x", "x/..", "a\0b", &"x".repeat(256), &"y/".repeat(2100), ".wh.", "d/.wh..", "d/.wh..."]
+    {
         assert!(matches!(add(path.as_bytes()), Err(TreeError::Path { .. })), "{path}");
     }
     assert!(matches!(add(b""), Err(TreeError::Path { .. })), "the root is no file");

@@ -117,7 +117,8 @@ impl Tree {
     /// The directory with these names; what is missing of it is made in `layer`, as archives may leave out parents.
     pub(super) fn directory(&mut self, names: &[&[u8]], layer: u16) -> Result<NodeId, TreeError> {
         let root = self.root();
-        let mut walk = Walk { pending: names.iter().rev().map(|name| Box::from(*name)).collect(), trail: Vec::new(), links: 0 };
+        let mut walk =
+            Walk { pending: names.iter().rev().map(|name| Box::from(*name)).collect(), trail: Vec::new(), links: 0 };
         while let Some(name) = walk.pending.pop() {
             if name.as_ref() == b".." {
                 walk.trail.pop();
@@ -145,7 +146,8 @@ impl Tree {
     pub(super) fn follow(&self, path: &[u8], last: bool) -> Option<NodeId> {
         let names = components(path).ok()?;
         let root = self.root();
-        let mut walk = Walk { pending: names.iter().rev().map(|name| Box::from(*name)).collect(), trail: Vec::new(), links: 0 };
+        let mut walk =
+            Walk { pending: names.iter().rev().map(|name| Box::from(*name)).collect(), trail: Vec::new(), links: 0 };
         while let Some(name) = walk.pending.pop() {
             if name.as_ref() == b".." {
                 walk.trail.pop();

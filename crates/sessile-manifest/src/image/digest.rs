@@ -9,7 +9,8 @@ use super::NotAnImage;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageDigest([u8; 32]);
 
-const NOT_A_DIGEST: NotAnImage = NotAnImage("not a digest; write `sha256:` and 64 digits of 0-9 and a-f behind the `@`");
+const NOT_A_DIGEST: NotAnImage =
+    NotAnImage("not a digest; write `sha256:` and 64 digits of 0-9 and a-f behind the `@`");
 
 impl ImageDigest {
     /// The digest with these bytes.

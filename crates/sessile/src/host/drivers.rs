@@ -72,8 +72,11 @@ impl Drivers {
     }
 }
 
+/// What servers are told that want a virtual machine for each session.
+pub(super) const NO_MICROVM: &str = "isolation \"microvm\" is not available in this version; use \"process\"";
+
 fn no_microvm() -> Failure {
-    Failure::Host("isolation \"microvm\" is not available in this version; use \"process\"".to_owned())
+    Failure::Host(NO_MICROVM.to_owned())
 }
 
 /// The process driver of this host.

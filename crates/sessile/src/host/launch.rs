@@ -42,7 +42,7 @@ pub(crate) async fn all(plan: &Plan, drivers: &Drivers, verbose: bool) -> Result
         let hosted = Hosted::new(server, driver, view, host, Some(state_dir));
         let hosted = match server.isolation {
             Isolation::Process => hosted.reaching(reach::list_of(server).map_err(Failure::Usage)?),
-            Isolation::None => hosted,
+            Isolation::Microvm | Isolation::None => hosted,
         };
         launched.hosted.push(Arc::new(hosted));
     }

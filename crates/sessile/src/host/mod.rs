@@ -9,7 +9,7 @@ mod key;
 mod launch;
 mod listen;
 mod node;
-mod plan;
+pub(crate) mod plan;
 mod public;
 mod reach;
 mod shutdown;
@@ -18,6 +18,7 @@ mod strict;
 pub(crate) use check::check;
 pub(crate) use failure::Failure;
 pub(crate) use key::key;
+pub(crate) use shutdown::Stops;
 
 use crate::cli::{RunArgs, ServeArgs};
 use crate::out;

@@ -55,6 +55,7 @@ fn one(unpacker: &mut Unpacker<BufWriter<File>>, layer: Layer, spool: &Path, wat
     let unread = |error| ImageError::layer(&watch.image, blob, spool, crate::layer::LayerError::Read(error));
     // All of it before any of it is looked at. What a registry sent was checked on its way; reading it again costs less
     // than a rule of which is which.
+    file.rewind().map_err(unread)?;
     let limited = (&mut file).take(descriptor.size.saturating_add(1));
     let found = digest::of_source(watch.reading(limited, "checking", Some(descriptor.size))).map_err(unread)?;
     differ(watch, format!("layer {blob}"), (blob, descriptor.size), found)?;

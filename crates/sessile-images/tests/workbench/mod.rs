@@ -1,6 +1,8 @@
 //! Image layouts made for tests: layers of a few files, in every compression, with digests that can be made to lie.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
+pub mod registry;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

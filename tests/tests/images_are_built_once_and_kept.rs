@@ -172,13 +172,8 @@ fn images_are_listed_verified_and_pruned() {
     for (pruned, image) in would.as_array().unwrap().iter().zip(done_then.as_array().unwrap()) {
         assert_eq!(pruned["removed"], image["removed"]);
         let is_named = image["image"] == one.as_str();
-        assert_eq!(
-            (&image["removed"], &image["kept_because"]),
-            match is_named {
-                true => (&json!(false), &json!("in the manifest")),
-                false => (&json!(true), &Value::Null),
-            }
-        );
+        let expected = if is_named { json!([false, "in the manifest"]) } else { json!([true, null]) };
+        assert_eq!(json!([image["removed"], image["kept_because"]]), expected);
     }
     let listed = parsed(&done(&mut images(&home, &["list", "--json"])));
     let key = listed[0]["key"].as_str().unwrap();

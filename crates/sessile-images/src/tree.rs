@@ -13,6 +13,10 @@ pub use walk::TreeError;
 
 /// How deep directories may lie: more than package managers nest, less than recursion could feel.
 pub const DEEPEST: u16 = 256;
+/// Bytes of all names and targets of links, which are kept in memory.
+const MOST_TEXT: u64 = 256 << 20;
+/// What whiteouts and links may cost: as many steps as the largest image needs, some times over.
+const MOST_WORK: u64 = 8_000_000;
 
 /// A node of a [`Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,7 +94,9 @@ pub struct Node {
 pub struct Tree {
     nodes: Vec<Node>,
     most: usize,
-    /// Entries that were looked at for whiteouts.
+    /// Bytes of names and of targets of links.
+    text: u64,
+    /// Entries that were looked at for whiteouts, and names that links led through.
     work: u64,
 }
 
@@ -100,6 +106,7 @@ impl Tree {
         Self {
             nodes: vec![Node { meta: Meta { mode: 0o755, ..Meta::default() }, kind: Kind::directory(), depth: 0 }],
             most,
+            text: 0,
             work: 0,
         }
     }
@@ -130,16 +137,27 @@ impl Tree {
 
     /// The node at a path, links followed within the tree.
     pub fn find(&self, path: &[u8]) -> Option<NodeId> {
-        self.follow(path, true)
+        self.follow(path, true).0
     }
 
-    fn make(&mut self, meta: Meta, kind: Kind, depth: u16) -> Result<NodeId, TreeError> {
+    fn make(&mut self, name: &[u8], meta: Meta, kind: Kind, depth: u16) -> Result<NodeId, TreeError> {
+        let target = if let Kind::Symlink(target) = &kind { target.len() } else { 0 };
+        self.text += (name.len() + target) as u64;
+        if self.text > MOST_TEXT {
+            return Err(TreeError::TooMuchText);
+        }
         if self.nodes.len() >= self.most {
             return Err(TreeError::TooMany { most: self.most });
         }
         let id = u32::try_from(self.nodes.len()).map_err(|_| TreeError::TooMany { most: self.most })?;
         self.nodes.push(Node { meta, kind, depth });
         Ok(NodeId(id))
+    }
+
+    /// Counts what costs more than the entries that ask for it.
+    fn work(&mut self, steps: u64) -> Result<(), TreeError> {
+        self.work = self.work.saturating_add(steps);
+        if self.work > MOST_WORK { Err(TreeError::TooMuchWork) } else { Ok(()) }
     }
 
     fn child(&self, directory: NodeId, name: &[u8]) -> Option<Entry> {

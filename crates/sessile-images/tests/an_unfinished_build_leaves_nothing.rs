@@ -95,7 +95,6 @@ async fn killed_at_any_step_it_leaves_nothing_that_counts_and_the_next_one_build
         killed += 1;
         if !listed.is_empty() {
             // It was killed after it was published: then there is nothing left to interrupt.
-            assert_eq!(bench.said.count("built, "), 0);
             std::fs::remove_dir_all(bench.state.path().join("images").join(&listed[0].key)).unwrap();
         }
     }

@@ -41,7 +41,7 @@ impl<W: Write> Unpacker<W> {
     /// Starts with an empty tree.
     pub fn new(spool: W, limits: Limits) -> Self {
         Self {
-            tree: Tree::new(limits.entries.saturating_mul(2).saturating_add(1)),
+            tree: Tree::new(limits.entries.saturating_add(1)),
             spool,
             spooled: 0,
             limits,

@@ -9,8 +9,6 @@ use super::{DEEPEST, Entry, Kind, Meta, NodeId, Tree, TreeError};
 const WHITEOUT: &[u8] = b".wh.";
 /// The name that hides all of a directory that lower layers have.
 const OPAQUE: &[u8] = b".wh..wh..opq";
-/// Entries that whiteouts may look at: every entry of the largest image, some times over.
-const MOST_WORK: u64 = 8_000_000;
 
 impl Tree {
     /// Adds an entry of a layer; what stood in its place goes, but a directory keeps what is in it. A name that is a
@@ -55,7 +53,9 @@ impl Tree {
     pub fn link(&mut self, path: &[u8], target: &[u8], layer: u16) -> Result<(), TreeError> {
         let fail = |reason| TreeError::Link { target: shown(target), reason };
         components(target)?;
-        let node = self.follow(target, false).ok_or_else(|| fail("has no target"))?;
+        let (node, through) = self.follow(target, false);
+        self.work(through)?;
+        let node = node.ok_or_else(|| fail("has no target"))?;
         if self.is_directory(node) {
             return Err(fail("leads to a directory"));
         }
@@ -105,7 +105,7 @@ impl Tree {
         if depth > DEEPEST {
             return Err(TreeError::TooDeep);
         }
-        let node = self.make(meta, kind, depth)?;
+        let node = self.make(name, meta, kind, depth)?;
         if let Some(children) = self.children_mut(parent) {
             children.insert(Box::from(name), Entry { node, layer });
         }
@@ -141,10 +141,7 @@ impl Tree {
         let Some(children) = self.children_mut(directory).map(std::mem::take) else { return Ok(()) };
         let mut kept = BTreeMap::new();
         for (name, entry) in children {
-            self.work += 1;
-            if self.work > MOST_WORK {
-                return Err(TreeError::TooMuchWork);
-            }
+            self.work(1)?;
             self.hide_lower(entry.node, layer)?;
             if entry.layer == layer || self.entries(entry.node).next().is_some() {
                 kept.insert(name, entry);

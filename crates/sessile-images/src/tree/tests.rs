@@ -100,7 +100,7 @@ fn hard_links_share_a_node_until_one_is_replaced() {
     tree.link(b"/d/c", b"/b", 2).unwrap();
     tree.link(b"t", b"s", 2).unwrap();
     assert_eq!(tree.find(b"a"), tree.find(b"d/c"));
-    assert!(matches!(tree.node(tree.follow(b"t", false).unwrap()).unwrap().kind, Kind::Symlink(_)));
+    assert!(matches!(tree.node(tree.follow(b"t", false).0.unwrap()).unwrap().kind, Kind::Symlink(_)));
     tree.add(b"b", META, file(9), 3).unwrap();
     assert_ne!(tree.find(b"a"), tree.find(b"b"));
     tree.link(b"a", b"a", 3).unwrap();
@@ -137,6 +137,15 @@ fn what_it_costs_is_bounded() {
     }
     let tired = (0..3000).find_map(|_| tree.add(b"d/.wh..wh..opq", META, file(0), 1).err());
     assert_eq!(tired, Some(TreeError::TooMuchWork));
+    let mut tree = Tree::new(100_000);
+    tree.add(b"a", META, Kind::directory(), 1).unwrap();
+    tree.add(b"winding", META, Kind::Symlink("a/../".repeat(800).into_bytes().into()), 1).unwrap();
+    let lost = (0..20_000).find_map(|n| tree.add(format!("winding/{n}").as_bytes(), META, file(0), 1).err());
+    assert_eq!(lost, Some(TreeError::TooMuchWork));
+    let mut tree = Tree::new(100_000);
+    let long = || Kind::Symlink("x".repeat(4000).into_bytes().into());
+    let full = (0..100_000).find_map(|n| tree.add(format!("{n}").as_bytes(), META, long(), 1).err());
+    assert_eq!(full, Some(TreeError::TooMuchText));
 }
 
 proptest! {

@@ -47,8 +47,11 @@ pub enum TreeError {
         most: usize,
     },
     /// Whiteouts over and over the same entries.
-    #[error("its whiteouts would take too long to apply")]
+    #[error("its whiteouts and links would take too long to apply")]
     TooMuchWork,
+    /// Names and targets of links.
+    #[error("the names of its files, and the targets of its links, are longer than 256 MiB in all")]
+    TooMuchText,
 }
 
 impl TreeError {
@@ -87,9 +90,16 @@ struct Walk {
     pending: Vec<Box<[u8]>>,
     trail: Vec<NodeId>,
     links: u32,
+    /// Names that links led through.
+    through: u64,
 }
 
 impl Walk {
+    fn new(names: &[&[u8]]) -> Self {
+        let pending = names.iter().rev().map(|name| Box::from(*name)).collect();
+        Self { pending, trail: Vec::new(), links: 0, through: 0 }
+    }
+
     fn here(&self, root: NodeId) -> NodeId {
         self.trail.last().copied().unwrap_or(root)
     }
@@ -106,6 +116,7 @@ impl Walk {
         let names = target.split(|byte| *byte == b'/').filter(|name| !name.is_empty() && *name != b".");
         let at = self.pending.len();
         self.pending.extend(names.map(Box::from));
+        self.through += (self.pending.len() - at) as u64;
         if let Some(new) = self.pending.get_mut(at..) {
             new.reverse();
         }
@@ -117,8 +128,7 @@ impl Tree {
     /// The directory with these names; what is missing of it is made in `layer`, as archives may leave out parents.
     pub(super) fn directory(&mut self, names: &[&[u8]], layer: u16) -> Result<NodeId, TreeError> {
         let root = self.root();
-        let mut walk =
-            Walk { pending: names.iter().rev().map(|name| Box::from(*name)).collect(), trail: Vec::new(), links: 0 };
+        let mut walk = Walk::new(names);
         while let Some(name) = walk.pending.pop() {
             if name.as_ref() == b".." {
                 walk.trail.pop();
@@ -139,15 +149,20 @@ impl Tree {
                 _ => return Err(TreeError::NotADirectory { name: shown(&name) }),
             }
         }
+        self.work(walk.through)?;
         Ok(walk.here(root))
     }
 
-    /// The node at a path that is there. Links on the way are followed; the last name's only with `last`.
-    pub(super) fn follow(&self, path: &[u8], last: bool) -> Option<NodeId> {
-        let names = components(path).ok()?;
+    /// The node at a path that is there, and how many names links led through. Links on the way are followed; the last
+    /// name's only with `last`.
+    pub(super) fn follow(&self, path: &[u8], last: bool) -> (Option<NodeId>, u64) {
+        let Ok(names) = components(path) else { return (None, 0) };
+        let mut walk = Walk::new(&names);
+        (self.followed(&mut walk, last), walk.through)
+    }
+
+    fn followed(&self, walk: &mut Walk, last: bool) -> Option<NodeId> {
         let root = self.root();
-        let mut walk =
-            Walk { pending: names.iter().rev().map(|name| Box::from(*name)).collect(), trail: Vec::new(), links: 0 };
         while let Some(name) = walk.pending.pop() {
             if name.as_ref() == b".." {
                 walk.trail.pop();

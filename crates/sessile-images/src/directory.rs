@@ -18,7 +18,7 @@ use sessile_manifest::ImageDigest;
 use crate::ImageError;
 use crate::digest::Hashing;
 use crate::erofs::Contents;
-use crate::progress::{Watch, Watched};
+use crate::progress::{Meter, Watch, Watched};
 use crate::tree::{Content, Tree};
 pub(crate) use scan::scan;
 
@@ -53,6 +53,7 @@ fn open_below(root: &OwnedFd, path: &[u8], flags: OFlags) -> io::Result<OwnedFd>
 pub(crate) struct Copying<'a> {
     pub(crate) files: &'a Files,
     pub(crate) watch: &'a Watch,
+    pub(crate) meter: Meter,
 }
 
 impl Contents for Copying<'_> {
@@ -63,7 +64,7 @@ impl Contents for Copying<'_> {
         let changed =
             || io::Error::other(ImageError::Changed { image: self.watch.image.to_string(), path: shown.clone() });
         let file = open_below(&self.files.root, path, OFlags::empty()).map_err(|_| changed())?;
-        let source = Hashing::new(self.watch.reading(File::from(file), "copying", None));
+        let source = Hashing::new(self.meter.reading(File::from(file)));
         Ok(Box::new(Checked { source: Some(source), digest: *digest, left: content.length, changed: Some(changed()) }))
     }
 }

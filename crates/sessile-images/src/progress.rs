@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -62,11 +63,12 @@ impl fmt::Display for Event<'_> {
         let mib = |bytes: u64| bytes as f64 / MIB;
         match self {
             Self::Waiting { image } => write!(f, "{image}: waiting for another process that builds it"),
-            Self::Step { image, step } => write!(f, "{image}: {step}"),
+            // The step first: where a line is cut, it is cut at its end.
+            Self::Step { image, step } => write!(f, "{step}: {image}"),
             Self::Bytes { image, step, done, total: Some(total) } => {
-                write!(f, "{image}: {step}, {:.0} of {:.0} MiB", mib(*done), mib(*total))
+                write!(f, "{step}, {:.0} of {:.0} MiB: {image}", mib(*done), mib(*total))
             }
-            Self::Bytes { image, step, done, total: None } => write!(f, "{image}: {step}, {:.0} MiB", mib(*done)),
+            Self::Bytes { image, step, done, total: None } => write!(f, "{step}, {:.0} MiB: {image}", mib(*done)),
             Self::Note { image, note } => write!(f, "{image}: {note}"),
             Self::Finished { image, bytes, took } => {
                 write!(f, "{image}: built, {:.1} MiB in {:.1} s", mib(*bytes), took.as_secs_f64())
@@ -117,33 +119,39 @@ impl Watch {
         self.tell(&Event::Note { image: &self.image, note });
     }
 
-    /// Counts what is read through it, tells, and ends with an error when the build is to stop.
-    pub(crate) fn reading<R: Read>(&self, source: R, step: &'static str, total: Option<u64>) -> Watched<R> {
-        Watched { source, meter: self.meter(step, total) }
+    /// A counter for one step.
+    pub(crate) fn meter(&self, step: &'static str, total: Option<u64>) -> Meter {
+        Meter { watch: self.clone(), step, done: Arc::default(), total }
     }
 
-    pub(crate) fn meter(&self, step: &'static str, total: Option<u64>) -> Meter {
-        Meter { watch: self.clone(), step, done: 0, told: 0, total }
+    /// Counts what is read through it, and ends with an error when the build is to stop.
+    pub(crate) fn reading<R: Read>(&self, source: R, step: &'static str, total: Option<u64>) -> Watched<R> {
+        self.meter(step, total).reading(source)
     }
 }
 
-/// Counts bytes for whoever waits.
+/// Counts bytes for whoever waits. Clones count together.
+#[derive(Clone)]
 pub(crate) struct Meter {
     watch: Watch,
     step: &'static str,
-    done: u64,
-    told: u64,
+    done: Arc<AtomicU64>,
     total: Option<u64>,
 }
 
 impl Meter {
-    pub(crate) fn add(&mut self, bytes: usize) {
-        self.done += bytes as u64;
-        if self.done - self.told >= REPORT_EVERY {
-            self.told = self.done;
-            let Self { watch, step, done, total, .. } = self;
-            watch.tell(&Event::Bytes { image: &watch.image, step, done: *done, total: *total });
+    pub(crate) fn add(&self, bytes: usize) {
+        let Self { watch, step, total, .. } = self;
+        let before = self.done.fetch_add(bytes as u64, Ordering::Relaxed);
+        let done = before + bytes as u64;
+        if done / REPORT_EVERY > before / REPORT_EVERY {
+            watch.tell(&Event::Bytes { image: &watch.image, step, done, total: *total });
         }
+    }
+
+    /// Counts what is read from `source`.
+    pub(crate) fn reading<R: Read>(&self, source: R) -> Watched<R> {
+        Watched { source, meter: self.clone() }
     }
 }
 

@@ -113,7 +113,7 @@ impl Repository {
         }
         let file = File::options().read(true).write(true).create(true).truncate(true).open(path);
         let mut file = file.map_err(|error| Stumble::Image(ImageError::store("create", path)(error)))?;
-        let mut meter = watch.meter("fetching", Some(blob.size));
+        let meter = watch.meter("fetching", Some(blob.size));
         let (mut hasher, mut done) = (Sha256::new(), 0_u64);
         while let Some(chunk) = self.exchange.chunk(&mut response).await? {
             done = done.saturating_add(chunk.len() as u64);

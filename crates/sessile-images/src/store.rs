@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::layer::Limits;
 use crate::registry::Access;
 use crate::{Image, ImageError, digest};
+pub(crate) use build::WRITING;
 pub use prune::{Keep, Pruned};
 use record::Record;
 

@@ -140,6 +140,12 @@ impl Tree {
         self.follow(path, true).0
     }
 
+    /// Bytes of all files that are in the tree, or were.
+    pub(crate) fn content_bytes(&self) -> u64 {
+        let bytes = |node: &Node| if let Kind::File(content) = node.kind { content.length } else { 0 };
+        self.nodes.iter().map(bytes).fold(0, u64::saturating_add)
+    }
+
     fn make(&mut self, name: &[u8], meta: Meta, kind: Kind, depth: u16) -> Result<NodeId, TreeError> {
         let target = if let Kind::Symlink(target) = &kind { target.len() } else { 0 };
         self.text += (name.len() + target) as u64;

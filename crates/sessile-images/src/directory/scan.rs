@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Files, Scan, open_below};
 use crate::layer::Limits;
-use crate::progress::Watch;
+use crate::progress::{Meter, Watch};
 use crate::tree::{Content, Kind, Meta, Tree};
 use crate::{ImageError, digest};
 
@@ -28,12 +28,14 @@ pub(crate) fn scan(path: &Path, limits: &Limits, watch: &Watch) -> Result<Scan, 
     let (top, root) = open.map_err(|error| ImageError::source(&watch.image, path)(error.into()))?;
     let mut scanner = Scanner {
         watch,
+        meter: watch.meter("reading the directory", None),
         path,
         root,
         top,
         tree: Tree::new(limits.entries),
         hasher: Sha256::new_with_prefix(b"sessile-directory 1\n"),
         found: Vec::new(),
+        looks: Vec::new(),
         linked: HashMap::new(),
         bytes: 0,
         limits,
@@ -41,6 +43,7 @@ pub(crate) fn scan(path: &Path, limits: &Limits, watch: &Watch) -> Result<Scan, 
         skipped: 0,
     };
     scanner.directory(&[], &top)?;
+    scanner.look_again()?;
     let unnamed = scanner.skipped.saturating_sub(scanner.notes.len());
     if unnamed > 0 {
         scanner.notes.push(format!("and {unnamed} more"));
@@ -52,12 +55,15 @@ pub(crate) fn scan(path: &Path, limits: &Limits, watch: &Watch) -> Result<Scan, 
 
 struct Scanner<'a> {
     watch: &'a Watch,
+    meter: Meter,
     path: &'a Path,
     root: OwnedFd,
     top: Stat,
     tree: Tree,
     hasher: Sha256,
     found: Vec<(Vec<u8>, ImageDigest)>,
+    /// How everything looked that was read.
+    looks: Vec<(Vec<u8>, Look)>,
     /// The first path of files with several, by device and inode.
     linked: HashMap<(u64, u64), Vec<u8>>,
     bytes: u64,
@@ -104,8 +110,21 @@ impl Scanner<'_> {
                 _ => self.skip(&below),
             }
         }
-        let after = self.stat(path, &directory)?;
-        if is_same(&before, &after) { Ok(()) } else { Err(self.changed(path)) }
+        Ok(())
+    }
+
+    /// Everything still looks as it did when it was read: so between the first and this pass, all of it was there at once.
+    fn look_again(&self) -> Result<(), ImageError> {
+        for (path, look) in &self.looks {
+            let now = match path.as_slice() {
+                b"" => rustix::fs::fstat(&self.root),
+                path => rustix::fs::statat(&self.root, path, AtFlags::SYMLINK_NOFOLLOW),
+            };
+            if now.map(|now| Look::of(&now)) != Ok(*look) {
+                return Err(self.changed(path));
+            }
+        }
+        Ok(())
     }
 
     fn file(&mut self, path: &[u8], seen: &Stat) -> Result<(), ImageError> {
@@ -128,7 +147,7 @@ impl Scanner<'_> {
                 format!("it has more than {} bytes", self.limits.unpacked),
             ));
         }
-        let read = digest::of_source(self.watch.reading(&file, "reading", None));
+        let read = digest::of_source(self.meter.reading(&file));
         let (digest, read) = read.map_err(|error| self.unread(path, error))?;
         if read != length || !is_same(seen, &self.stat(path, &file.into())?) {
             return Err(self.changed(path));
@@ -150,6 +169,7 @@ impl Scanner<'_> {
     /// Takes an entry into the digest, each part with its length in front, so that no two trees read the same.
     fn record(&mut self, path: &[u8], stat: &Stat, kind: u8, what: &[u8]) -> Meta {
         let meta = self.meta(stat, kind);
+        self.looks.push((path.to_vec(), Look::of(stat)));
         self.hasher.update([kind]);
         for part in [path, what] {
             self.hasher.update((part.len() as u64).to_le_bytes());
@@ -219,19 +239,29 @@ impl Scanner<'_> {
     }
 }
 
-/// Whether nothing changed: writing, renaming and linking all set the time of the change of state.
+/// What changes when a file does: writing, renaming and linking all set the time of the change of state, which no program
+/// can set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Look {
+    file: (u64, u64),
+    mode: u32,
+    size: i64,
+    written: (i64, u64),
+    changed: (i64, u64),
+}
+
+impl Look {
+    fn of(stat: &Stat) -> Self {
+        Self {
+            file: (stat.st_dev, stat.st_ino),
+            mode: stat.st_mode,
+            size: stat.st_size,
+            written: (stat.st_mtime, stat.st_mtime_nsec),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+}
+
 fn is_same(one: &Stat, other: &Stat) -> bool {
-    let of = |stat: &Stat| {
-        (
-            stat.st_dev,
-            stat.st_ino,
-            stat.st_mode,
-            stat.st_size,
-            stat.st_mtime,
-            stat.st_mtime_nsec,
-            stat.st_ctime,
-            stat.st_ctime_nsec,
-        )
-    };
-    of(one) == of(other)
+    Look::of(one) == Look::of(other)
 }

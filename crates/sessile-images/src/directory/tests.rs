@@ -97,7 +97,7 @@ fn a_file_that_changes_before_it_is_copied_is_found() {
     let content = Content { at: index as u64, length: 11 };
     let watch = watch();
     let copy = || {
-        let mut copying = Copying { files: &scan.files, watch: &watch };
+        let mut copying = Copying { files: &scan.files, watch: &watch, meter: watch.meter("copying", None) };
         let mut text = String::new();
         copying.open(content).and_then(|mut source| source.read_to_string(&mut text)).map(|_| text)
     };

@@ -12,6 +12,8 @@ use crate::tree::{Content, Kind, Meta, Tree};
 const LARGEST_HEADER: u64 = 1 << 20;
 /// The largest name in a header of GNU's: a path and the NUL behind it.
 const LARGEST_NAME: u64 = 4096 + 1;
+/// The last second of the year 9999.
+const LATEST: u64 = 253_402_300_799;
 /// As many skipped entries as are named.
 const MOST_NOTES: usize = 20;
 
@@ -118,7 +120,8 @@ impl<W: Write> Unpacker<W> {
             mode: Meta::permissions(header.mode().map_err(LayerError::Read)?),
             uid: owner(pax.uid, header.uid())?,
             gid: owner(pax.gid, header.gid())?,
-            mtime: pax.mtime.or_else(|| header.mtime().ok()).unwrap_or_default(),
+            // Before 1970, or nonsense, counts as 1970.
+            mtime: pax.mtime.or_else(|| header.mtime().ok()).filter(|time| *time <= LATEST).unwrap_or_default(),
         };
         let kind = header.entry_type();
         let is_file = matches!(kind, EntryType::Regular | EntryType::Continuous);

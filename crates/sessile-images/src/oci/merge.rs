@@ -13,7 +13,7 @@ use crate::ImageError;
 use crate::digest::{self, Hashing};
 use crate::erofs::Contents;
 use crate::layer::{Decompressed, Limits, Unpacker};
-use crate::progress::Watch;
+use crate::progress::{Meter, Watch};
 use crate::tree::{Content, Tree};
 
 /// The merged tree, and where its contents lie.
@@ -27,7 +27,7 @@ pub(crate) struct Merged {
 /// Contents of all layers, one behind the other.
 pub(crate) struct Spool {
     file: Arc<File>,
-    watch: Watch,
+    meter: Meter,
 }
 
 /// Merges the layers of a bundle. Contents are stored in `work`.
@@ -46,7 +46,8 @@ pub(crate) fn merge(bundle: Bundle, work: &Path, limits: &Limits, watch: &Watch)
     let (tree, spool, notes) = unpacker.finish();
     notes.iter().for_each(|note| watch.note(note));
     let file = spool.into_inner().map_err(|error| ImageError::store("write", &path)(error.into_error()))?;
-    Ok(Merged { tree, spool: Spool { file: Arc::new(file), watch: watch.clone() }, notes })
+    let meter = watch.meter(crate::store::WRITING, Some(tree.content_bytes()));
+    Ok(Merged { tree, spool: Spool { file: Arc::new(file), meter }, notes })
 }
 
 fn one(unpacker: &mut Unpacker<BufWriter<File>>, layer: Layer, spool: &Path, watch: &Watch) -> Result<(), ImageError> {
@@ -90,10 +91,7 @@ fn differ(
 impl Contents for Spool {
     fn open(&mut self, content: Content) -> io::Result<Box<dyn Read + '_>> {
         let part = Part { file: Arc::clone(&self.file), at: content.at, left: content.length };
-        if self.watch.stop.is_cancelled() {
-            return Err(io::Error::other("interrupted"));
-        }
-        Ok(Box::new(part))
+        Ok(Box::new(self.meter.reading(part)))
     }
 }
 

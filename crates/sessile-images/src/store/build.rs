@@ -27,6 +27,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How often a directory is read that changes meanwhile.
 const READINGS: u32 = 3;
 
+/// The step that takes longest, whatever is built.
+pub(crate) const WRITING: &str = "writing the image";
+
 /// What is built.
 enum Source {
     Directory(Box<Scan>),
@@ -220,7 +223,8 @@ impl Job {
             (Source::Directory(scan), _) => {
                 let Scan { tree, files, notes, .. } = *scan;
                 notes.iter().for_each(|note| self.watch.note(note));
-                let mut contents = directory::Copying { files: &files, watch: &self.watch };
+                let meter = self.watch.meter(WRITING, Some(tree.content_bytes()));
+                let mut contents = directory::Copying { files: &files, watch: &self.watch, meter };
                 (self.write(&tree, &mut contents, digest, &path)?, ImageConfig::default(), notes)
             }
             (Source::Oci(..), Some(bundle)) => {
@@ -250,7 +254,7 @@ impl Job {
         source: ImageDigest,
         path: &Path,
     ) -> Result<(ImageDigest, u64), ImageError> {
-        self.watch.step("writing the image");
+        self.watch.step(WRITING);
         let file = File::options().read(true).write(true).create_new(true).open(path);
         let file = file.map_err(ImageError::store("create", path))?;
         let written = erofs::write(tree, contents, uuid(source), &file);

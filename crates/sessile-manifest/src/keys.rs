@@ -55,6 +55,10 @@ pub(crate) struct ServerKeys {
     pub(crate) cwd: Option<PathBuf>,
     /// What keeps the sessions apart from each other and from the host.
     pub(crate) isolation: Isolation,
+    /// Where the file system of a microVM comes from: `dir:/PATH`, `oci:/PATH[:TAG]`, or an image of a registry with its
+    /// digest, `registry.example/name@sha256:…`.
+    #[schemars(with = "String", extend("x-value" = "image"))]
+    pub(crate) image: Option<String>,
     /// Refuse to start where this host cannot enforce everything that keeps the sessions apart and within their limits.
     pub(crate) strict: bool,
     /// The session of a modern request that carries no session key.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{Package, RemoteUrl, ServerName, Size, span};
+use crate::{ImageRef, Package, RemoteUrl, ServerName, Size, span};
 
 /// Whether `text` has the form called `form`. The error says what to write and never repeats the text,
 /// which in the wrong place may be a secret.
@@ -12,6 +12,7 @@ pub(crate) fn check(form: &str, text: &str) -> Result<(), String> {
         "span" => span::parse(text).map(drop),
         "address" => address(text),
         "package" => text.parse::<Package>().map(drop).map_err(|e| e.to_string()),
+        "image" => ImageRef::parse_relative(text).map(drop).map_err(|e| e.to_string()),
         "url" => text.parse::<RemoteUrl>().map(drop).map_err(|e| e.to_string()),
         "server name" => text.parse::<ServerName>().map(drop).map_err(|e| e.to_string()),
         "path" => path(text),

@@ -14,6 +14,7 @@
 
 mod check;
 mod expand;
+mod image;
 mod keys;
 mod leaf;
 mod limits;
@@ -41,6 +42,7 @@ mod tree;
 mod values;
 mod workspace;
 
+pub use image::{ImageDigest, ImageRef, LayoutImage, NotAnImage, RegistryRef};
 pub use limits::Limits;
 pub use load::{Format, load, parse};
 pub use manifest::Manifest;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Limits, Package, Pool, RemoteUrl, Scope, ServerName, Tasks, Values, Workspace};
+use crate::{ImageRef, Limits, Package, Pool, RemoteUrl, Scope, ServerName, Tasks, Values, Workspace};
 
 /// A server of the manifest, fully resolved: defaults applied, paths absolute.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Server {
     pub kind: Kind,
     /// What keeps its sessions apart. Without meaning for [`Kind::Url`].
     pub isolation: Isolation,
+    /// Where the file system of its sessions comes from. Only with [`Isolation::Microvm`].
+    pub image: Option<ImageRef>,
     /// Whether it must not start where the host cannot enforce all of [`isolation`](Self::isolation) and
     /// [`limits`](Self::limits). Without meaning for [`Kind::Url`].
     pub strict: bool,
@@ -48,6 +50,7 @@ impl Server {
             name,
             kind,
             isolation: Isolation::default(),
+            image: None,
             strict: false,
             scope: Scope::default(),
             handles: false,
@@ -112,6 +115,8 @@ pub enum Isolation {
     /// A sandbox of namespaces, mounts and control groups for each session.
     #[default]
     Process,
+    /// A virtual machine for each session.
+    Microvm,
     /// A plain child process. Only with `--allow-unsandboxed`.
     None,
 }

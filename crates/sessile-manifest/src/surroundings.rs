@@ -76,7 +76,10 @@ impl Surroundings {
     }
 
     /// Where state is kept unless the manifest says so.
-    pub(crate) fn default_state_dir(&self) -> Result<PathBuf, String> {
+    ///
+    /// # Errors
+    /// When neither `XDG_STATE_HOME` nor `HOME` names a directory.
+    pub fn default_state_dir(&self) -> Result<PathBuf, String> {
         let given = self.variable("XDG_STATE_HOME").map(PathBuf::from);
         match given.filter(|path| path.is_absolute()) {
             Some(state) => Ok(state.join("sessile")),

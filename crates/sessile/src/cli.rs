@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 use crate::client::{CallArgs, SessionsArgs, ToolsArgs};
+use crate::images::ImagesArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -49,6 +50,8 @@ pub(crate) enum Command {
     Call(CallArgs),
     /// List the tools of a server
     Tools(ToolsArgs),
+    /// Build, list or remove the images that microVMs start from
+    Images(ImagesArgs),
     /// Make an API key and store its hash
     Key(KeyArgs),
     /// The load generator

@@ -12,7 +12,8 @@ use crate::span;
 use crate::tree::{Tree, Value};
 use crate::workspace::Word;
 use crate::{
-    Command, Files, Isolation, Kind, Limits, PackageProgram, Remote, Scope, Server, ServerName, Surroundings, Workspace,
+    Command, Files, ImageRef, Isolation, Kind, Limits, PackageProgram, Remote, Scope, Server, ServerName, Surroundings,
+    Workspace,
 };
 
 /// Where a server stands in the file.
@@ -68,14 +69,29 @@ pub(super) fn read_server(
     let files = reader.files(&keys);
     let limits = reader.limits(keys.limits.clone());
     let egress = keys.egress.allow.clone();
+    let image = reader.image(keys.image.as_deref(), keys.isolation);
     let ServerKeys { isolation, strict, scope, handles, era, serialize, tasks, pool, .. } = keys;
     let kind = reader.kind(keys)?;
     if scope == Scope::Shared && !matches!(kind, Kind::Url(_)) {
         reader.warn_of_sharing();
     }
     let name = place.name.parse::<ServerName>().ok()?;
-    let server =
-        Server { name, kind, isolation, strict, scope, handles, era, serialize, tasks, pool, limits, files, egress };
+    let server = Server {
+        name,
+        kind,
+        isolation,
+        image,
+        strict,
+        scope,
+        handles,
+        era,
+        serialize,
+        tasks,
+        pool,
+        limits,
+        files,
+        egress,
+    };
     if server.files.workspace == Workspace::Principal && !matches!(server.kind, Kind::Url(_)) {
         reader.check_principal_workspace(&server);
     }
@@ -121,6 +137,19 @@ impl Reader<'_> {
         if self.place.is_whole {
             let message = "nothing to start; write `command`, `package` or `url`";
             self.place.error(self.place.span, &[], self.report, message);
+        }
+        None
+    }
+
+    /// The image, in a microVM. Elsewhere an inherited one is passed over and an own one is a mistake.
+    fn image(&mut self, text: Option<&str>, isolation: Isolation) -> Option<ImageRef> {
+        let image = ImageRef::parse_relative(text?).ok()?;
+        if isolation == Isolation::Microvm {
+            return image.resolved(|path| Ok::<_, ()>(self.path(&["image"], path))).ok();
+        }
+        if let Some(own) = self.own.entry("image").filter(|_| self.own.get("url").is_none()) {
+            let message = "only microVMs are started from an image; add `isolation = \"microvm\"`, or remove it";
+            self.place.error(&own.key_span, &["image"], self.report, message);
         }
         None
     }

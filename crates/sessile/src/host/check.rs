@@ -56,6 +56,7 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
         .filter_map(|server| match (&driver, server.isolation) {
             (_, Isolation::None) => strict::refusal(server, sessile_sandbox::unsandboxed_driver().capabilities()),
             (Ok(driver), Isolation::Process) => strict::refusal(server, driver.capabilities()),
+            (_, Isolation::Microvm) => None,      // likewise, with the server
             (Err(_), Isolation::Process) => None, // no server starts here, and that is said
         })
         .collect();
@@ -152,6 +153,9 @@ impl Found {
                 self.explanation.push("not installed yet: the first start does that".to_owned());
                 return Ok(());
             }
+        }
+        if server.isolation == Isolation::Microvm {
+            return Err(drivers::NO_MICROVM.to_owned());
         }
         let view = launch::view_of(server, installed.as_ref(), Some(state_dir), &host)?;
         self.eras = remembered_eras(state_dir, server.name.as_str(), &view);

@@ -45,7 +45,7 @@ pub(crate) async fn all(plan: &Plan, drivers: &Drivers, verbose: bool) -> Result
                 let upstream = reach::upstream(&plan.manifest)?;
                 hosted.reaching(reach::list_of(server).map_err(Failure::Usage)?, upstream)
             }
-            Isolation::None => hosted,
+            Isolation::Microvm | Isolation::None => hosted,
         };
         let hosted = match workspaces::of(server, state_dir) {
             Some(store) => hosted.keeping(store),

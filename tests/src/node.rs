@@ -9,9 +9,9 @@ use crate::script::Script;
 use crate::wait::{self, PATIENCE};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener as TcpSocket;
 use std::os::fd::AsRawFd;
-use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -24,8 +24,8 @@ use tokio::net::TcpStream;
 /// How long everything of a session may take to go (invariant 3 of the design).
 pub const GONE_WITHIN: Duration = Duration::from_secs(2);
 
-/// What a node writes down while it runs, on purpose: what it knows of its servers, and its ledger.
-const KEPT: [&str; 3] = ["state/servers/", "state/ledger.", "state/run/"];
+/// What a node writes down while it runs, on purpose: what it knows of its servers, its ledger, and what it keeps for principals.
+const KEPT: [&str; 4] = ["state/servers/", "state/ledger.", "state/workspaces/", "state/run/"];
 
 /// A running node. Dropping it stops it, and fails the test if anything of it is left.
 #[derive(Debug)]

@@ -248,7 +248,7 @@ fn session_status(error: &SessionError) -> StatusCode {
 
 fn open_status(error: &OpenError) -> StatusCode {
     match error {
-        OpenError::PrincipalFull { .. } => StatusCode::TOO_MANY_REQUESTS,
+        OpenError::PrincipalFull { .. } | OpenError::WorkspaceBusy { .. } => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -301,6 +301,8 @@ fn open_cause(error: &OpenError) -> &'static str {
     match error {
         OpenError::StartFailed { .. } => "start_failed",
         OpenError::BreakerOpen { .. } => "breaker_open",
+        OpenError::WorkspaceBusy { .. } => "workspace_busy",
+        OpenError::WorkspaceFull { .. } => "workspace_full",
         OpenError::NodeFull(_) => "node_full",
         _ => "full",
     }

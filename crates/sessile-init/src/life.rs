@@ -5,7 +5,7 @@ use crate::link::{Heard, Link};
 use crate::root::Built;
 use crate::server::Server;
 use crate::watch::Watch;
-use crate::{memory, network, privileges, root, seccomp, server, signals};
+use crate::{held, memory, network, privileges, root, seccomp, server, signals};
 use alloc::vec::Vec;
 use core::time::Duration;
 use rustix::fd::{AsFd, OwnedFd};
@@ -15,6 +15,7 @@ use sessile_link::{FromInit, Note, Protection, Refusal, StartOrder, ToInit};
 /// Runs one sandbox. The exit code means nothing to anybody: the report goes over the link.
 pub(crate) fn run() -> i32 {
     let mut link = Link::<ToInit>::inherited();
+    held::keep();
     let Heard::Message(ToInit::Start(order)) = link.wait() else {
         return 1; // the runtime went away before it said what it wants
     };

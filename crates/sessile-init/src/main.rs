@@ -26,6 +26,7 @@ mod errno;
 mod exec;
 #[cfg(all(panic = "abort", not(test)))]
 mod floor;
+mod held;
 mod keeper;
 mod landlock;
 mod lease;

@@ -15,6 +15,7 @@
 mod check;
 mod endpoint;
 mod expand;
+mod image;
 mod keys;
 mod leaf;
 mod limits;
@@ -40,8 +41,10 @@ mod surroundings;
 mod tasks;
 mod tree;
 mod values;
+mod workspace;
 
 pub use endpoint::{Endpoint, EndpointPath, NotAnEndpointPath};
+pub use image::{ImageDigest, ImageRef, LayoutImage, NotAnImage, RegistryRef};
 pub use limits::Limits;
 pub use load::{Format, load, parse};
 pub use manifest::Manifest;
@@ -53,12 +56,13 @@ pub use problem::{ManifestErrors, Place, Problem};
 pub use remote_url::{NotARemoteUrl, RemoteUrl};
 pub use schema::schema;
 pub use scope::Scope;
-pub use server::{Command, Files, Isolation, Kind, PackageProgram, Remote, Server, ServerEra, Workspace};
+pub use server::{Command, Files, Isolation, Kind, PackageProgram, Remote, Server, ServerEra};
 pub use single::Single;
 pub use size::{NotASize, Size};
 pub use surroundings::Surroundings;
 pub use tasks::Tasks;
 pub use values::Values;
+pub use workspace::Workspace;
 
 #[cfg(test)]
 mod tests;

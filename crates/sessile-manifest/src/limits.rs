@@ -24,7 +24,8 @@ pub struct Limits {
     /// Processes and threads of one session.
     #[schemars(range(min = 4, max = 1_000_000))]
     pub pids: u32,
-    /// Bytes that one session may write into its home, workspace and `/tmp` together.
+    /// Bytes that one session may write into its home, workspace and `/tmp` together. A workspace that is kept for each principal may
+    /// hold as much by itself; that is counted, not enforced.
     #[schemars(extend("x-minimum" = "64KiB", "x-maximum" = "4TiB"))]
     pub disk: Size,
     /// Time for a server to start and answer `initialize`.

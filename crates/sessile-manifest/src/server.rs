@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Endpoint, Limits, Package, Pool, RemoteUrl, Scope, ServerName, Tasks, Values};
+use crate::{Endpoint, ImageRef, Limits, Package, Pool, RemoteUrl, Scope, ServerName, Tasks, Values, Workspace};
 
 /// A server of the manifest, fully resolved: defaults applied, paths absolute.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,8 @@ pub struct Server {
     pub endpoint: Option<Endpoint>,
     /// What keeps its sessions apart. Without meaning for [`Kind::Url`].
     pub isolation: Isolation,
+    /// Where the file system of its sessions comes from. Only with [`Isolation::Microvm`].
+    pub image: Option<ImageRef>,
     /// Whether it must not start where the host cannot enforce all of [`isolation`](Self::isolation) and
     /// [`limits`](Self::limits). Without meaning for [`Kind::Url`].
     pub strict: bool,
@@ -51,6 +53,7 @@ impl Server {
             kind,
             endpoint: None,
             isolation: Isolation::default(),
+            image: None,
             strict: false,
             scope: Scope::default(),
             handles: false,
@@ -115,6 +118,8 @@ pub enum Isolation {
     /// A sandbox of namespaces, mounts and control groups for each session.
     #[default]
     Process,
+    /// A virtual machine for each session.
+    Microvm,
     /// A plain child process. Only with `--allow-unsandboxed`.
     None,
 }
@@ -142,14 +147,4 @@ pub struct Files {
     pub read_write: Vec<PathBuf>,
     /// The directory that sessions work in.
     pub workspace: Workspace,
-}
-
-/// The directory that a session works in.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Workspace {
-    /// An empty directory for each session, gone with it.
-    #[default]
-    Private,
-    /// A directory of the host, absolute, shared by the sessions of the server.
-    Host(PathBuf),
 }

@@ -6,10 +6,9 @@ use std::path::PathBuf;
 
 use crate::read::GATE_PORT;
 use crate::scope::SHARED;
-use crate::server::Workspace;
 use crate::{
     Command, Endpoint, EndpointPath, Files, Isolation, Kind, Limits, Manifest, ManifestErrors, Node, Pool, Problem,
-    Scope, Server, ServerEra, ServerName, Surroundings, Values,
+    Scope, Server, ServerEra, ServerName, Surroundings, Values, Workspace,
 };
 
 /// What stands in for the name of a file in what the author is told.

@@ -39,6 +39,7 @@ mod mistakes;
 mod secrets;
 mod sessions;
 mod settled;
+mod shown;
 
 proptest! {
     #[test]

@@ -139,6 +139,7 @@ impl Workshop<'_> {
             hostname: "sessile-install".into(),
             orphan_grace: Duration::from_secs(2),
             estate: None,
+            held: None,
             start_timeout: Duration::from_secs(30),
         })
     }

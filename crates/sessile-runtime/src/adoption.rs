@@ -113,10 +113,12 @@ impl Node {
         let book = Book::new(Arc::clone(&estate), &identity).map_err(|error| lost(error.to_string()))?;
         let owner = identity.owner.into_principal();
         let permit = self.permit_for(&server, &owner);
-        let before = Before { is_adopted: true, unsent, heard: standing.heard, may_reach_out: sandbox.leads_out() };
+        let before = Some(Before { unsent, heard: standing.heard });
+        // A list that came meanwhile finds no socket to be served on; a socket whose list is gone is closed.
+        let reach = server.reach().filter(|_| sandbox.leads_out());
         let since = server.memory().epoch();
         let name = SessionName::known(&identity.name);
-        let origin = Origin { name: name.clone(), since, sandbox, estate: Some(estate), before };
+        let origin = Origin { name: name.clone(), since, sandbox, estate: Some(estate), reach, before };
         let started = Started::with(&server, origin, &self.telemetry).map_err(&lost)?;
         let Started { sandbox, input, outputs, stderr, way_out, .. } = started;
         let parts = Parts {
@@ -156,7 +158,8 @@ impl Node {
         self.registry.add(Arc::clone(&session));
         self.name_again(&session, &names);
         let gate = way_out.and_then(|way_out| way_out.open(&session));
-        self.run(&server, session, sandbox, gate, outputs);
+        // The workspace that it may have is held by its init.
+        self.run(&server, session, sandbox, None, gate, outputs);
         Ok(())
     }
 

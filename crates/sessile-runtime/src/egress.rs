@@ -3,7 +3,7 @@
 use crate::session::Session;
 use crate::session_id::SessionName;
 use serde::{Deserialize, Serialize};
-use sessile_egress::{AllowList, EgressEvent, EgressEvents, Gate, Limits, Policy};
+use sessile_egress::{AllowList, EgressEvent, EgressEvents, Gate, Limits, Policy, Upstream};
 use sessile_sandbox::{GATE_PORT, Sandbox};
 use sessile_telemetry::{DropCause, EgressTold, Event, Telemetry};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,14 +22,31 @@ const PROXY_VARIABLES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 /// What a server's own loopback is called: nothing of it goes through the gate.
 const INSIDE: &str = "127.0.0.1,localhost,::1";
 
-/// What the sessions of one server may reach.
-#[derive(Clone, Debug)]
-pub(crate) struct Reach(Arc<Policy>);
+/// What the sessions of one server may reach. It can change while they run.
+#[derive(Debug)]
+pub(crate) struct Reach(watch::Sender<Arc<Policy>>);
 
 impl Reach {
-    /// `None` for the empty list: then there is no gate at all.
-    pub(crate) fn of(allow: AllowList) -> Option<Self> {
-        (!allow.is_empty()).then(|| Self(Arc::new(Policy { allow, upstream: None })))
+    /// What `allow` lists, through the proxy `upstream` if there is one.
+    pub(crate) fn of(allow: AllowList, upstream: Option<Upstream>) -> Self {
+        Self(watch::Sender::new(Arc::new(Policy { allow, upstream })))
+    }
+
+    /// Whether the list is not empty. Where it is, sandboxes are started without any way out.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.0.borrow().allow.is_empty()
+    }
+
+    /// From now on, what `allow` lists, also for sessions that run with a gate: what they have open and is no longer allowed, ends.
+    /// `false` if it says what the last one said.
+    pub(crate) fn change(&self, allow: AllowList) -> bool {
+        self.0.send_if_modified(|policy| {
+            let is_new = policy.allow != allow;
+            if is_new {
+                *policy = Arc::new(Policy { allow, upstream: policy.upstream.clone() });
+            }
+            is_new
+        })
     }
 }
 
@@ -64,13 +81,13 @@ pub struct EgressView {
 #[derive(Debug)]
 pub(crate) enum WayOut {
     /// Nobody serves it yet.
-    Closed { listener: TcpListener, reach: Reach },
+    Closed { listener: TcpListener, policy: watch::Receiver<Arc<Policy>> },
     /// Its gate stands.
     Open { task: AbortOnDropHandle<()>, egress: Egress },
 }
 
 impl WayOut {
-    /// What the sandbox offers, if its server has a list.
+    /// What the sandbox offers, if it was started with a gate; `reach` says what that is for.
     ///
     /// # Errors
     /// In words, when the socket cannot be used: a server with a list does not start without it.
@@ -79,14 +96,13 @@ impl WayOut {
         let socket = sandbox.take_egress().ok_or("the sandbox has no way out to the gate")?;
         let listener = TcpListener::from_std(socket.into())
             .map_err(|error| format!("the sandbox's way out cannot be watched: {error}"))?;
-        Ok(Some(Self::Closed { listener, reach: reach.clone() }))
+        Ok(Some(Self::Closed { listener, policy: reach.0.subscribe() }))
     }
 
     /// The same with the gate open, on `account`. It stands until this is dropped.
     pub(crate) fn opened(self, account: Account) -> Self {
-        let Self::Closed { listener, reach } = self else { return self };
+        let Self::Closed { listener, policy } = self else { return self };
         let account = Arc::new(account);
-        let (_, policy) = watch::channel(reach.0);
         let gate = Gate::new(policy, Arc::clone(&account) as Arc<dyn EgressEvents>, Limits::default());
         let egress = Egress { gate: gate.clone(), account };
         let task = AbortOnDropHandle::new(tokio::spawn(async move {

@@ -49,6 +49,7 @@ mod stderr;
 mod stop;
 mod tasks;
 mod tools;
+mod workspace;
 
 pub use admission::{Budget, Full};
 pub use adoption::Adoption;

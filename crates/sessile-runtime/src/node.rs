@@ -18,12 +18,14 @@ use crate::starting::Ready;
 use crate::states::unix_millis;
 use crate::stop::StopReason;
 use crate::tasks::TaskDesk;
+use crate::workspace::HeldWorkspace;
 use sessile_bridge::{Bridge, Config, Transport};
 use sessile_identity::Principal;
 use sessile_sandbox::Sandbox;
 use sessile_store::{Ledger, Sealer};
 use sessile_telemetry::{Event, Telemetry};
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -209,7 +211,7 @@ impl Node {
             return Err(OpenError::Draining);
         }
         server.check_breaker()?;
-        let Ready { started, permit, kind } = self.ready(server, principal).await?;
+        let Ready { started, permit, workspace, kind } = self.ready(server, principal).await?;
         let Started { name, since, sandbox, estate, input, outputs, stderr, way_out } = started;
         let id = SessionId::random().map_err(|error| OpenError::NoRandomness(error.to_string()))?;
         let bridge = bridge(bridge_config(server, transport), &id, &name);
@@ -251,7 +253,7 @@ impl Node {
         });
         self.registry.add(Arc::clone(&session));
         let gate = way_out.and_then(|way_out| way_out.open(&session));
-        self.run(server, Arc::clone(&session), sandbox, gate, outputs);
+        self.run(server, Arc::clone(&session), sandbox, workspace, gate, outputs);
         // A bridge that opens its server itself has something to say before anything has happened.
         session.step(|_| ());
         Ok(session)
@@ -269,6 +271,7 @@ impl Node {
         server: &Arc<Hosted>,
         session: Arc<Session>,
         sandbox: Sandbox,
+        workspace: Option<HeldWorkspace>,
         gate: Option<AbortOnDropHandle<()>>,
         outputs: Outputs,
     ) {
@@ -278,7 +281,16 @@ impl Node {
             chronicle.started(&session);
         }
         self.pumps.spawn(async move {
-            let post_mortem = pump::run(Arc::clone(&session), sandbox, outputs).await;
+            let mut life = pin!(pump::run(Arc::clone(&session), sandbox, outputs));
+            let post_mortem = match &workspace {
+                Some(workspace) => tokio::select! {
+                    post_mortem = &mut life => post_mortem,
+                    () = workspace.watch(&session) => life.await,
+                },
+                None => life.await,
+            };
+            // Nothing of the sandbox is left.
+            drop(workspace);
             egress::close(gate).await;
             server.session_ended(&session, &post_mortem);
             session.telemetry.emit(&Event::SessionEnded {

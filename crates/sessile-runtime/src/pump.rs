@@ -367,7 +367,13 @@ impl Pump {
         let exit = ended.as_ref().map_or_else(|| "stopped".to_owned(), |end| end.exit.to_string());
         let tail = session.stderr.text();
         let started = session.lock().bridge.is_open();
-        let hint = if started { None } else { session.hosted.missing_paths(&tail) };
+        let hint = match reason {
+            StopReason::DiskFull => {
+                Some("its workspace holds more than `limits.disk` allows: remove files in it".to_owned())
+            }
+            _ if started => None,
+            _ => session.hosted.missing_paths(&tail),
+        };
         let error = gone(reason, started, &exit, &tail, hint.as_deref(), session.id.expose());
         session.never_opened(&error);
         // Nothing is refused at the end.

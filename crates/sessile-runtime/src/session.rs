@@ -8,6 +8,7 @@
 mod exec;
 mod locked;
 mod parts;
+mod shown;
 mod step;
 
 use crate::admission::Permit;
@@ -17,8 +18,8 @@ use crate::error::SessionError;
 use crate::exchange::Exchange;
 use crate::hosted::Hosted;
 use crate::input::Input;
-use crate::record::Standing;
 use crate::memory::Epoch;
+use crate::record::Standing;
 use crate::session_id::{SessionId, SessionName};
 use crate::stderr::Tail;
 use crate::stop::StopReason;
@@ -27,7 +28,7 @@ use sessile_bridge::{Bridge, Event, ServerProfile, Time};
 use sessile_identity::Principal;
 use sessile_protocol::error as code;
 use sessile_protocol::{Era, ErrorObject, LegacyVersion, Message, Object};
-use sessile_sandbox::{Sandbox, Usage};
+use sessile_sandbox::Sandbox;
 use sessile_telemetry::Telemetry;
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -98,7 +99,13 @@ impl Session {
     }
 
     /// A session that another runtime opened, as it was written down.
-    pub(crate) fn resumed(parts: Parts, bridge: Bridge, input: Input, standing: Standing, names: Vec<Box<str>>) -> Self {
+    pub(crate) fn resumed(
+        parts: Parts,
+        bridge: Bridge,
+        input: Input,
+        standing: Standing,
+        names: Vec<Box<str>>,
+    ) -> Self {
         let opened = bridge.profile().map(|profile| Opened::Ready(Arc::clone(profile)));
         let taken_places = standing.taken_places;
         let session = Self::with(parts, Core::resumed(bridge, input, standing, names));
@@ -236,43 +243,6 @@ impl Session {
         let timeout = self.hosted.limits().stream_timeout;
         let polls = self.version().is_some_and(LegacyVersion::primes_streams);
         (polls && !timeout.is_zero()).then_some(timeout)
-    }
-
-    /// What the session is doing now.
-    #[must_use]
-    pub fn state(&self) -> State {
-        let core = self.lock();
-        match (core.stop, core.bridge.is_open(), core.bridge.in_flight()) {
-            (Some(_), _, _) => State::Stopping,
-            (None, false, _) => State::Starting,
-            (None, true, 0) if core.execs.running == 0 => State::Idle,
-            (None, true, _) => State::Active,
-        }
-    }
-
-    /// What the sandbox has used so far; `None` when it is gone.
-    #[must_use]
-    pub fn usage(&self) -> Option<Usage> {
-        let sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
-        sandbox.map(|sandbox| sandbox.usage())
-    }
-
-    /// Requests in flight now, and requests answered so far.
-    #[must_use]
-    pub fn calls(&self) -> (usize, u64) {
-        let core = self.lock();
-        (core.bridge.in_flight(), core.calls)
-    }
-
-    /// Whether a call is being worked on, and not only waited for.
-    pub(crate) fn runs_calls(&self) -> bool {
-        self.lock().bridge.is_busy()
-    }
-
-    /// Calls that wait for their client's input.
-    #[must_use]
-    pub fn parked(&self) -> usize {
-        self.lock().bridge.parked()
     }
 
     /// Hands the messages of one POST to the server. With a request among them the answer comes through the

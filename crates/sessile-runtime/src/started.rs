@@ -3,7 +3,7 @@
 
 mod over_http;
 
-use crate::egress::WayOut;
+use crate::egress::{Reach, WayOut};
 use crate::estate::Estate;
 use crate::hosted::Hosted;
 use crate::input::Input;
@@ -12,8 +12,9 @@ use crate::memory::Epoch;
 use crate::pump::{Outputs, Stdout};
 use crate::session_id::SessionName;
 use crate::stderr::{self, Tail};
+use crate::workspace::HeldWorkspace;
 use bytes::Bytes;
-use sessile_sandbox::{Pipes, Sandbox};
+use sessile_sandbox::{Network, Pipes, Sandbox};
 use sessile_telemetry::Telemetry;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -54,46 +55,49 @@ impl From<String> for NotStarted {
 }
 
 /// A sandbox, and what was before it came here.
-pub(crate) struct Origin {
+pub(crate) struct Origin<'a> {
     pub(crate) name: SessionName,
     pub(crate) since: Epoch,
     pub(crate) sandbox: Sandbox,
     pub(crate) estate: Option<Arc<Estate>>,
-    pub(crate) before: Before,
+    /// What its gate leads to, if it has one.
+    pub(crate) reach: Option<&'a Reach>,
+    /// `None` for one that was just started.
+    pub(crate) before: Option<Before>,
 }
 
 /// What passed between a server and the runtime before this one.
 #[derive(Debug)]
 pub(crate) struct Before {
-    pub(crate) is_adopted: bool,
     /// What was to be written to it and was not.
     pub(crate) unsent: Bytes,
     /// Bytes of what it said that are done with.
     pub(crate) heard: u64,
-    /// Whether there is a socket for its gate.
-    pub(crate) may_reach_out: bool,
-}
-
-impl Default for Before {
-    fn default() -> Self {
-        Self { is_adopted: false, unsent: Bytes::new(), heard: 0, may_reach_out: true }
-    }
 }
 
 impl Started {
-    /// Starts a sandbox of `server` called `name`. One that speaks HTTP is waited for until it does.
+    /// Starts a sandbox of `server` called `name`, with the workspace that its principal keeps, if it has one. A server that speaks
+    /// HTTP is waited for until it does.
     ///
     /// # Errors
     /// What went wrong.
-    pub(crate) async fn start(server: &Hosted, name: SessionName, telemetry: &Telemetry) -> Result<Self, NotStarted> {
+    pub(crate) async fn start(
+        server: &Hosted,
+        name: SessionName,
+        workspace: Option<&HeldWorkspace>,
+        telemetry: &Telemetry,
+    ) -> Result<Self, NotStarted> {
         let began = Instant::now();
         let since = server.memory().epoch();
         if let Some(endpoint) = server.endpoint().filter(|_| !server.has_own_ports()) {
             over_http::must_be_free(endpoint.port.get()).await?;
         }
         let estate = server.new_estate()?;
-        let sandbox = server.start_sandbox(&name, estate.as_deref()).await?;
-        let origin = Origin { name, since, sandbox, estate, before: Before::default() };
+        // Looked at once: the list may be changed meanwhile.
+        let reach = server.reach();
+        let network = if reach.is_some() { Network::Gate } else { Network::Loopback };
+        let sandbox = server.start_sandbox(&name, estate.as_deref(), workspace, network).await?;
+        let origin = Origin { name, since, sandbox, estate, reach, before: None };
         match server.endpoint() {
             None => Ok(Self::with(server, origin, telemetry)?),
             Some(endpoint) => Self::over_http(server, endpoint, origin, began, telemetry).await,
@@ -104,10 +108,10 @@ impl Started {
     ///
     /// # Errors
     /// What went wrong, in words for the operator.
-    pub(crate) fn with(server: &Hosted, origin: Origin, telemetry: &Telemetry) -> Result<Self, String> {
-        let Origin { name, since, mut sandbox, estate, before } = origin;
+    pub(crate) fn with(server: &Hosted, origin: Origin<'_>, telemetry: &Telemetry) -> Result<Self, String> {
+        let Origin { name, since, mut sandbox, estate, reach, before } = origin;
         let Pipes { stdin, stdout, stderr } = sandbox.take_pipes().ok_or("the sandbox has no pipes")?;
-        let way_out = WayOut::take(&mut sandbox, server.reach().filter(|_| before.may_reach_out))?;
+        let way_out = WayOut::take(&mut sandbox, reach)?;
         let failed = |error: io::Error| format!("the server's pipes cannot be watched: {error}");
         let stdin = pipe::Sender::from_owned_fd(stdin).map_err(failed)?;
         let stdout = pipe::Receiver::from_owned_fd(stdout).map_err(failed)?;
@@ -116,11 +120,12 @@ impl Started {
         let log = output.log(stderr).map_err(failed)?;
         // A whole message may wait, and as much again of smaller ones.
         let mut input = Input::new(stdin, server.message_limit().saturating_mul(2), estate.clone());
-        input.push(before.unsent);
-        let mut lines = Lines::after(server.message_limit(), before.heard);
+        let mut lines = Lines::new(server.message_limit());
         let mut inbox = estate.as_ref().map(|estate| estate.inbox());
-        if let Some(inbox) = inbox.as_mut().filter(|_| before.is_adopted) {
-            lines.buffer().extend_from_slice(&inbox.rest(before.heard));
+        if let (Some(Before { unsent, heard }), Some(inbox)) = (before, &mut inbox) {
+            input.push(unsent);
+            lines = Lines::after(server.message_limit(), heard);
+            lines.buffer().extend_from_slice(&inbox.rest(heard));
         }
         let outputs = Outputs { stdout: Stdout::new(stdout, lines, inbox), stderr: log, peer: None };
         Ok(Self { name, since, sandbox, estate, input, outputs, stderr: tail, way_out })

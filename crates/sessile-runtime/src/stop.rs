@@ -23,6 +23,8 @@ pub enum StopReason {
     ServerExit,
     /// The sandbox reached its memory limit.
     OutOfMemory,
+    /// Its workspace held more than `limits.disk`.
+    DiskFull,
     /// The server could not be started, or refused to initialize.
     StartFailed,
     /// The server did not answer `initialize` within `start_timeout`.
@@ -48,6 +50,7 @@ impl StopReason {
             Self::AdminStop => "admin_stop",
             Self::ServerExit => "server_exit",
             Self::OutOfMemory => "out_of_memory",
+            Self::DiskFull => "disk_full",
             Self::StartFailed => "start_failed",
             Self::StartTimeout => "start_timeout",
             Self::ProtocolViolation => "protocol_violation",

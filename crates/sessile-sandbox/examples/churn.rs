@@ -49,6 +49,7 @@ fn spec(name: String, command: &[&str]) -> SandboxSpec {
         hostname: "churn".into(),
         orphan_grace: Duration::from_secs(1),
         estate: None,
+        held: None,
         start_timeout: Duration::from_secs(30),
     }
 }

@@ -33,7 +33,7 @@ pub use exec::{Exec, ExecError, ExecSpec, Streams, Terminal, WindowSize};
 pub use port::PortInside;
 #[cfg(feature = "weaken")]
 pub use process::weakened_driver;
-pub use process::{CgroupUse, ProcessConfig, process_driver};
+pub use process::{CgroupUse, ProcessConfig, owner_of_kept_files, process_driver};
 pub use sandbox::Sandbox;
 /// The port of a sandbox's loopback that leads to the gate, with [`Network::Gate`].
 pub use sessile_link::GATE_PORT;

@@ -31,3 +31,4 @@ pub(crate) use node::Node;
 #[cfg(feature = "weaken")]
 pub use driver::weakened_driver;
 pub use driver::{CgroupUse, ProcessConfig, process_driver};
+pub use users::owner_of_kept_files;

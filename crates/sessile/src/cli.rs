@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 use crate::client::{CallArgs, SessionsArgs, ToolsArgs};
+use crate::images::ImagesArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sessile_manifest::EndpointPath;
 use std::net::SocketAddr;
@@ -51,6 +52,8 @@ pub(crate) enum Command {
     Call(CallArgs),
     /// List the tools of a server
     Tools(ToolsArgs),
+    /// Build, list or remove the images that microVMs start from
+    Images(ImagesArgs),
     /// Make an API key and store its hash
     Key(KeyArgs),
     /// The load generator
@@ -148,7 +151,7 @@ pub(crate) struct RunArgs {
     pub(crate) command: Vec<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct ServeArgs {
     /// The manifest [default: sessile.toml, else .mcp.json, in this directory]
     #[arg(short, long, value_name = "FILE")]
@@ -164,7 +167,7 @@ pub(crate) struct ServeArgs {
 }
 
 /// What `run` and `serve` have in common.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct NodeArgs {
     /// File of API-key hashes; with it every caller needs a key (overrides node.api_keys)
     #[arg(long, value_name = "FILE")]

@@ -3,6 +3,7 @@
 mod cli;
 mod client;
 mod host;
+mod images;
 mod out;
 
 use clap::Parser;
@@ -38,6 +39,7 @@ fn start(cli: Cli) -> Result<ExitCode, Failure> {
             Command::Sessions(args) => client::sessions(args).await.map_err(client_failure),
             Command::Call(args) => client::call(args, verbose).await.map_err(client_failure),
             Command::Tools(args) => client::tools(args, verbose).await.map_err(client_failure),
+            Command::Images(args) => images::images(args).await,
             Command::Bench(args) => bench(*args).await,
         }
     });

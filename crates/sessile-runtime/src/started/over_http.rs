@@ -26,15 +26,15 @@ impl Started {
     pub(super) async fn over_http(
         server: &Hosted,
         endpoint: &Endpoint,
-        origin: Origin,
+        origin: Origin<'_>,
         began: Instant,
         telemetry: &Telemetry,
     ) -> Result<Self, NotStarted> {
-        let Origin { name, since, mut sandbox, estate, .. } = origin;
+        let Origin { name, since, mut sandbox, estate, reach, .. } = origin;
         let Pipes { stdin, stdout, stderr } =
             sandbox.take_pipes().ok_or_else(|| "the sandbox has no pipes".to_owned())?;
         // Before it listens, it may want to reach something.
-        let way_out = WayOut::take(&mut sandbox, server.reach())?;
+        let way_out = WayOut::take(&mut sandbox, reach)?;
         let way_out = way_out.map(|way_out| way_out.opened(Account::new(server.shared_name(), &name, telemetry)));
         let output = Output::of(server, &name, telemetry);
         let tail = Arc::clone(&output.tail);

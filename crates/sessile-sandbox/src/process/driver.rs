@@ -2,9 +2,9 @@
 
 use crate::cgroup::{Controller, Group};
 use crate::driver::{BoxFuture, Driver};
-use crate::process::init_image::InitImage;
 use crate::process::adopt;
-use crate::process::launch::{Deadline, Heirloom, Launched, launch};
+use crate::process::init_image::InitImage;
+use crate::process::launch::{Deadline, Heirloom, Keepsakes, Launched, launch};
 use crate::process::order::WithoutCgroup;
 use crate::process::users::Users;
 use crate::process::{Node, node, order, supervise, trial};
@@ -12,6 +12,7 @@ use crate::{AdoptError, Adopted, Capabilities, DriverError, Feature, Sandbox, Sa
 use sessile_link::Note;
 #[cfg(feature = "weaken")]
 use sessile_link::Protection;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -113,7 +114,9 @@ impl Host {
         let group = Group::new(&places.places, spec.id.as_str(), &spec.limits)?;
         let heirloom = self.heirloom(spec, notes)?;
         self.node.allow(spec.orphan_grace);
-        launch(&self.image, order, group, heirloom, Arc::clone(&self.node), deadline)
+        let held =
+            spec.held.as_deref().map(OwnedFd::try_clone).transpose().map_err(StartError::host("hold a descriptor"))?;
+        launch(&self.image, order, Keepsakes { heirloom, held }, group, Arc::clone(&self.node), deadline)
     }
 
     /// What the sandbox is to keep for the next runtime, if anything.

@@ -2,7 +2,7 @@
 
 use crate::process::init_image::InitImage;
 use crate::process::init_process::InitProcess;
-use crate::process::spawn::{Birth, SpawnError, spawn};
+use crate::process::spawn::{Also, Birth, SpawnError, spawn};
 use rustix::net::SendFlags;
 use sessile_link::ToKeeper;
 use std::io;
@@ -34,7 +34,8 @@ impl Keeper {
         let (link, keepers) = UnixStream::pair()?;
         let name = c"sessile-keeper";
         let joining = Default::default();
-        let birth = Birth { image, name, link: keepers.into(), also: Vec::new(), namespaces: 0, joining, close: true };
+        let birth =
+            Birth { image, name, link: keepers.into(), also: Also::default(), namespaces: 0, joining, close: true };
         let process = spawn(birth).map_err(|error| match error {
             SpawnError::Clone(error) | SpawnError::Child(_, error) => error,
         })?;

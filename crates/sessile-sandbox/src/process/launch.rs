@@ -9,7 +9,7 @@ use crate::process::exec::Entrance;
 use crate::process::init_image::InitImage;
 use crate::process::init_process::InitProcess;
 use crate::process::rendezvous::Place;
-use crate::process::spawn::{Birth, spawn};
+use crate::process::spawn::{Also, Birth, spawn};
 use crate::{Pipes, StartError};
 use sessile_link::{FromInit, HostUsers, Inbox, Note, Protection, StartOrder, ToInit};
 use std::ffi::c_int;
@@ -51,6 +51,15 @@ pub(crate) struct Heirloom {
     pub(crate) notes: Vec<String>,
 }
 
+/// What init keeps for others.
+#[derive(Default)]
+pub(crate) struct Keepsakes {
+    /// For the next runtime.
+    pub(crate) heirloom: Option<Heirloom>,
+    /// Until the sandbox ends.
+    pub(crate) held: Option<OwnedFd>,
+}
+
 /// What the start has to be done by, and how long that was in all.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
@@ -90,18 +99,18 @@ fn namespaces(order: &StartOrder) -> c_int {
     flags
 }
 
-/// Starts init, gives it its order, and waits until the server runs.
+/// Starts init, which has the `keepsakes` from its first moment on, gives it its order, and waits until the server runs.
 pub(crate) fn launch(
     image: &Arc<InitImage>,
     mut order: StartOrder,
+    keepsakes: Keepsakes,
     group: Group,
-    heirloom: Option<Heirloom>,
     node: Arc<Node>,
     deadline: Deadline,
 ) -> Result<Launched, StartError> {
     let namespaces = namespaces(&order);
     let mut entrance = Entrance::of(&order, namespaces, image);
-    if let Some(Heirloom { memory, notes, .. }) = &heirloom {
+    if let Some(Heirloom { memory, notes, .. }) = &keepsakes.heirloom {
         let (cgroups, inside) = (group.parts().to_vec(), entrance.inside().clone());
         order.bequest = Some(Record { cgroups, memory: *memory, notes: notes.clone(), inside }.into_bequest()?);
     }
@@ -113,8 +122,12 @@ pub(crate) fn launch(
     let (mut link, inits) = UnixStream::pair().map_err(StartError::host("make the link"))?;
     let group = Arc::new(group);
     let joining = group.joining()?;
-    let (also, place) =
-        heirloom.map_or((Vec::new(), None), |heirloom| (vec![heirloom.meeting, heirloom.estate], Some(heirloom.place)));
+    let Keepsakes { heirloom, held } = keepsakes;
+    let mut also = Also { held, ..Also::default() };
+    let place = heirloom.map(|Heirloom { meeting, estate, place, .. }| {
+        (also.meeting, also.estate) = (Some(meeting), Some(estate));
+        place
+    });
     let process = spawn(Birth { image, name: c"sessile-init", link: inits.into(), also, namespaces, joining, close })?;
 
     link.set_write_timeout(Some(deadline.left()?)).map_err(StartError::host("set up the link"))?;

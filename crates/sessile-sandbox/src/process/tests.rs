@@ -42,7 +42,7 @@ fn in_version_2_a_process_is_born_where_it_belongs_and_killed_with_its_cgroup() 
         image: &image,
         name: c"sessile-keeper",
         link: theirs.into(),
-        also: vec![],
+        also: super::spawn::Also::default(),
         namespaces: 0,
         joining,
         close: true,

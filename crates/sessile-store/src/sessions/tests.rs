@@ -21,7 +21,7 @@ fn a_session_is_there_from_its_start_and_after_its_end() {
     let ledger = Ledger::in_memory().unwrap();
     let row = started("s-1", "one");
     ledger.session_started(&row).unwrap();
-    assert_eq!(ledger.open_sessions().unwrap(), [row.clone()]);
+    assert_eq!(ledger.open_sessions().unwrap(), std::slice::from_ref(&row));
     ledger.session_ended("s-1", &end(2_000)).unwrap();
     ledger.session_ended("s-1", &SessionEnd { reason: "node_lost".to_owned(), ..end(3_000) }).unwrap();
     let over = SessionRow { end: Some(end(2_000)), ..row };

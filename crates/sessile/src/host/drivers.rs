@@ -27,6 +27,7 @@ impl Drivers {
                 Isolation::Process if drivers.process.is_none() => {
                     drivers.process = Some(process_driver(rendezvous.clone())?);
                 }
+                Isolation::Microvm => return Err(no_microvm()),
                 Isolation::None if !allow_unsandboxed => {
                     return Err(Failure::Usage(format!(
                         "server {} has isolation \"none\": it would run as a plain process of this user; pass --allow-unsandboxed if that is meant",
@@ -43,7 +44,7 @@ impl Drivers {
                 Isolation::Process | Isolation::None => {}
             }
             if server.strict
-                && let Some(refusal) = strict::refusal(&server.name, drivers.get(server.isolation)?.capabilities())
+                && let Some(refusal) = strict::refusal(server, drivers.get(server.isolation)?.capabilities())
             {
                 return Err(Failure::Host(refusal));
             }
@@ -55,6 +56,7 @@ impl Drivers {
     pub(crate) fn get(&self, isolation: Isolation) -> Result<Arc<dyn Driver>, Failure> {
         let driver = match isolation {
             Isolation::Process => &self.process,
+            Isolation::Microvm => return Err(no_microvm()),
             Isolation::None => &self.none,
         };
         driver.clone().ok_or_else(|| Failure::Host("the sandbox driver was not started".to_owned()))
@@ -73,6 +75,13 @@ impl Drivers {
             }
         }
     }
+}
+
+/// What servers are told that want a virtual machine for each session.
+pub(super) const NO_MICROVM: &str = "isolation \"microvm\" is not available in this version; use \"process\"";
+
+fn no_microvm() -> Failure {
+    Failure::Host(NO_MICROVM.to_owned())
 }
 
 /// The process driver of this host.

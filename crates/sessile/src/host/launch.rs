@@ -3,7 +3,7 @@
 use super::Failure;
 use super::drivers::Drivers;
 use super::plan::Plan;
-use super::reach;
+use super::{reach, workspaces};
 use crate::out;
 use sessile_manifest::{Isolation, Kind, Server, Workspace};
 use sessile_packages::{Event, Installed, Lease, PackageRequest, Store};
@@ -41,8 +41,15 @@ pub(crate) async fn all(plan: &Plan, drivers: &Drivers, verbose: bool) -> Result
         let host = HostEnv::from_process();
         let hosted = Hosted::new(server, driver, view, host, Some(state_dir));
         let hosted = match server.isolation {
-            Isolation::Process => hosted.reaching(reach::list_of(server).map_err(Failure::Usage)?),
-            Isolation::None => hosted,
+            Isolation::Process => {
+                let upstream = reach::upstream(&plan.manifest)?;
+                hosted.reaching(reach::list_of(server).map_err(Failure::Usage)?, upstream)
+            }
+            Isolation::Microvm | Isolation::None => hosted,
+        };
+        let hosted = match workspaces::of(server, state_dir) {
+            Some(store) => hosted.keeping(store),
+            None => hosted,
         };
         launched.hosted.push(Arc::new(hosted));
     }
@@ -102,7 +109,8 @@ pub(super) fn view_of(
         write: server.files.read_write.clone(),
         workspace: match &server.files.workspace {
             Workspace::Host(directory) => Some(directory.clone()),
-            Workspace::Private => None,
+            // That of a principal is put there when it is known whose session it is.
+            Workspace::Private | Workspace::Principal => None,
         },
         also: installed.map(|installed| installed.files.clone()).unwrap_or_default(),
         conceal: concealed.map(Path::to_owned).into_iter().collect(),

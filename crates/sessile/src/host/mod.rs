@@ -9,15 +9,18 @@ mod key;
 mod launch;
 mod listen;
 mod node;
-mod plan;
+pub(crate) mod plan;
 mod public;
 mod reach;
+mod reload;
 mod shutdown;
 mod strict;
+mod workspaces;
 
 pub(crate) use check::check;
 pub(crate) use failure::Failure;
 pub(crate) use key::key;
+pub(crate) use shutdown::Stops;
 
 use crate::cli::{RunArgs, ServeArgs};
 use crate::out;

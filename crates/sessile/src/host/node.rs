@@ -4,7 +4,7 @@ use super::drivers::Drivers;
 use super::plan::Plan;
 use super::public::{self, PublicListener};
 use super::shutdown::{Asked, Stops};
-use super::{Failure, budgets, keeping, launch, listen, reach};
+use super::{Failure, budgets, keeping, launch, listen, reach, reload, workspaces};
 use crate::out;
 use sessile_front::{Admin, Hosts, Side};
 use sessile_identity::{Anonymous, Door, refuse_open_listener};
@@ -33,10 +33,12 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
 
     reach::check(&plan.manifest)?;
     reach::warn_of_idle_lists(&plan.manifest);
-    let rendezvous = launch::has_state_dir(&settings.state_dir)
-        .then(|| settings.state_dir.join("run").join(&plan.lineage));
+    reach::upstream_in_words(&plan.manifest).iter().for_each(|line| out::note(line));
+    let rendezvous =
+        launch::has_state_dir(&settings.state_dir).then(|| settings.state_dir.join("run").join(&plan.lineage));
     let drivers = Drivers::of(&plan.manifest, plan.allow_unsandboxed, rendezvous)?;
     drivers.report_shortfalls();
+    workspaces::report_shortfalls(&plan.manifest);
     // The leases are held until the node ends.
     let launch::Launched { hosted, leases: _leases } = tokio::select! {
         launched = launch::all(&plan, &drivers, verbose) => launched?,
@@ -57,7 +59,7 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
     // Where no service manager waits for it, nobody hears it.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 
-    let ended = serve_until_stopped(&mut stops, &mut public).await;
+    let ended = serve_until_stopped(&mut stops, &plan, &node, &mut public).await;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     let failed = match ended {
         Ok(Asked::Leave) => {
@@ -83,11 +85,20 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
     failed.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
-/// Serves until a signal to stop or to leave; a hangup opens the public listener anew.
-async fn serve_until_stopped(stops: &mut Stops, public: &mut PublicListener<'_>) -> Result<Asked, Failure> {
+/// Serves until a signal to stop or to leave; a hangup reads the lists of what servers may reach again and opens the public
+/// listener anew.
+async fn serve_until_stopped(
+    stops: &mut Stops,
+    plan: &Plan,
+    node: &Node,
+    public: &mut PublicListener<'_>,
+) -> Result<Asked, Failure> {
     loop {
         match stops.next_or_hangup().await {
-            Asked::Reopen => public.reopen().await?,
+            Asked::Reopen => {
+                reload::lists(plan, node);
+                public.reopen().await?;
+            }
             asked => return Ok(asked),
         }
     }

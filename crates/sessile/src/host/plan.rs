@@ -17,6 +17,8 @@ pub(crate) struct Plan {
     pub(crate) warnings: Vec<String>,
     /// What this node is among those that use the same state directory: the same whenever it is started again.
     pub(crate) lineage: String,
+    /// How to read it again, where it came from a file.
+    pub(crate) args: Option<ServeArgs>,
 }
 
 /// The plan of `sessile run`.
@@ -63,12 +65,12 @@ pub(crate) fn of_run(args: RunArgs) -> Result<Plan, Failure> {
         .map_err(|error| Failure::Usage(error.to_string()))?;
     overrule(&mut manifest, &args.node)?;
     let warnings = warnings_of(&manifest);
-    Ok(Plan { manifest, single: true, allow_unsandboxed: args.node.allow_unsandboxed, warnings, lineage })
+    Ok(Plan { manifest, single: true, allow_unsandboxed: args.node.allow_unsandboxed, warnings, lineage, args: None })
 }
 
 /// The plan of `sessile serve`.
 pub(crate) fn of_serve(args: ServeArgs) -> Result<Plan, Failure> {
-    let file = match args.config {
+    let file = match args.config.clone() {
         Some(file) => file,
         None => found().ok_or_else(|| {
             Failure::Usage("there is no sessile.toml and no .mcp.json here; name a manifest with -c FILE".to_owned())
@@ -85,7 +87,8 @@ pub(crate) fn of_serve(args: ServeArgs) -> Result<Plan, Failure> {
     let warnings = warnings_of(&manifest);
     let file = file.canonicalize().unwrap_or(file);
     let lineage = lineage(&["serve", &file.to_string_lossy()], &[]);
-    Ok(Plan { manifest, single: false, allow_unsandboxed: args.node.allow_unsandboxed, warnings, lineage })
+    let allow_unsandboxed = args.node.allow_unsandboxed;
+    Ok(Plan { manifest, single: false, allow_unsandboxed, warnings, lineage, args: Some(args) })
 }
 
 /// A name, safe as a file's, for what a node was started with.

@@ -1,5 +1,5 @@
-//! Signals: the first asks the node to drain, a second to stop at once; a hangup to open its listener anew; SIGUSR2 to leave
-//! its sessions to the next process.
+//! Signals: the first asks the node to drain, a second to stop at once; a hangup to read the manifest again and open its listener
+//! anew; SIGUSR2 to leave its sessions to the next process.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

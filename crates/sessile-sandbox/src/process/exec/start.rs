@@ -6,7 +6,7 @@ use crate::exec::{ExecError, Streams};
 use crate::process::answers::{Answers, NoAnswer};
 use crate::process::init_image::InitImage;
 use crate::process::init_process::InitProcess;
-use crate::process::spawn::{Birth, spawn};
+use crate::process::spawn::{Also, Birth, spawn};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, sendmsg, shutdown};
 use sessile_link::{ExecOrder, FromExec, Inbox, Protection, ToExec};
 use std::io::{self, IoSlice, Write};
@@ -64,7 +64,15 @@ pub(super) fn start(image: &InitImage, group: &Group, init: &OwnedFd, order: Exe
     let (link, theirs) = UnixStream::pair().map_err(ExecError::host("make the link"))?;
     // Without its cgroups there is no sandbox any more.
     let joining = group.joining().map_err(|_| ExecError::Ended)?;
-    let process = spawn(Birth { image, name: c"sessile-exec", link: theirs.into(), also: Vec::new(), namespaces: 0, joining, close })?;
+    let process = spawn(Birth {
+        image,
+        name: c"sessile-exec",
+        link: theirs.into(),
+        also: Also::default(),
+        namespaces: 0,
+        joining,
+        close,
+    })?;
     let mut parent = Parent { link, process };
     parent.link.set_write_timeout(Some(PATIENCE)).map_err(ExecError::host("set up the link"))?;
     let died = || ExecError::Lost { why: "it was killed, by the sandbox's memory limit or from outside".into() };

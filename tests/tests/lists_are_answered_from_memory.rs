@@ -62,7 +62,7 @@ async fn answers_without_a_session(era: &str) {
         // What the SDK's modern servers say of themselves they want to be asked for each time.
         assert_eq!(discover(&client).await, fresh.0);
     }
-    assert!(node.admin().sessions().await.is_empty());
+    assert!(node.admin().live().await.is_empty());
     assert!(started(&node).await < 1.0);
     // And the call that follows is one like any other.
     assert_eq!(client.call("add", json!({ "a": 1, "b": 2 })).await, "3");
@@ -136,7 +136,7 @@ async fn what_is_known_of_old_code_is_forgotten() {
     let home = node.home().clone();
     let node = node.restart(Signal::TERM);
     assert_eq!(Modern::at(node.endpoint()).list("tools").await, ["afterwards"]);
-    assert!(node.admin().sessions().await.is_empty());
+    assert!(node.admin().live().await.is_empty());
     drop(node);
     let command = server_with("while it was away").command(&home, "it");
     let node = Start::serve(home, "sessile.toml", &table("it", &command, "")).start();
@@ -201,7 +201,7 @@ async fn lists_are_right_for_what_the_client_can_do() {
         for who in order {
             list(&node, who).await;
         }
-        assert!(node.admin().sessions().await.is_empty());
+        assert!(node.admin().live().await.is_empty());
     }
 }
 

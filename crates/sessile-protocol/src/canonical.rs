@@ -3,14 +3,16 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use memchr::memchr2;
 
 use crate::envelope::MAX_DEPTH;
 
 /// JSON with the members of every object in the order of their names, and no white space between tokens.
 ///
-/// Numbers, strings and names keep their spelling: two spellings of one value give two texts, but never two values one
-/// text, as they would when read into numbers of some type. `json` is text that was read as JSON before; of anything else
+/// Strings and names have the escapes that they need and no others. Numbers keep their spelling: two spellings of one give two texts,
+/// but never two values one text, as they would when read into numbers of some type. `json` is text that was read as JSON before; of anything else
 /// some text comes out. Read once, in time that grows with its length (and the sorting of names).
 ///
 /// ```
@@ -39,12 +41,12 @@ impl<'a> Tokens<'a> {
                     tokens.skip(b":");
                     (name, tokens.value(depth + 1))
                 });
-                members.sort_by_key(|(name, _)| *name);
+                members.sort_by(|(name, _), (other, _)| name.cmp(other));
                 let members: Vec<_> = members.iter().map(|(name, value)| format!("{name}:{value}")).collect();
                 format!("{{{}}}", members.join(","))
             }
             Some(b'[') => format!("[{}]", self.items(b']', |tokens| tokens.value(depth + 1)).join(",")),
-            _ => self.scalar().to_owned(),
+            _ => self.scalar().into_owned(),
         }
     }
 
@@ -66,12 +68,12 @@ impl<'a> Tokens<'a> {
     }
 
     /// A string with its quotes, a number, or a word. Takes something, if anything is left.
-    fn scalar(&mut self) -> &'a str {
+    fn scalar(&mut self) -> Cow<'a, str> {
         let length = match self.rest.strip_prefix('"') {
             Some(inside) => 1 + string(inside),
             None => self.rest.find([',', ':', '{', '}', '[', ']', ' ', '\t', '\n', '\r']).unwrap_or(self.rest.len()),
         };
-        self.take(length.max(1))
+        plain(self.take(length.max(1)))
     }
 
     fn skip(&mut self, separators: &[u8]) {
@@ -86,6 +88,15 @@ impl<'a> Tokens<'a> {
         self.rest = rest;
         taken
     }
+}
+
+/// A string with no escapes but those that it needs; anything else as it is, also a string that is none (half a surrogate pair).
+fn plain(scalar: &str) -> Cow<'_, str> {
+    if !scalar.starts_with('"') || !scalar.contains('\\') {
+        return Cow::Borrowed(scalar);
+    }
+    let value = serde_json::from_str::<String>(scalar).and_then(|value| serde_json::to_string(&value));
+    value.map_or(Cow::Borrowed(scalar), Cow::Owned)
 }
 
 /// How long a string is after its opening quote, with the closing one.

@@ -4,9 +4,10 @@ use serde_json::Value;
 use super::canonical;
 
 #[test]
-fn order_and_spacing_do_not_matter_and_spelling_does() {
+fn order_spacing_and_escapes_do_not_matter_and_numbers_do() {
     let text = "{ \"b\" : [ 1 , {\"y\":2,\"x\":\"a, b\\\" }\"} ],\n\t\"a\":{ },\"c\":\"\\\\\" }";
     assert_eq!(canonical(text), r#"{"a":{},"b":[1,{"x":"a, b\" }","y":2}],"c":"\\"}"#);
+    assert_eq!(canonical(r#"{"\u0061":"\u0078\/\u00e9\n"}"#), r#"{"a":"x/é\n"}"#);
     assert_ne!(canonical("1.0"), canonical("1"));
     assert_ne!(canonical("12345678901234567890123"), canonical("12345678901234567890124"));
     assert_ne!(canonical("[1e400]"), canonical("[2e400]"));

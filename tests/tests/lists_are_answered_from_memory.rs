@@ -66,7 +66,7 @@ async fn answers_without_a_session(era: &str) {
     assert!(started(&node).await < 1.0);
     // And the call that follows is one like any other.
     assert_eq!(client.call("add", json!({ "a": 1, "b": 2 })).await, "3");
-    assert_eq!(node.admin().sessions().await.len(), 1);
+    assert_eq!(node.admin().live().await.len(), 1);
 }
 
 #[tokio::test]

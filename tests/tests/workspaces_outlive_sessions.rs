@@ -132,7 +132,8 @@ async fn sessions_of_one_caller_take_turns() {
     };
     // Bob has his own, and waits for nobody.
     let mut his = open(&node, &bob).await;
-    assert_eq!(sh(&mut his, "sort -u beats | wc -l").await, "1\n");
+    let count = "until [ -s beats ]; do sleep 0.05; done; sort -u beats | wc -l";
+    assert_eq!(sh(&mut his, count).await, "1\n");
     until("the first has written something", PATIENCE, async || {
         fs::read_to_string(files_of(node.home(), "ada").join("beats")).is_ok_and(|text| text.len() > 90).then_some(())
     })
@@ -179,8 +180,17 @@ async fn a_node_that_is_killed_lets_no_second_sandbox_in() {
         (fs::metadata(files.join("beats")).unwrap().len() > before).then_some(())
     })
     .await;
-    let mut second = open(&node, &ada).await;
-    assert_eq!(sh(&mut second, "sort -u beats | wc -l").await, "2\n");
+    // The session goes on in the node that came after, and has the workspace until it ends.
+    let waiting = {
+        let opening = Client::at(node.endpoint()).key(&ada);
+        tokio::spawn(async move { opening.open().await })
+    };
+    assert_eq!(sh(&mut first.to(node.endpoint()), "sort -u beats | wc -l").await, "1\n");
+    assert!(!waiting.is_finished());
+    first.to(node.endpoint()).close().await;
+    let mut second = waiting.await.unwrap();
+    let count = "until [ $(sort -u beats | wc -l) = 2 ]; do sleep 0.05; done; echo both";
+    assert_eq!(sh(&mut second, count).await, "both\n");
     second.close().await;
     node.admin().all_ended().await;
     assert_eq!(writers(&files).len(), 2, "one after the other");

@@ -33,16 +33,16 @@ pub(crate) fn run() -> i32 {
 }
 
 /// A sandbox whose server runs.
-struct Begun {
-    server: Server,
-    signals: OwnedFd,
-    built: Built,
+pub(crate) struct Begun {
+    pub(crate) server: Server,
+    pub(crate) signals: OwnedFd,
+    pub(crate) built: Built,
     /// What listens for the gate, until it is handed over.
-    gate: Option<OwnedFd>,
+    pub(crate) gate: Option<OwnedFd>,
 }
 
 /// Everything up to the server running and init being nobody.
-fn begin(order: &StartOrder) -> Result<Begun, Refusal> {
+pub(crate) fn begin(order: &StartOrder) -> Result<Begun, Refusal> {
     let kernel =
         |what: &'static str| move |errno: Errno| Refusal::Kernel { what: what.into(), errno: errno.raw_os_error() };
     let signals = signals::as_descriptor().map_err(kernel("take signals"))?;
@@ -127,12 +127,16 @@ fn listen(link: &mut Link<ToInit>, server: &mut Server) -> bool {
 
 /// Tells the runtime how the server ended, if it is there to hear it.
 fn report(link: &Link<ToInit>, status: i32) {
+    let _ = link.say(&exited(status), &[]);
+}
+
+/// How the server ended, from its status as `wait(2)` encodes it.
+pub(crate) fn exited(status: i32) -> FromInit {
     let end = if libc::WIFSIGNALED(status) {
         ServerEnd::Signal(libc::WTERMSIG(status))
     } else {
         ServerEnd::Code(libc::WEXITSTATUS(status))
     };
     let (cpu_us, peak_rss) = signals::children_usage();
-    let exited = FromInit::Exited { end, cpu_us, peak_rss };
-    let _ = link.say(&exited, &[]);
+    FromInit::Exited { end, cpu_us, peak_rss }
 }

@@ -4,7 +4,7 @@
 //! around itself ([`root`]); starts the server as an unprivileged user ([`server`]); gives up its own privileges
 //! ([`privileges`]); and then only reaps, passes signals on, and reports the end ([`life`]). When it exits, the kernel
 //! kills whatever is left in the sandbox. Under another name the same binary is the [`keeper`], which tidies up
-//! after a runtime that was killed.
+//! after a runtime that was killed, and under a third one the first process of a virtual machine ([`guest`]).
 //!
 //! It is not a supervisor: it starts one server once. It holds no policy: every decision is in the order.
 //! Start reading at [`life`].
@@ -22,6 +22,7 @@ mod clock;
 mod errno;
 #[cfg(all(panic = "abort", not(test)))]
 mod floor;
+mod guest;
 mod keeper;
 mod landlock;
 mod life;
@@ -40,6 +41,9 @@ mod userns;
 /// The name (`argv[0]`) that makes this binary the keeper.
 const KEEPER: &core::ffi::CStr = c"sessile-keeper";
 
+/// The name that makes it the first process of a virtual machine: the kernel's, for what it finds in an initramfs.
+const GUEST: &core::ffi::CStr = c"/init";
+
 /// Where the C library starts this program. Not Rust's `main`: what that sets up first (a guard for stack overflows, an
 /// alternative signal stack, checks of the standard descriptors) is more than everything else in here, in size and in time.
 ///
@@ -55,5 +59,9 @@ unsafe extern "C" fn main(count: libc::c_int, arguments: *const *const libc::c_c
     }
     // SAFETY: there is at least one argument, and it is a terminated string.
     let name = unsafe { core::ffi::CStr::from_ptr(*arguments) };
-    if name == KEEPER { keeper::run() } else { life::run() }
+    match name {
+        name if name == KEEPER => keeper::run(),
+        name if name == GUEST => guest::run(),
+        _ => life::run(),
+    }
 }

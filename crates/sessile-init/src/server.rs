@@ -45,6 +45,11 @@ impl Server {
         let stdin = self.stdin.as_ref().map(AsFd::as_fd);
         stdin.into_iter().chain([self.stdout.as_fd(), self.stderr.as_fd()]).collect()
     }
+
+    /// The same, for good: where init itself carries them.
+    pub(crate) fn into_host_ends(self) -> [Option<OwnedFd>; 3] {
+        [self.stdin, Some(self.stdout), Some(self.stderr)]
+    }
 }
 
 /// What the child needs, laid out before it exists.

@@ -6,7 +6,7 @@
 //! JSON is an error that ends the link, never a panic.
 //!
 //! Start reading at [`control`], the two enums of messages; [`order`] is the order to start a server, [`refusal`] why it
-//! was not carried out, [`frame`] the bytes.
+//! was not carried out, [`frame`] the bytes; [`streams`] and [`guest`] are what a virtual machine needs beside them.
 
 #![no_std] // init is built without the standard library
 
@@ -16,12 +16,15 @@ extern crate std;
 
 pub mod control;
 pub mod frame;
+pub mod guest;
 pub mod order;
 pub mod protection;
 pub mod refusal;
+pub mod streams;
 
 pub use control::{FromInit, Inbox, LinkError, ServerEnd, ToInit, ToKeeper};
 pub use frame::{Frame, FrameDecoder, FrameError};
 pub use order::{GATE_PORT, HostUsers, Note, Program, Rlimits, StartOrder, View};
 pub use protection::Protection;
 pub use refusal::Refusal;
+pub use streams::{Packet, Stream, StreamError};

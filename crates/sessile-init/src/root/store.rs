@@ -95,10 +95,22 @@ impl Store {
         let (name, room) = self.room(0o755)?;
         mkdirat(&room, "upper", Mode::from_raw_mode(mode))?;
         self.give(&room, "upper")?;
+        self.layered(&name, &room, lower)
+    }
+
+    /// The same on an image, whose top stays its owner's.
+    pub(super) fn image(&mut self, lower: OwnedFd, mode: u32) -> Result<OwnedFd, Errno> {
+        let (name, room) = self.room(0o755)?;
+        mkdirat(&room, "upper", Mode::from_raw_mode(mode))?;
+        self.layered(&name, &room, lower)
+    }
+
+    /// The overlay in `room`, whose upper layer is there.
+    fn layered(&self, name: &str, room: &OwnedFd, lower: OwnedFd) -> Result<OwnedFd, Errno> {
         for inner in ["work", "lower"] {
-            mkdirat(&room, inner, Mode::from_raw_mode(0o700))?;
+            mkdirat(room, inner, Mode::from_raw_mode(0o700))?;
         }
-        mounts::attach(lower, open(&room, "lower")?)?;
+        mounts::attach(lower, open(room, "lower")?)?;
 
         // The kernel takes the layers by path. These are relative to the store, so that no path of the host, which might
         // hold the separators `:` and `,`, needs to be written down, here or in the server's view of its mounts.

@@ -35,6 +35,13 @@ impl Dress {
     }
 }
 
+/// A private overlay on the directory `source`, owners as they are, as a mount.
+pub(super) fn changeable(source: &str, store: &mut Store) -> Result<OwnedFd, Errno> {
+    let place = Skeleton::on_host(source)?;
+    let mode = fstat(&place)?.st_mode & 0o777;
+    store.image(mounts::copy(place, true)?, mode)
+}
+
 /// Shows `view` in the new root.
 pub(super) fn show(
     view: &View,

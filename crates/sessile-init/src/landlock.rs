@@ -149,6 +149,6 @@ fn version() -> Result<u32, Errno> {
 fn writable(views: &[View]) -> impl Iterator<Item = &String> {
     views.iter().filter_map(|view| match view {
         View::Writable { target, .. } | View::CopyOnWrite { target, .. } | View::Private { target } => Some(target),
-        View::ReadOnly { .. } | View::Text { .. } | View::Symlink { .. } => None,
+        View::ReadOnly { .. } | View::Device { .. } | View::Text { .. } | View::Symlink { .. } => None,
     })
 }

@@ -7,7 +7,7 @@
 //! This crate knows nothing of MCP and nothing of sessions: it moves no byte of what a server says, and keeps no list of
 //! sandboxes.
 //!
-//! Start reading at [`spec`], then [`driver`], then [`process`], which is the driver that isolates; [`unsandboxed`] is the
+//! Start reading at [`spec`], then [`driver`], then [`process`], which is the driver that isolates, and [`microvm`], which gives each sandbox a kernel; [`unsandboxed`] is the
 //! one that does not. [`view`] decides what a server sees of the host.
 
 pub mod capabilities;
@@ -15,6 +15,7 @@ mod cgroup;
 pub mod driver;
 pub mod ended;
 pub mod error;
+pub mod microvm;
 pub mod process;
 mod process_tree;
 mod readiness;
@@ -27,6 +28,7 @@ pub use capabilities::{Capabilities, Capability, Feature, Strength};
 pub use driver::{BoxFuture, Driver};
 pub use ended::{Ended, Exit, Usage};
 pub use error::{DriverError, StartError};
+pub use microvm::{Accelerator, AcceleratorChoice, MicrovmConfig, MicrovmError, PartError, microvm_driver};
 #[cfg(feature = "weaken")]
 pub use process::weakened_driver;
 pub use process::{CgroupUse, ProcessConfig, process_driver};

@@ -10,7 +10,7 @@ mod init_process;
 mod keeper;
 mod launch;
 pub(crate) mod node;
-mod order;
+pub(crate) mod order;
 mod refused;
 mod spawn;
 mod supervise;
@@ -20,6 +20,7 @@ mod users;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use init_image::PROGRAM;
 pub(crate) use node::Node;
 
 #[cfg(feature = "weaken")]

@@ -54,7 +54,8 @@ pub(super) fn leave_initramfs() -> Result<Counters, Errno> {
     }
     mounts::attach_on_host(devices()?, &format!("{BASE}/dev"))?;
     if rustix::fs::access(DISK, rustix::fs::Access::EXISTS).is_ok() {
-        let image = mounts::new("erofs", &[Fs::Set("source", DISK), Fs::Flag("ro")], TAME | Attributes::MOUNT_ATTR_RDONLY)?;
+        let image =
+            mounts::new("erofs", &[Fs::Set("source", DISK), Fs::Flag("ro")], TAME | Attributes::MOUNT_ATTR_RDONLY)?;
         mounts::attach_on_host(image, &format!("{BASE}/image"))?;
     }
     let proc = mounts::new("proc", &[], TAME | Attributes::MOUNT_ATTR_NOEXEC)?;

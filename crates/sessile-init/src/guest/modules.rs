@@ -12,7 +12,8 @@ const LIST: &str = "/modules/list";
 /// Loads them, and gives back the memory that their files took.
 pub(super) fn load() -> Result<(), Fault> {
     let list = machine::read(LIST).map_err(cannot("read the list of modules"))?;
-    let list = core::str::from_utf8(&list).map_err(|_| Fault { what: "read the list of modules", errno: Errno::ILSEQ })?;
+    let list =
+        core::str::from_utf8(&list).map_err(|_| Fault { what: "read the list of modules", errno: Errno::ILSEQ })?;
     for name in list.lines() {
         load_one(&format!("/modules/{name}")).map_err(|errno| {
             super::tell_the_console(&format!("sessile-init: module {name}: errno {}", errno.raw_os_error()));

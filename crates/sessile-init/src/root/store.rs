@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, chownat, mkdirat, openat};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid, chownat, mkdirat, mknodat, openat};
 use rustix::io::Errno;
 use rustix::process::fchdir;
 use sessile_link::{HostUsers, Refusal, StartOrder};
@@ -88,6 +88,20 @@ impl Store {
         let mount = mounts::copy(openat(&room, "text", flags, Mode::empty())?, false)?;
         mounts::restrict(&mount, Attributes::MOUNT_ATTR_RDONLY, false)?;
         Ok(mount)
+    }
+
+    /// A character device of the server's, as a mount on which devices count. `None` for an ordinary user, who may make none.
+    pub(super) fn device(&mut self, number: u64) -> Result<Option<OwnedFd>, Errno> {
+        if self.rootless {
+            return Ok(None);
+        }
+        let (_, room) = self.room(0o700)?;
+        mknodat(&room, "device", FileType::CharacterDevice, Mode::from_raw_mode(0o600), number)?;
+        self.give(&room, "device")?;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let mount = mounts::copy(openat(&room, "device", flags, Mode::empty())?, false)?;
+        mounts::permit(&mount, Attributes::MOUNT_ATTR_NODEV)?;
+        Ok(Some(mount))
     }
 
     /// A private overlay on `lower`, whose files can be seen and whose changes stay in the store, as a mount.

@@ -44,7 +44,10 @@ impl Surroundings {
     }
 
     /// Where state is kept unless the manifest says so.
-    pub(crate) fn default_state_dir(&self) -> Result<PathBuf, String> {
+    ///
+    /// # Errors
+    /// In words, when the home directory is not known.
+    pub fn default_state_dir(&self) -> Result<PathBuf, String> {
         let given = self.variable("XDG_STATE_HOME").map(PathBuf::from);
         match given.filter(|path| path.is_absolute()) {
             Some(state) => Ok(state.join("sessile")),

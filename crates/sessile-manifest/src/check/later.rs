@@ -14,19 +14,10 @@ const KEYS: [(&[&str], &str); 7] = [
     (&["servers", "*", "limits", "hibernate_after"], "hibernation"),
 ];
 
-/// Values of keys that exist, likewise.
-const VALUES: [(&[&str], &str, &str); 1] = [(&["servers", "*", "isolation"], "microvm", "use \"process\"")];
-
 /// What to say about the key at `path`, if this version does not have it.
 pub(super) fn key(path: &KeyPath<'_>) -> Option<String> {
     let (_, about) = KEYS.iter().find(|(pattern, _)| is_at(path, pattern))?;
     Some(format!("not available in this version ({about}); remove it"))
-}
-
-/// What to say about `text` as the value of the key at `path`, if this version does not have it.
-pub(super) fn value(path: &KeyPath<'_>, text: &str) -> Option<String> {
-    let (_, value, instead) = VALUES.iter().find(|(pattern, value, _)| *value == text && is_at(path, pattern))?;
-    Some(format!("`{value}` is not available in this version; {instead}"))
 }
 
 /// Whether `path` is one of `pattern`, or the same key in `[defaults]`.

@@ -35,7 +35,7 @@ pub(crate) fn check(tree: &mut Tree, schema: &Schema, path: &KeyPath<'_>, report
         _ => matches!(tree.value, Value::Text(_)),
     };
     let fault = if fits {
-        unfit(tree, schema, path)
+        unfit(tree, schema)
     } else {
         // What stands where it does not belong may be anything, a secret too.
         if matches!(tree.value, Value::Array(_) | Value::Table(_)) {
@@ -102,19 +102,16 @@ fn check_elements(
 }
 
 /// What is wrong with a value of the right type.
-fn unfit(tree: &Tree, schema: &Schema, path: &KeyPath<'_>) -> Option<String> {
+fn unfit(tree: &Tree, schema: &Schema) -> Option<String> {
     match &tree.value {
-        Value::Text(text) => unfit_text(text, schema, path),
+        Value::Text(text) => unfit_text(text, schema),
         Value::Integer(integer) => out_of_range(*integer as f64, schema),
         Value::Float(float) => out_of_range(*float, schema),
         _ => None,
     }
 }
 
-fn unfit_text(text: &str, schema: &Schema, path: &KeyPath<'_>) -> Option<String> {
-    if let Some(message) = later::value(path, text) {
-        return Some(message);
-    }
+fn unfit_text(text: &str, schema: &Schema) -> Option<String> {
     let choices = choices(schema);
     if !choices.is_empty() && !choices.contains(&text) {
         return Some(suggest::one_of(text, &choices));

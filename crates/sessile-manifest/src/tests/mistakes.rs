@@ -12,7 +12,7 @@ adress = "127.0.0.1:1"
 
 [servers.files]
 command = ["npx", "-y", "server"]
-isolation = "microvm"
+isolation = "container"
 scope = "user"
 handles = "yes"
 

@@ -163,8 +163,10 @@ impl MicrovmDriver {
                 let libraries = libraries::of(&*self.walls, &program, spec).await.map_err(part)?;
                 let spec = spec.clone();
                 tokio::task::spawn_blocking(move || {
+                    let mut files = files;
                     let packing = packing::Packing::of(&spec, &program, &libraries)?;
                     let path = packing.image(&images)?;
+                    files.extend(packing::shown_again(&spec, Path::new(IMAGE)));
                     Ok(Disk { path, files, notes: packing.left_out })
                 })
             }

@@ -218,6 +218,27 @@ impl Packing {
     }
 }
 
+/// The views of `spec` that are shown of the image once more, at their own places: what may be changed, with its owner's rights, and what
+/// lies in a directory that is empty otherwise. `image` is where the image is mounted.
+pub(super) fn shown_again(spec: &SandboxSpec, image: &Path) -> Vec<FileView> {
+    let is_private = |file: &FileView, target: &Path| match file {
+        FileView::Private { target: around } => target.starts_with(around),
+        _ => false,
+    };
+    let again = |file: &FileView| match file {
+        FileView::CopyOnWrite { source, target } if source.is_dir() => {
+            Some(FileView::CopyOnWrite { source: image.join(plain(target)), target: target.clone() })
+        }
+        FileView::ReadOnly { source, target } | FileView::CopyOnWrite { source, target } => {
+            let hidden = spec.files.iter().any(|other| is_private(other, target));
+            let packed = hidden && source.exists();
+            packed.then(|| FileView::ReadOnly { source: image.join(plain(target)), target: target.clone() })
+        }
+        _ => None,
+    };
+    spec.files.iter().filter_map(again).collect()
+}
+
 /// A place inside as a path below the image: no root, no way up.
 fn plain(target: &Path) -> PathBuf {
     target.components().filter(|part| matches!(part, Component::Normal(_))).collect()

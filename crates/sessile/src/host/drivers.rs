@@ -1,6 +1,6 @@
 //! The drivers a manifest needs, and what they cannot enforce here.
 
-use super::{Failure, strict};
+use super::{Failure, microvm, strict};
 use crate::out;
 use sessile_manifest::{Isolation, Kind, Manifest};
 use sessile_sandbox::{Driver, ProcessConfig};
@@ -10,17 +10,23 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(crate) struct Drivers {
     process: Option<Arc<dyn Driver>>,
+    microvm: Option<Arc<dyn Driver>>,
     none: Option<Arc<dyn Driver>>,
 }
 
 impl Drivers {
     /// Makes what `manifest` needs.
-    pub(crate) fn of(manifest: &Manifest, allow_unsandboxed: bool) -> Result<Self, Failure> {
-        let mut drivers = Self { process: None, none: None };
+    pub(crate) async fn of(manifest: &Manifest, allow_unsandboxed: bool) -> Result<Self, Failure> {
+        let mut drivers = Self { process: None, microvm: None, none: None };
         for server in manifest.servers.iter().filter(|server| !matches!(server.kind, Kind::Url(_))) {
             match server.isolation {
                 Isolation::Process if drivers.process.is_none() => {
                     drivers.process = Some(process_driver()?);
+                }
+                Isolation::Microvm if drivers.microvm.is_none() => {
+                    let walls = drivers.installer()?;
+                    drivers.microvm = Some(microvm::driver(&manifest.node.state_dir, Arc::clone(&walls)).await?);
+                    drivers.process = Some(walls);
                 }
                 Isolation::None if !allow_unsandboxed => {
                     return Err(Failure::Usage(format!(
@@ -35,7 +41,7 @@ impl Drivers {
                     ));
                     drivers.none = Some(Arc::new(sessile_sandbox::unsandboxed_driver()));
                 }
-                Isolation::Process | Isolation::None => {}
+                Isolation::Process | Isolation::Microvm | Isolation::None => {}
             }
             if server.strict
                 && let Some(refusal) = strict::refusal(&server.name, drivers.get(server.isolation)?.capabilities())
@@ -50,6 +56,7 @@ impl Drivers {
     pub(crate) fn get(&self, isolation: Isolation) -> Result<Arc<dyn Driver>, Failure> {
         let driver = match isolation {
             Isolation::Process => &self.process,
+            Isolation::Microvm => &self.microvm,
             Isolation::None => &self.none,
         };
         driver.clone().ok_or_else(|| Failure::Host("the sandbox driver was not started".to_owned()))
@@ -62,7 +69,8 @@ impl Drivers {
 
     /// Says what cannot be enforced, once.
     pub(crate) fn report_shortfalls(&self) {
-        for driver in self.process.iter() {
+        // What holds machines holds their monitors: the process driver's own rows are among theirs.
+        if let Some(driver) = self.microvm.as_ref().or(self.process.as_ref()) {
             for row in driver.capabilities().shortfalls() {
                 out::note(&format!("{}: {}", row.feature, row.strength));
             }

@@ -42,7 +42,7 @@ pub(crate) async fn all(plan: &Plan, drivers: &Drivers, verbose: bool) -> Result
         let hosted = Hosted::new(server, driver, view, host, Some(state_dir));
         let hosted = match server.isolation {
             Isolation::Process => hosted.reaching(reach::list_of(server).map_err(Failure::Usage)?),
-            Isolation::None => hosted,
+            Isolation::Microvm | Isolation::None => hosted,
         };
         launched.hosted.push(Arc::new(hosted));
     }
@@ -73,7 +73,7 @@ pub(super) fn package_of(server: &Server) -> Result<Option<PackageRequest>, Stri
         Kind::Command(command) => {
             let package = sessile_packages::recognise(&command.command, command.cwd.as_deref())
                 .map_err(|error| error.to_string())?;
-            Ok(package.filter(|_| server.isolation == Isolation::Process))
+            Ok(package.filter(|_| server.isolation != Isolation::None))
         }
         Kind::Package(program) => sessile_packages::parse(&program.package.to_string(), &program.args)
             .map(Some)

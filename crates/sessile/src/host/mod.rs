@@ -8,6 +8,7 @@ mod keeping;
 mod key;
 mod launch;
 mod listen;
+mod microvm;
 mod node;
 mod plan;
 mod public;
@@ -18,6 +19,7 @@ mod strict;
 pub(crate) use check::check;
 pub(crate) use failure::Failure;
 pub(crate) use key::key;
+pub(crate) use microvm::microvm;
 
 use crate::cli::{RunArgs, ServeArgs};
 use crate::out;

@@ -32,7 +32,7 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
 
     reach::check(&plan.manifest)?;
     reach::warn_of_idle_lists(&plan.manifest);
-    let drivers = Drivers::of(&plan.manifest, plan.allow_unsandboxed)?;
+    let drivers = Drivers::of(&plan.manifest, plan.allow_unsandboxed).await?;
     drivers.report_shortfalls();
     // The leases are held until the node ends.
     let launch::Launched { hosted, leases: _leases } = tokio::select! {

@@ -55,7 +55,10 @@ pub(crate) fn build(order: &StartOrder) -> Result<Built, Refusal> {
     skeleton.own(store.root()).map_err(failed("look at", "/"))?;
 
     if image(order).is_some() {
-        // Whatever the image holds there: devices are laid out in something empty.
+        // Whatever the image holds there, a link to elsewhere among it: devices are laid out in something empty.
+        for name in ["dev", "proc"] {
+            skeleton.make_plain(name).map_err(failed("make", name))?;
+        }
         let options = [Fs::Set("size", "64k"), Fs::Set("mode", "755")];
         let dev = mounts::new("tmpfs", &options, TAME).map_err(failed("mount", "/dev"))?;
         skeleton.directory("/dev").and_then(|place| mounts::attach(&dev, place)).map_err(failed("attach", "/dev"))?;

@@ -40,7 +40,8 @@ async fn ask(walls: &dyn Driver, loader: &Path, program: &Path, spec: &SandboxSp
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let wanted = |file: &&FileView| !matches!(file, FileView::Writable { .. } | FileView::CopyOnWrite { .. });
     let mut files: Vec<FileView> = spec.files.iter().filter(wanted).cloned().collect();
-    files.push(FileView::ReadOnly { source: program.to_owned(), target: "/program".into() });
+    let real = program.canonicalize().map_err(|error| error.to_string())?;
+    files.push(FileView::ReadOnly { source: real, target: "/program".into() });
     let listing = SandboxSpec {
         id: SandboxId::new(format!("list-{number}")).map_err(|error| error.to_string())?,
         command: vec![text(loader), "--list".into(), "/program".into()],

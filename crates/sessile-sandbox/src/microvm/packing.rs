@@ -118,10 +118,10 @@ impl Packing {
                 if source.is_dir() {
                     self.directories.insert(plain(target), ());
                 }
-                let (most, files) = (MAX_BYTES >> 20, MAX_FILES);
                 self.left_out.push(format!(
-                    "`{}` is empty in the microVM: with it the files to pack are over {most} MiB, or over {files}; give the server an image",
-                    target.display()
+                    "`{}` is not in the microVM (but for the program): files to pack would be over {} MiB or {MAX_FILES} files; give the server an image",
+                    target.display(),
+                    MAX_BYTES >> 20
                 ));
             }
             Err(Unfit::Error(error)) => return Err(error),

@@ -2,7 +2,7 @@
 //! makes machines that never get anywhere.
 
 use super::boot::{self, Proofs, RunDirectory};
-use super::error::MicrovmError;
+use super::error::{MicrovmError, PartError};
 use super::jail;
 use super::parts::{self, Machinery};
 use crate::driver::Driver;
@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use sessile_link::{HostUsers, Note, Program, Rlimits, StartOrder, View};
 use sha2::{Digest, Sha256};
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
@@ -97,6 +98,21 @@ fn recall(directory: &Path, holds_for: &str) -> Option<Trial> {
     (kept.holds_for == holds_for).then_some(kept.trial)
 }
 
+/// A turn at trying, among all processes that keep what they find out in `directory`; until it is dropped.
+async fn turn(directory: &Path) -> Result<File, PartError> {
+    let path = directory.join("trial.lock");
+    let take = {
+        let path = path.clone();
+        move || {
+            let file = File::options().create(true).truncate(false).write(true).open(path)?;
+            file.lock()?;
+            Ok(file)
+        }
+    };
+    let taken = tokio::task::spawn_blocking(take).await.unwrap_or_else(|error| Err(error.into()));
+    taken.map_err(PartError::io("lock", &path))
+}
+
 /// What works here: as an earlier trial showed, or found out now. `directory` is for what is kept, `runs` for what is not.
 pub(super) async fn find_out(
     walls: &dyn Driver,
@@ -107,6 +123,8 @@ pub(super) async fn find_out(
 ) -> Result<Trial, MicrovmError> {
     let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let holds_for = holds_for(machinery, choice, &boot_id);
+    // Whoever comes at the same time waits, and finds what came out.
+    let _turn = turn(directory).await?;
     if let Some(trial) = recall(directory, &holds_for) {
         return Ok(trial);
     }
@@ -150,7 +168,8 @@ async fn attempt(
             _ => return Err("this host has no /dev/kvm".into()),
         }
     }
-    let name = format!("trial-{}-{}", std::process::id(), accelerator as u8);
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let name = format!("trial-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let id = SandboxId::new(name.clone()).map_err(|error| error.to_string())?;
     let run = RunDirectory::new(runs, &name).map_err(|error| error.to_string())?;
     let order = jail::Order {

@@ -10,6 +10,9 @@ use std::future::pending;
 use std::io;
 use std::time::Duration;
 
+#[cfg(test)]
+mod tests;
+
 /// Nothing of standard input is taken while this much waits to be sent, in bytes.
 const OUTBOX: usize = 256 * 1024;
 

@@ -37,11 +37,13 @@ lint:
 	$(TOOLS)/lint/bin/cargo-deny --locked check bans licenses sources --hide-inclusion-graph
 
 unit:
+	scripts/microvm-kernel
 	$(CARGO) test --locked --workspace --exclude sessile-tests
 	$(CARGO) test --locked -p sessile-sandbox --features weaken --test protections
 
 behaviour:
 	tests/conformance/install
+	scripts/microvm-kernel
 	$(CARGO) test --locked -p sessile-tests
 
 conformance:

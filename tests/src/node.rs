@@ -22,8 +22,8 @@ use tokio::net::TcpStream;
 /// How long everything of a session may take to go (invariant 3 of the design).
 pub const GONE_WITHIN: Duration = Duration::from_secs(2);
 
-/// What a node writes down while it runs, on purpose: what it knows of its servers, and its ledger.
-const KEPT: [&str; 2] = ["state/servers/", "state/ledger."];
+/// What a node writes down while it runs, on purpose: what it knows of its servers, its ledger, and images of microVMs.
+const KEPT: [&str; 3] = ["state/servers/", "state/ledger.", "state/microvm/images/"];
 
 /// A running node. Dropping it stops it, and fails the test if anything of it is left.
 #[derive(Debug)]

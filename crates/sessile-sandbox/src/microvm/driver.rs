@@ -63,9 +63,11 @@ pub async fn microvm_driver(
 ) -> Result<impl Driver + 'static, MicrovmError> {
     let MicrovmConfig { directory, kernel, accelerator } = config;
     let places = Places { images: directory.join("images"), runs: directory.join("run") };
+    parts::look(&kernel)?;
     for place in [&directory, &places.images, &places.runs] {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(place);
         made.map_err(PartError::io("make", place))?;
+        parts::sweep(place);
     }
     let found = {
         let directory = directory.clone();
@@ -113,7 +115,7 @@ impl MicrovmDriver {
         let order = order::write_for_guest(&inside, USERS, WithoutCgroup { memory: false, pids: true })?;
         let permit = Arc::clone(&self.boots).acquire_owned().await;
         let permit = permit.map_err(|_| invalid("the driver is going"))?;
-        let run = RunDirectory::new(&self.places.runs, &format!("{}-{}", std::process::id(), spec.id))
+        let run = RunDirectory::new(&self.places.runs, &parts::run_name(spec.id.as_str()))
             .map_err(StartError::host("make the machine's directory"))?;
         let around = jail::Order {
             id: &spec.id,

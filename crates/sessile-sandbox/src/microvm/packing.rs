@@ -182,8 +182,9 @@ impl Packing {
     /// The image of it, in `images`; made if it is not there.
     pub(super) fn image(&self, images: &Path) -> Result<PathBuf, PartError> {
         image::keep(&self.key(), images, |into| {
-            let staging = into.with_extension("staging");
-            let _ = fs::remove_dir_all(&staging);
+            let mut staging = into.as_os_str().to_owned();
+            staging.push(".staging");
+            let staging = PathBuf::from(staging);
             let made = self.stage(&staging).and_then(|()| image::make(&staging, image::Owners::Root, into));
             let _ = fs::remove_dir_all(&staging);
             made

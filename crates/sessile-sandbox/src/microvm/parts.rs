@@ -10,12 +10,19 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The emulator, and the Debian package that has it.
 const QEMU: (&str, &str) = ("qemu-system-x86_64", "qemu-system-x86");
 
 /// Where programs are looked for besides `PATH`.
 const PROGRAMS: [&str; 2] = ["/usr/bin", "/usr/local/bin"];
+
+/// In the name of what is not whole yet; behind it, the process that makes it.
+const PART: &str = ".part-";
+
+/// In front of the names of machines' directories; behind it, the process that they belong to.
+const RUN: &str = "vm-";
 
 /// Everything but the disk.
 #[derive(Clone, Debug)]
@@ -34,6 +41,30 @@ pub(super) fn program(name: &'static str, package: &'static str) -> Result<PathB
     let mut found = places.filter(|place| place.is_absolute()).map(|place| place.join(name));
     let found = found.find(|path| path.is_file()).ok_or(PartError::Program { program: name, package })?;
     found.canonicalize().map_err(PartError::read(&found))
+}
+
+/// Whether everything is there that a machine is made of, before anything is written.
+pub(super) fn look(kernels: &Path) -> Result<(), PartError> {
+    program(QEMU.0, QEMU.1)?;
+    newest_kernel(kernels).map(drop)
+}
+
+/// Removes from `directory` what processes left behind that were killed: half-made files, and machines' directories.
+pub(super) fn sweep(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let behind = name.split_once(PART).map_or(name.strip_prefix(RUN), |(_, behind)| Some(behind));
+        let owner = behind.and_then(|behind| behind.split('-').next()?.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            let path = entry.path();
+            let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        }
+    }
+}
+
+/// The name of the directory of the machine `id`.
+pub(super) fn run_name(id: &str) -> String {
+    format!("{RUN}{}-{id}", std::process::id())
 }
 
 /// Finds everything, and writes the initramfs into `directory` if it is not there yet.
@@ -99,10 +130,11 @@ pub(super) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     written
 }
 
-/// A name beside `path` that no other process uses.
+/// A name beside `path` that nobody else uses, and that says whose it is.
 pub(super) fn beside(path: &Path) -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.{:?}.part", std::process::id(), std::thread::current().id()));
+    name.push(format!("{PART}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
     path.with_file_name(name)
 }
 
@@ -115,4 +147,33 @@ pub(super) fn settle(beside: &Path, path: &Path) -> io::Result<()> {
 /// Bytes as hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_is_swept_and_the_rest_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = |name: &str| directory.path().join(name);
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let dead = child.id();
+        child.wait().unwrap();
+        let mine = beside(&place("image.erofs"));
+        let theirs = place(&format!("image.erofs{PART}{dead}-0"));
+        for path in [&mine, &theirs, &place("image.erofs"), &place("trial.json")] {
+            fs::write(path, "x").unwrap();
+        }
+        let run = [place(&run_name("s-1")), place(&format!("{RUN}{dead}-s-1"))];
+        let staging = place(&format!("image.erofs{PART}{dead}-0.staging"));
+        for path in run.iter().chain([&staging]) {
+            fs::create_dir(path).unwrap();
+        }
+        sweep(directory.path());
+        for (path, stays) in [(&mine, true), (&theirs, false), (&run[0], true), (&run[1], false), (&staging, false)] {
+            assert_eq!(path.exists(), stays, "{}", path.display());
+        }
+        assert!(place("image.erofs").exists() && place("trial.json").exists());
+    }
 }

@@ -171,7 +171,7 @@ async fn attempt(
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let name = format!("trial-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let id = SandboxId::new(name.clone()).map_err(|error| error.to_string())?;
-    let run = RunDirectory::new(runs, &name).map_err(|error| error.to_string())?;
+    let run = RunDirectory::new(runs, &parts::run_name(&name)).map_err(|error| error.to_string())?;
     let order = jail::Order {
         id: &id,
         machinery,

@@ -10,7 +10,7 @@ use std::time::Duration;
 fn left_of(id: &str) -> Vec<String> {
     let runs = fs::read_dir(config().directory.join("run")).unwrap().flatten();
     let runs = runs.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let own = format!("{}-{id}", std::process::id());
+    let own = format!("vm-{}-{id}", std::process::id());
     let mut left: Vec<String> = runs.filter(|name| *name == own).collect();
     left.extend(monitors(id).iter().map(u32::to_string));
     let cgroups = leaks::sandbox_cgroups_of(std::process::id()).into_iter().map(|path| path.display().to_string());

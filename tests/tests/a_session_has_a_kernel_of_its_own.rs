@@ -1,0 +1,79 @@
+//! Isolation `microvm`: the same sessions, each in a virtual machine. Needs what `scripts/microvm-kernel` installs.
+
+use rustix::process::Signal;
+use serde_json::json;
+use sessile_tests::node::{GONE_WITHIN, Start, table};
+use sessile_tests::wait::{PATIENCE, until};
+use sessile_tests::{Client, Home, Node, binaries, procfs};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+/// How long sandboxes outlive a node that was killed.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The guest's kernel.
+fn kernel() -> String {
+    let kernel: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "target/tools/microvm"].iter().collect();
+    let kernel = kernel.canonicalize().expect("scripts/microvm-kernel has been run");
+    kernel.to_str().expect("a path in UTF-8").to_owned()
+}
+
+fn start(home: Home) -> Node {
+    let command = [home.fixture("counter")];
+    let limits = format!("memory = \"256MiB\"\nstart_timeout = \"2m\"\nadopt_grace = \"{}ms\"", GRACE.as_millis());
+    let keys = format!("isolation = \"microvm\"\n\n[servers.it.limits]\n{limits}");
+    let manifest = table("it", &command, &keys);
+    Start::serve(home, "sessile.toml", &manifest).env("SESSILE_MICROVM_KERNEL", &kernel()).start()
+}
+
+/// The machine monitors of a node.
+fn monitors(node: &Node) -> usize {
+    let lines = procfs::descendants(node.pid()).into_iter().map(|process| procfs::command_line(process.pid));
+    lines.filter(|line| line.contains("qemu-system") && line.contains("guest=")).count()
+}
+
+#[tokio::test]
+async fn sessions_count_alone_in_machines_of_their_own_and_leave_nothing() {
+    let node = start(Home::new());
+    let (mut one, mut other) = tokio::join!(Client::open(node.endpoint()), Client::open(node.endpoint()));
+    assert_eq!(monitors(&node), 2);
+    assert_eq!(one.call("increment", json!({})).await, "1");
+    assert_eq!(one.call("increment", json!({})).await, "2");
+    assert_eq!(other.call("increment", json!({})).await, "1");
+    one.close().await;
+    until("one session has ended", PATIENCE, async || (node.admin().live().await.len() == 1).then_some(())).await;
+    assert_eq!(monitors(&node), 1);
+    assert_eq!(other.call("increment", json!({})).await, "2");
+    node.stop();
+}
+
+#[tokio::test]
+async fn a_node_that_is_killed_leaves_no_machine() {
+    let mut node = start(Home::new());
+    let mut client = Client::open(node.endpoint()).await;
+    assert_eq!(client.call("increment", json!({})).await, "1");
+    let footprint = node.footprint();
+    node.signal(Signal::KILL);
+    node.wait(GONE_WITHIN);
+    if let Err(left) = footprint.is_gone(GRACE + GONE_WITHIN) {
+        panic!("{left}");
+    }
+}
+
+#[test]
+fn check_says_what_carries_machines_or_what_is_missing() {
+    let home = Home::new();
+    let check = |kernel: &str| {
+        let mut command = Command::new(binaries::sessile());
+        command.args(["check", "--state-dir"]).arg(home.state()).current_dir(home.path());
+        let output =
+            command.env("SESSILE_MICROVM_KERNEL", kernel).env("SESSILE_MICROVM_ACCELERATOR", "emulation").output();
+        String::from_utf8(output.expect("sessile runs").stdout).expect("UTF-8")
+    };
+    let missing = check("/nowhere");
+    assert!(missing.contains("microVMs: missing: there is no guest kernel in `/nowhere`"), "{missing}");
+    assert!(missing.contains("sessile microvm setup"), "{missing}");
+    let there = check(&kernel());
+    assert!(there.contains("microVMs: fallback: emulation; a trial machine was up in"), "{there}");
+}

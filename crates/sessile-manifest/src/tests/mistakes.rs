@@ -37,9 +37,9 @@ memory = "1GiB"
     sessile.toml:3:1: node.adress: unknown key; the keys here are `listen`, `admin`, `state_dir`, `allow_anonymous`, `api_keys`, `allowed_hosts`, `allowed_origins`, `sse_2024`, `default_server`, `drain`, `sessions`, `memory`, `cpu`, `queue`, `queue_timeout`, `ended_sessions_kept`
      3 | adress = "***********"
        | ^^^^^^
-    sessile.toml:7:13: servers.files.isolation: `microvm` is not available in this version; use "process"
-     7 | isolation = "microvm"
-       |             ^^^^^^^^^
+    sessile.toml:7:13: servers.files.isolation: unknown value container; it is one of `process`, `microvm`, `none`
+     7 | isolation = "container"
+       |             ^^^^^^^^^^^
     sessile.toml:8:9: servers.files.scope: unknown value user; it is one of `auto`, `principal`, `explicit`, `request`, `shared`
      8 | scope = "user"
        |         ^^^^^^

@@ -184,6 +184,14 @@ pub(super) struct Begun {
 }
 
 impl Machine {
+    /// A machine whose parts a test plays.
+    #[cfg(test)]
+    pub(super) fn played(mut monitor: Sandbox, control: Qmp, wire: Wire) -> Self {
+        let stderr = monitor.take_pipes().map(|pipes| pipes.stderr);
+        let complaints = stderr.and_then(|stderr| Complaints::new(stderr).ok()).unwrap_or_else(|| unreachable!());
+        Self { monitor, control, wire, complaints }
+    }
+
     /// Gives init its order, and waits until the server runs.
     pub(super) async fn begin(&mut self, order: StartOrder) -> Result<Begun, StartError> {
         let too_large =

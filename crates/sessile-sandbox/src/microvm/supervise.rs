@@ -13,6 +13,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
+#[cfg(test)]
+mod tests;
+
 /// How long the runtime may take to read what a server said last.
 const AFTERWARDS: Duration = Duration::from_secs(30);
 
@@ -96,8 +99,8 @@ enum Over {
 
 impl Watch {
     async fn until_gone(mut self) -> (Ended, Streams) {
-        let gone = self.control.monitor.ended();
-        tokio::pin!(gone);
+        let mut gone = Box::pin(self.control.monitor.ended());
+        let mut monitor = None;
         let over = loop {
             tokio::select! {
                 over = self.streams.carry() => break match over {
@@ -112,7 +115,10 @@ impl Watch {
                     }
                 }
                 stopped = self.qmp.stopped() => break if stopped.is_ok() { Over::Stopped } else { Over::Gone },
-                _ = &mut gone => break Over::Gone,
+                ended = &mut gone => {
+                    monitor = Some(ended);
+                    break Over::Gone;
+                }
             }
         };
         let killed = self.control.killed.load(Ordering::Relaxed);
@@ -122,7 +128,10 @@ impl Watch {
         if !matches!(over, Over::Gone) {
             self.control.monitor.kill();
         }
-        let monitor = gone.await;
+        let monitor = match monitor {
+            Some(ended) => ended,
+            None => gone.await,
+        };
         (self.judge(&over, killed, &monitor), self.streams)
     }
 

@@ -10,3 +10,4 @@ mod limits;
 mod refusals;
 mod support;
 mod trial;
+mod walls;

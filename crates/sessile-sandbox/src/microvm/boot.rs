@@ -120,7 +120,14 @@ pub(super) async fn boot(
         accepted = listener.accept() => {
             let (socket, _) = accepted.map_err(host("listen for the machine's monitor"))?;
             let socket = socket.into_std().map_err(host("listen for the machine's monitor"))?;
-            Qmp::begin(socket).await.map_err(|error| died(error.to_string()))?
+            match Qmp::begin(socket).await {
+                Ok(control) => control,
+                // What it says on standard error tells more than how it hung up.
+                Err(error) => match complaints.read().await.as_str() {
+                    "" => return Err(died(error.to_string())),
+                    said => return Err(died(said)),
+                },
+            }
         }
         ended = monitor.ended() => {
             let said = complaints.read().await;

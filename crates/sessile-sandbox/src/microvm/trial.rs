@@ -196,7 +196,10 @@ async fn attempt(
     };
     // Giving up drops the machine's handle, which kills it and everything of it.
     match timeout(patience, trial).await {
-        Ok(outcome) => outcome.map_err(|error| error.to_string()),
+        Ok(outcome) => outcome.map_err(|error| match error {
+            StartError::InitDied { why } => why,
+            error => error.to_string(),
+        }),
         Err(_) => Err(format!("a trial machine got nowhere within {} s", patience.as_secs())),
     }
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 use sessile_tests::node::{GONE_WITHIN, Start, table};
 use sessile_tests::wait::{PATIENCE, until};
 use sessile_tests::{Client, Home, Node, binaries, procfs};
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -76,4 +77,48 @@ fn check_says_what_carries_machines_or_what_is_missing() {
     assert!(missing.contains("sessile microvm setup"), "{missing}");
     let there = check(&kernel());
     assert!(there.contains("microVMs: fallback: emulation; a trial machine was up in"), "{there}");
+}
+
+/// A package as Debian makes them, with these files.
+fn package(home: &Home, name: &str, files: &[&str]) -> PathBuf {
+    let tree = home.path().join(name);
+    for file in files.iter().chain(&["DEBIAN/control"]) {
+        let path = tree.join(file);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory can be made");
+        let control = "Package: kernel\nVersion: 1\nArchitecture: all\nMaintainer: nobody\nDescription: none\n";
+        fs::write(path, control).expect("a file can be written");
+    }
+    let package = home.path().join(format!("{name}.deb"));
+    let built = Command::new("dpkg-deb").arg("-b").arg(&tree).arg(&package).output().expect("dpkg-deb runs");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    package
+}
+
+#[test]
+fn setup_unpacks_a_kernel_and_takes_nothing_else() {
+    let home = Home::new();
+    let setup = |package: &PathBuf| {
+        let mut command = Command::new(binaries::sessile());
+        command.args(["microvm", "setup", "--state-dir"]).arg(home.state()).arg("--package").arg(package);
+        let output = command.env_remove("SESSILE_MICROVM_KERNEL").output().expect("sessile runs");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).expect("UTF-8"))
+    };
+    let place = home.state().join("microvm/kernel");
+    let one = package(&home, "one", &["boot/vmlinuz-1.0", "lib/modules/1.0/modules.order"]);
+    let (code, said) = setup(&one);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("guest kernel 1.0 is in"), "{said}");
+    assert!(place.join("boot/vmlinuz-1.0").is_file());
+
+    // A newer one takes its place; what holds no kernel leaves it there.
+    let two = package(&home, "two", &["boot/vmlinuz-2.0", "lib/modules/2.0/modules.order"]);
+    assert_eq!(setup(&two).0, Some(0));
+    let none = package(&home, "none", &["usr/share/doc/nothing"]);
+    let (code, said) = setup(&none);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("holds no kernel with modules"), "{said}");
+    assert!(place.join("boot/vmlinuz-2.0").is_file() && !place.join("boot/vmlinuz-1.0").exists());
+    let left: Vec<_> = fs::read_dir(home.state().join("microvm")).expect("it is there").flatten().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
 }

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 /// What a microVM is made of, and is not there.
 #[derive(Debug, thiserror::Error)]
 pub enum PartError {
+    /// A processor that nothing here is written for.
+    #[error("microVMs are there for x86-64 only")]
+    Processor,
     /// A program of the host.
     #[error("`{program}` is not on this host; install it (Debian: `apt-get install {package}`)")]
     Program {

@@ -45,6 +45,9 @@ pub(super) fn program(name: &'static str, package: &'static str) -> Result<PathB
 
 /// Whether everything is there that a machine is made of, before anything is written.
 pub(super) fn look(kernels: &Path) -> Result<(), PartError> {
+    if cfg!(not(target_arch = "x86_64")) {
+        return Err(PartError::Processor);
+    }
     program(QEMU.0, QEMU.1)?;
     newest_kernel(kernels).map(drop)
 }

@@ -21,6 +21,9 @@ use std::time::{Duration, SystemTime};
 use tokio::net::UnixListener;
 use tokio::time::timeout;
 
+#[cfg(test)]
+mod tests;
+
 /// The proofs of machines that are remembered, to be compared with new ones.
 const PROOFS: usize = 65_536;
 
@@ -236,7 +239,7 @@ pub(super) async fn last_words(control: &mut Qmp) -> Option<String> {
 
 /// Text that cannot play with a terminal.
 fn printable(line: &str) -> String {
-    line.chars().filter(|letter| !letter.is_control()).take(200).collect()
+    line.chars().filter(|letter| *letter == ' ' || letter.is_ascii_graphic()).take(200).collect()
 }
 
 fn died(why: impl Into<String>) -> StartError {

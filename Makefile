@@ -38,12 +38,15 @@ lint:
 
 unit:
 	scripts/microvm-kernel
+	scripts/install-image-tools
 	$(CARGO) test --locked --workspace --exclude sessile-tests
 	$(CARGO) test --locked -p sessile-sandbox --features weaken --test protections
 
 behaviour:
 	tests/conformance/install
 	scripts/microvm-kernel
+	tests/egress/install
+	tests/images/install
 	$(CARGO) test --locked -p sessile-tests
 
 conformance:

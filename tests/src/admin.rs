@@ -42,6 +42,11 @@ impl Admin {
         sessions[0].clone()
     }
 
+    /// The session of this name.
+    pub async fn session(&self, name: &str) -> Value {
+        self.endpoint.at(&format!("/admin/v1/sessions/{name}")).get_json().await
+    }
+
     /// Waits until the only session has ended, and returns how.
     pub async fn end_of_only_session(&self) -> Value {
         until("the session has ended", PATIENCE, async || {

@@ -116,6 +116,12 @@ impl Client {
         Self::at(endpoint).open().await
     }
 
+    /// The same client at another endpoint.
+    #[must_use]
+    pub fn to(&self, endpoint: &Endpoint) -> Self {
+        Self { endpoint: endpoint.clone(), ..self.clone() }
+    }
+
     /// The same client, naming another session.
     #[must_use]
     pub fn naming(&self, session: &str) -> Self {

@@ -68,9 +68,14 @@ impl Home {
         text(self.path().join("keys"))
     }
 
-    /// Gives the directory to another user, who can then start a node in it.
+    /// Gives the directory to another user, who can then start a node in it, and the keys, if there are any.
     pub fn give_to(&self, user: u32) {
-        std::os::unix::fs::chown(self.path(), Some(user), Some(user)).expect("root gives a directory away");
+        let give = |path: &Path| std::os::unix::fs::chown(path, Some(user), Some(user));
+        give(self.path()).expect("root gives a directory away");
+        let keys = self.path().join("keys");
+        if keys.exists() {
+            give(&keys).expect("root gives a file away");
+        }
     }
 
     /// Everything in it, as paths relative to it; directories end in a slash.

@@ -240,6 +240,12 @@ impl Reply {
         serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{error}: {bytes:?}"))
     }
 
+    /// The whole body as JSON; `None` when it breaks off.
+    pub async fn try_json(self) -> Option<Value> {
+        let body = patiently("the body of an answer", self.body.collect()).await.ok()?;
+        serde_json::from_slice(&body.to_bytes()).ok()
+    }
+
     /// The body as events.
     ///
     /// # Panics

@@ -10,6 +10,8 @@ use crate::wait::{self, PATIENCE};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener as TcpSocket;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -22,8 +24,9 @@ use tokio::net::TcpStream;
 /// How long everything of a session may take to go (invariant 3 of the design).
 pub const GONE_WITHIN: Duration = Duration::from_secs(2);
 
-/// What a node writes down while it runs, on purpose: what it knows of its servers, its ledger, and images of microVMs.
-const KEPT: [&str; 3] = ["state/servers/", "state/ledger.", "state/microvm/images/"];
+/// What a node writes down while it runs, on purpose: what it knows of its servers, its ledger, what it keeps for principals, and images
+/// of microVMs.
+const KEPT: [&str; 5] = ["state/servers/", "state/ledger.", "state/workspaces/", "state/run/", "state/microvm/images/"];
 
 /// A running node. Dropping it stops it, and fails the test if anything of it is left.
 #[derive(Debug)]
@@ -46,6 +49,8 @@ pub struct Start {
     arguments: Vec<String>,
     user: Option<u32>,
     environment: Vec<(String, String)>,
+    /// A socket that it is given, as a service manager does.
+    socket: Option<Arc<TcpSocket>>,
 }
 
 impl Start {
@@ -54,7 +59,7 @@ impl Start {
         let mut arguments = Self::common(&home, "run");
         arguments.push("--".into());
         arguments.extend_from_slice(command);
-        Self { home, arguments, user: None, environment: Vec::new() }
+        Self { home, arguments, user: None, environment: Vec::new(), socket: None }
     }
 
     /// `sessile serve` of a manifest, TOML or JSON by the name of its file.
@@ -62,7 +67,7 @@ impl Start {
         let file = home.file(name, manifest);
         let mut arguments = Self::common(&home, "serve");
         arguments.extend(["-c".into(), file]);
-        Self { home, arguments, user: None, environment: Vec::new() }
+        Self { home, arguments, user: None, environment: Vec::new(), socket: None }
     }
 
     fn common(home: &Home, command: &str) -> Vec<String> {
@@ -93,12 +98,29 @@ impl Start {
         self
     }
 
+    /// Gives it a socket that listens already, as a service manager does (`sd_listen_fds(3)`): connections wait while no node runs.
+    #[must_use]
+    pub fn given(mut self, socket: &Arc<TcpSocket>) -> Self {
+        self.socket = Some(Arc::clone(socket));
+        self
+    }
+
+    /// The program to start, which takes the place of a shell where it needs a descriptor of a certain number.
+    fn command(&self) -> Command {
+        let Some(socket) = &self.socket else { return Command::new(binaries::sessile()) };
+        rustix::io::fcntl_setfd(&**socket, rustix::io::FdFlags::empty()).expect("a descriptor can be inherited");
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(format!("exec \"$0\" \"$@\" 3<&{}", socket.as_raw_fd())).arg(binaries::sessile());
+        command.env("LISTEN_FDS", "1");
+        command
+    }
+
     /// Starts it, and waits until it is ready.
     ///
     /// # Panics
     /// When it does not get ready, with what it said.
     pub fn start(self) -> Node {
-        let mut command = Command::new(binaries::sessile());
+        let mut command = self.command();
         command.args(&self.arguments).current_dir(self.home.path());
         command.env("RUST_BACKTRACE", "0").env_remove("SESSILE_LOG").envs(self.environment.clone());
         if let Some(user) = self.user {
@@ -240,9 +262,18 @@ impl Node {
     ///
     /// # Panics
     /// When it does not end, or does not get ready.
-    pub fn restart(mut self, signal: Signal) -> Self {
+    pub fn restart(self, signal: Signal) -> Self {
+        self.restart_after(signal, Duration::ZERO)
+    }
+
+    /// The same, with a while between the end and the start.
+    ///
+    /// # Panics
+    /// When it does not end, or does not get ready.
+    pub fn restart_after(mut self, signal: Signal, pause: Duration) -> Self {
         self.signal(signal);
         self.wait(PATIENCE);
+        std::thread::sleep(pause);
         let start = self.start.clone();
         drop(self);
         start.start()

@@ -49,6 +49,37 @@ async fn sessions_count_alone_in_machines_of_their_own_and_leave_nothing() {
     node.stop();
 }
 
+/// A directory with a server, its libraries, and nothing else.
+fn image(home: &Home) -> PathBuf {
+    let root = home.path().join("image");
+    let program = home.fixture("counter");
+    let listed = Command::new("ldd").arg(&program).output().expect("ldd runs");
+    let listed = String::from_utf8(listed.stdout).expect("UTF-8");
+    let place = |file: &str, target: &str| {
+        let target = root.join(target.trim_start_matches('/'));
+        fs::create_dir_all(target.parent().expect("a parent")).expect("a directory can be made");
+        fs::copy(file, target).expect("a file can be copied");
+    };
+    listed.split_whitespace().filter(|word| word.starts_with('/')).for_each(|library| place(library, library));
+    place(&program, "/usr/bin/counter");
+    root
+}
+
+#[tokio::test]
+async fn an_image_is_all_that_a_server_needs() {
+    let home = Home::new();
+    let keys = format!(
+        "isolation = \"microvm\"\nimage = \"dir:{}\"\n\n[servers.it.limits]\nmemory = \"256MiB\"\nstart_timeout = \"2m\"",
+        image(&home).display()
+    );
+    let manifest = table("it", &["counter".to_owned()], &keys);
+    let node = Start::serve(home, "sessile.toml", &manifest).env("SESSILE_MICROVM_KERNEL", &kernel()).start();
+    let mut client = Client::open(node.endpoint()).await;
+    assert_eq!(client.call("increment", json!({})).await, "1");
+    assert_eq!(client.call("increment", json!({})).await, "2");
+    node.stop();
+}
+
 #[tokio::test]
 async fn a_node_that_is_killed_leaves_no_machine() {
     let mut node = start(Home::new());

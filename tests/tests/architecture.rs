@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A crate uses only crates on lower floors.
-const FLOORS: [(&str, u8); 15] = [
+const FLOORS: [(&str, u8); 16] = [
     ("sessile-protocol", 1),
     ("sessile-link", 1),
     ("sessile-identity", 1),
@@ -17,6 +17,7 @@ const FLOORS: [(&str, u8); 15] = [
     ("sessile-init", 2),
     ("sessile-sandbox", 2),
     ("sessile-egress", 2),
+    ("sessile-images", 2),
     ("sessile-packages", 3),
     ("sessile-telemetry", 3),
     ("sessile-runtime", 4),

@@ -43,7 +43,9 @@ fn help_fits_one_screen() {
         let lines = help.lines().count();
         assert!((24..=40).contains(&lines), "{arguments:?}: {lines} lines\n{help}");
         assert!(help.lines().all(|line| line.chars().count() <= 120), "{help}");
-        for word in ["run", "serve", "check", "sessions", "call", "tools", "key", "Exit codes", "sessile run --"] {
+        for word in
+            ["run", "serve", "check", "sessions", "call", "tools", "images", "key", "Exit codes", "sessile run --"]
+        {
             assert!(help.contains(word), "{word}: {help}");
         }
     }

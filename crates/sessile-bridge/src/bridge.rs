@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use sessile_protocol::{Era, ErrorObject, LegacyVersion};
 
 use crate::config::{Config, Opening};
@@ -15,7 +16,8 @@ use crate::time::Time;
 use crate::upgraded::Upgraded;
 
 /// The bridge of one session.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Bridge {
     /// A legacy client, a legacy server.
     Relay(Box<Relay>),
@@ -49,6 +51,30 @@ impl Bridge {
     /// For a modern client; its first actions open the server.
     pub fn modern(config: Config, opening: Opening, client: ClientProfile, mint: Box<dyn Mint>) -> Self {
         Self::Modern(Box::new(Modern::new(config, opening, client, mint)))
+    }
+
+    /// Goes on as the bridge that a record was made of (a bridge is written with [`serde::Serialize`], when
+    /// [`poll`](Self::poll) has given everything). Bounds and mint are those of the one who goes on; nothing else differs.
+    ///
+    /// # Errors
+    /// If `record` is not what a bridge of this version writes.
+    pub fn restore(record: &str, config: Config, mint: Box<dyn Mint>) -> Result<Self, serde_json::Error> {
+        let mut bridge: Self = serde_json::from_str(record)?;
+        match &mut bridge {
+            Self::Relay(relay) => relay.refit(config),
+            Self::Upgraded(upgraded) => upgraded.refit(config),
+            Self::Modern(modern) => modern.refit(config, mint),
+        }
+        Ok(bridge)
+    }
+
+    /// Every exchange has ended with the process that held them, of which the record may not know how far they had got. Streams that can be
+    /// resumed wait for their clients; what counted on its exchange alone ends as if its client had left.
+    pub fn lose_connections(&mut self, now: Time) {
+        for connection in each!(self, machine => machine.connections()) {
+            // A client that leaves is refused nothing.
+            let _ = self.on(now, Event::ConnectionClosed { connection });
+        }
     }
 
     /// Takes an event. Call [`Bridge::poll`] until it gives `None` afterwards. Time that goes backwards stands still.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::{Deserialize, Serialize};
 use sessile_protocol::{Method, ProgressToken, RequestId};
 
 use crate::event_id::StreamId;
@@ -9,7 +10,7 @@ use crate::forgotten::Forgotten;
 use crate::time::Time;
 
 /// One client request in flight.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Call {
     pub(crate) id: RequestId,
     pub(crate) method: Method,
@@ -21,7 +22,7 @@ pub(crate) struct Call {
 }
 
 /// The requests in flight, in the order they started.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Calls {
     open: BTreeMap<u64, Call>,
     by_id: HashMap<RequestId, u64>,

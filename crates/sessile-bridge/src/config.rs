@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sessile_protocol::{LegacyVersion, ModernVersion};
 
 /// How a client is connected.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Transport {
     /// Streamable HTTP: each POST with requests is answered on itself, GET streams carry the rest.
     Streamable,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use sessile_protocol::{ErrorObject, Message};
 
 use crate::mint::CallId;
@@ -12,7 +13,7 @@ use crate::record::Record;
 
 /// One HTTP exchange that can carry messages to the client: a POST that holds requests, or a GET. Minted by the
 /// caller, and never used twice in a session.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct ConnectionId(pub u64);
 
 /// What happened.
@@ -103,7 +104,7 @@ pub enum Action {
 }
 
 /// A list that a server may change.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum List {
     /// `tools/list`.
     Tools,
@@ -181,7 +182,7 @@ pub struct SseEvent {
 }
 
 /// Why a connection ends early.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Cut {
     /// The client resumed the stream on another connection.
     Displaced,

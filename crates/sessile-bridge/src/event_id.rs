@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A stream of events for the client: one POST with requests, or one GET and those that resume it. Numbered in the
 /// order they were opened.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub(crate) struct StreamId(pub(crate) u64);
 
 /// The place of one event: unique in its session. Place 0 is before the first event.

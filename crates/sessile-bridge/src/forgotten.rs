@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
 use sessile_protocol::RequestId;
 
 /// How many are remembered.
@@ -9,7 +10,7 @@ const LIMIT: usize = 128;
 
 /// Ids of requests that ended without an answer of the other side, newest last. Only tells late answers from
 /// invented ones, so the oldest may be forgotten.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Forgotten(VecDeque<RequestId>);
 
 impl Forgotten {

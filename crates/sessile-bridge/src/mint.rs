@@ -3,8 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A call of a session, for as long as the session lives. Never used twice.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct CallId(pub u64);
 
 /// What a request state must bind.
@@ -37,4 +39,31 @@ pub trait Mint: fmt::Debug + Send {
 
     /// The time of day as RFC 3339 writes it, in UTC.
     fn timestamp(&self) -> String;
+}
+
+/// For a bridge that was read from a record and has not been given its own yet.
+pub(crate) fn none() -> Box<dyn Mint> {
+    Box::new(NoMint)
+}
+
+/// Makes nothing.
+#[derive(Debug)]
+struct NoMint;
+
+impl Mint for NoMint {
+    fn digest(&self, _text: &str) -> [u8; 32] {
+        [0; 32]
+    }
+
+    fn request_state(&self, _state: &StateOf<'_>) -> Option<String> {
+        None
+    }
+
+    fn task_id(&self) -> Option<String> {
+        None
+    }
+
+    fn timestamp(&self) -> String {
+        String::new()
+    }
 }

@@ -39,11 +39,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use sessile_protocol::{Era, ErrorObject, LogLevel, RequestId, to_line};
 
 use crate::config::{Config, Opening};
 use crate::event::{Action, ConnectionId, Event, Pull};
-use crate::mint::{CallId, Mint};
+use crate::mint::{self, CallId, Mint};
 use crate::profile::{ClientProfile, ServerProfile};
 use crate::record::Record;
 use crate::refusal::Refusal;
@@ -59,10 +60,12 @@ use subscriptions::Subscriptions;
 ///
 /// It opens the server itself: its first actions are there before the first event. [`Event::Listen`] is none of its
 /// events: modern clients listen with a request.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Modern {
+    #[serde(skip)]
     config: Config,
     client: ClientProfile,
+    #[serde(skip, default = "mint::none")]
     mint: Box<dyn Mint>,
     now: Time,
     stage: Stage,
@@ -80,6 +83,7 @@ pub struct Modern {
     /// A modern server's own tasks, and until when they count.
     server_tasks: BTreeMap<String, Time>,
     streams: Streams,
+    #[serde(skip)]
     actions: VecDeque<Action>,
     /// What every request is told since the server is gone.
     gone: Option<ErrorObject>,
@@ -210,6 +214,18 @@ impl Modern {
     /// Whether a task of this id was made of a call, and is not over.
     pub fn has_task(&self, task: &str) -> bool {
         self.task_call(task).is_some()
+    }
+
+    /// Takes the bounds and the mint of the one who goes on with a bridge from a record.
+    pub(crate) fn refit(&mut self, config: Config, mint: Box<dyn Mint>) {
+        self.streams.refit(&config);
+        (self.config, self.mint) = (config, mint);
+        self.settle();
+    }
+
+    /// The exchanges that are open, after which nobody has looked since the record was made.
+    pub(crate) fn connections(&mut self) -> Vec<ConnectionId> {
+        self.streams.orphaned()
     }
 
     fn era(&self) -> Option<Era> {

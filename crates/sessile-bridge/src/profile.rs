@@ -1,11 +1,12 @@
 //! Who is at the two ends of a session.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sessile_protocol::meta::{SERVER_INFO, TASKS};
 use sessile_protocol::{Era, LegacyVersion, ModernVersion, Object};
 
 /// A client of the modern era, as a request's `_meta` describes it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ClientProfile {
     /// `clientInfo`, a JSON object, where the client said it.
     pub info: Option<String>,
@@ -14,7 +15,7 @@ pub struct ClientProfile {
 }
 
 /// A server, as its answer to `initialize` or `server/discover` describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerProfile {
     /// What is spoken with it.
     pub era: Era,

@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use sessile_protocol::error::cancelled;
 use sessile_protocol::{ErrorObject, LegacyVersion, RequestId, to_line};
 
@@ -52,14 +53,16 @@ use lent::Prefix;
 /// assert_eq!(relay.pull(Time::default(), connection), Pull::Json(answer.into_raw()));
 /// # Ok::<(), sessile_bridge::Refusal>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Relay {
+    #[serde(skip)]
     config: Config,
     now: Time,
     handshake: Handshake,
     calls: Calls,
     server_requests: ServerRequests,
     streams: Streams,
+    #[serde(skip)]
     actions: VecDeque<Action>,
     /// What every request is told since the server is gone.
     gone: Option<ErrorObject>,
@@ -169,6 +172,24 @@ impl Relay {
     /// or as [`Event::Tick`] cuts them.
     pub fn is_backlogged(&self) -> bool {
         self.streams.is_backlogged()
+    }
+
+    /// Takes the bounds of the one who goes on with a relay from a record.
+    pub(crate) fn refit(&mut self, config: Config) {
+        self.streams.refit(&config);
+        self.config = config;
+        self.settle();
+    }
+
+    /// The bounds it keeps to.
+    #[cfg(test)]
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The exchanges that are open, after which nobody has looked since the record was made.
+    pub(crate) fn connections(&mut self) -> Vec<ConnectionId> {
+        self.streams.orphaned()
     }
 
     fn listen(&mut self, connection: ConnectionId, last_event_id: Option<&str>) -> Result<(), Refusal> {

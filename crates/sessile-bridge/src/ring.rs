@@ -1,17 +1,19 @@
 //! All events of a session that are not yet sent or kept for replay, in one bounded place.
 
+mod record;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use sessile_protocol::{Method, RequestId};
 
 use crate::event_id::StreamId;
 
 /// What an event carries.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Content {
     /// The answer to the client's request of this id.
     Answer(RequestId),
@@ -48,6 +50,8 @@ pub(crate) struct Ring {
     bytes: usize,
     loose_bytes: usize,
     next: Position,
+    /// Events that a record had no room for: they are here without their data, to be evicted.
+    left_out: Vec<Position>,
 }
 
 impl Ring {
@@ -60,6 +64,7 @@ impl Ring {
             bytes: 0,
             loose_bytes: 0,
             next: 0,
+            left_out: Vec::new(),
         }
     }
 
@@ -133,6 +138,12 @@ impl Ring {
     pub(crate) fn unsent_request(&self, id: &RequestId) -> Option<Position> {
         let is_it = |entry: &Entry| !entry.sent && matches!(&entry.content, Content::Request(other, _) if other == id);
         self.entries.iter().find(|(_, entry)| is_it(entry)).map(|(position, _)| *position)
+    }
+
+    /// Sets the bounds of a ring that was read from a record, and gives the events that it came without.
+    pub(crate) fn refit(&mut self, max_bytes: usize, max_events: usize) -> Vec<Position> {
+        (self.max_bytes, self.max_events) = (max_bytes, max_events);
+        std::mem::take(&mut self.left_out)
     }
 
     fn size(&self, position: Position) -> usize {

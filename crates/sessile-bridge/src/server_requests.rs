@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::{Deserialize, Serialize};
 use sessile_protocol::{Method, RequestId};
 
 use crate::event_id::StreamId;
@@ -9,7 +10,7 @@ use crate::forgotten::Forgotten;
 use crate::time::Time;
 
 /// One server request that is open.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ServerRequest {
     pub(crate) id: RequestId,
     pub(crate) method: Method,
@@ -21,7 +22,7 @@ pub(crate) struct ServerRequest {
 }
 
 /// The open server requests, in the order they were asked.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct ServerRequests {
     open: BTreeMap<u64, ServerRequest>,
     by_id: HashMap<RequestId, u64>,

@@ -13,6 +13,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use sessile_protocol::RequestId;
 
 use crate::config::{Config, Transport};
@@ -21,7 +22,7 @@ use crate::event_id::StreamId;
 use crate::record::Why;
 use crate::ring::{Content, Entry, Position, Ring};
 use crate::time::Time;
-use stream::{Connection, Stream, StreamKind};
+use stream::{Answer, Connection, Stream, StreamKind};
 
 /// What follows from a change, for the relay to carry out.
 #[derive(Debug)]
@@ -50,9 +51,10 @@ pub(crate) enum Reach {
 }
 
 /// All streams of one session.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Streams {
     transport: Transport,
+    #[serde(skip)]
     max_listening: usize,
     streams: BTreeMap<StreamId, Stream>,
     connections: HashMap<ConnectionId, Connection>,
@@ -68,6 +70,7 @@ pub(crate) struct Streams {
     closing: bool,
     now: Time,
     backlogged_since: Option<Time>,
+    #[serde(skip)]
     effects: VecDeque<Effect>,
 }
 
@@ -88,6 +91,24 @@ impl Streams {
             backlogged_since: None,
             effects: VecDeque::new(),
         }
+    }
+
+    /// Takes the bounds of the one who goes on with streams from a record. Events that the record had no room for are lost.
+    pub(crate) fn refit(&mut self, config: &Config) {
+        self.max_listening = config.connections;
+        for position in self.ring.refit(config.ring_bytes, config.ring_events) {
+            self.evict(position);
+        }
+    }
+
+    /// The connections that are open. What they took after the record was made, nobody knows: a client that comes back
+    /// with the id of any event there was is believed.
+    pub(crate) fn orphaned(&mut self) -> Vec<ConnectionId> {
+        let has_ids = self.transport == Transport::Streamable;
+        for stream in self.streams.values_mut().filter(|stream| has_ids && stream.connection.is_some()) {
+            stream.may_have_sent_all();
+        }
+        self.connections.keys().copied().collect()
     }
 
     /// Time has passed. It is never set back.
@@ -143,7 +164,7 @@ impl Streams {
                 self.forget_if_over(stream);
             }
             Reach::Connected if !state.is_sse && state.open_calls == 0 => {
-                state.answer = Some((id, data));
+                state.answer = Some(Answer { id, data });
                 self.answers += 1;
                 self.wake(stream);
             }
@@ -187,8 +208,9 @@ impl Streams {
     /// Nobody will pull any more. What nobody has taken is lost.
     pub(crate) fn end(&mut self) {
         for stream in std::mem::take(&mut self.streams).into_values() {
-            let answer =
-                stream.answer.map(|(id, data)| Effect::Lost(Content::Answer(id), data.len(), Why::SessionEnded));
+            let answer = stream
+                .answer
+                .map(|answer| Effect::Lost(Content::Answer(answer.id), answer.data.len(), Why::SessionEnded));
             self.effects.extend(answer);
         }
         let unsent = self.ring.take_all().filter(|entry| !entry.sent);

@@ -21,6 +21,7 @@ mod wire;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use sessile_protocol::{ErrorObject, LegacyVersion, Message};
 
 use crate::config::Config;
@@ -54,11 +55,12 @@ use translator::{Said, Translator};
 /// assert_eq!(Message::parse(body).unwrap().protocol_version().as_deref(), Some("2025-06-18"));
 /// # Ok::<(), sessile_bridge::Refusal>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Upgraded {
     now: Time,
     relay: Relay,
     translator: Translator,
+    #[serde(skip)]
     actions: VecDeque<Action>,
 }
 
@@ -144,6 +146,18 @@ impl Upgraded {
     /// [`Relay::is_backlogged`].
     pub fn is_backlogged(&self) -> bool {
         self.relay.is_backlogged()
+    }
+
+    /// Takes the bounds of the one who goes on with a bridge from a record.
+    pub(crate) fn refit(&mut self, config: Config) {
+        self.translator.refit(&config);
+        self.relay.refit(config);
+        self.pump();
+    }
+
+    /// The exchanges that are open, after which nobody has looked since the record was made.
+    pub(crate) fn connections(&mut self) -> Vec<ConnectionId> {
+        self.relay.connections()
     }
 
     fn advance(&mut self, now: Time) {

@@ -6,6 +6,7 @@
 //! | `GET /admin/v1/sessions` | live, warm and ended sessions |
 //! | `GET /admin/v1/sessions/NAME` | one of them |
 //! | `DELETE /admin/v1/sessions/NAME` | stop one |
+//! | `POST /admin/v1/sessions/NAME/exec` | run a command in one: the connection becomes frames ([`crate::exec`]) |
 //! | `GET /admin/v1/servers` | what is hosted |
 //! | `GET /metrics` | Prometheus metrics |
 
@@ -18,7 +19,7 @@ use serde_json::json;
 use sessile_runtime::{Node, StopReason};
 use sessile_telemetry::Telemetry;
 
-const SESSIONS: &str = "/admin/v1/sessions";
+pub(crate) const SESSIONS: &str = "/admin/v1/sessions";
 
 pub(crate) fn answer(node: &Node, telemetry: &Telemetry, method: &Method, path: &str) -> Result<Reply, Wrong> {
     let unknown = || Wrong::Path(path.to_owned());

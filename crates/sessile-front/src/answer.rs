@@ -1,9 +1,10 @@
 //! The one place that turns what went wrong into HTTP and JSON-RPC. Nothing else picks a status code.
 
 use crate::body::{Answer, BodyError};
+use crate::exec::wire::PROTOCOL;
 use crate::modern::{KeyError, name_session};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
@@ -12,7 +13,7 @@ use sessile_protocol::error::{self as code, error_response};
 use sessile_protocol::mirror::Mismatch;
 use sessile_protocol::modern::{MetaError, SERVED_VERSIONS};
 use sessile_protocol::{EnvelopeError, ErrorObject, RequestId};
-use sessile_runtime::{ModernFault, OpenError, SessionError};
+use sessile_runtime::{ExecFault, ModernFault, OpenError, SessionError};
 use std::time::Duration;
 
 /// A response of the front.
@@ -94,6 +95,18 @@ pub(crate) enum Wrong {
     Open(Box<OpenError>),
     #[error("the remote server could not be reached: {0}")]
     Remote(String),
+    #[error("no command is run for a web page: leave the header Origin out")]
+    Page,
+    #[error(
+        "commands are run in sessions for the user that runs this node and for root, from the same machine; this is {0}"
+    )]
+    NotOperator(String),
+    #[error("this becomes a connection of its own: ask with `Connection: upgrade` and `Upgrade: {PROTOCOL}`")]
+    Upgrade,
+    #[error("{0} connections run commands already, which is the most; end one")]
+    Execs(usize),
+    #[error("{0}")]
+    Exec(#[from] ExecFault),
 }
 
 impl From<OpenError> for Wrong {
@@ -135,6 +148,10 @@ impl Wrong {
             Self::Open(error) => open_status(error),
             Self::Modern(fault) => fault_status(fault),
             Self::Remote(_) => StatusCode::BAD_GATEWAY,
+            Self::Page | Self::NotOperator(_) => StatusCode::FORBIDDEN,
+            Self::Upgrade => StatusCode::UPGRADE_REQUIRED,
+            Self::Execs(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Exec(fault) => exec_status(fault),
         }
     }
 
@@ -162,6 +179,9 @@ impl Wrong {
             Self::Open(error) => open_cause(error),
             Self::Modern(fault) => fault_cause(fault),
             Self::Remote(_) => "remote",
+            Self::Page => "origin",
+            Self::Upgrade => "upgrade",
+            Self::Execs(_) | Self::Exec(_) | Self::NotOperator(_) => "exec",
         }
     }
 
@@ -208,6 +228,9 @@ impl Wrong {
         {
             reply.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
+        if let Self::Upgrade = &self {
+            reply.headers_mut().insert(UPGRADE, HeaderValue::from_static(PROTOCOL));
+        }
         if let Self::Method(_, allowed) = &self {
             reply.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static(allowed));
         }
@@ -225,8 +248,18 @@ fn session_status(error: &SessionError) -> StatusCode {
 
 fn open_status(error: &OpenError) -> StatusCode {
     match error {
-        OpenError::PrincipalFull { .. } => StatusCode::TOO_MANY_REQUESTS,
+        OpenError::PrincipalFull { .. } | OpenError::WorkspaceBusy { .. } => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+fn exec_status(fault: &ExecFault) -> StatusCode {
+    match fault {
+        ExecFault::Unknown { .. } => StatusCode::NOT_FOUND,
+        ExecFault::Ended { .. } | ExecFault::Ending { .. } => StatusCode::GONE,
+        ExecFault::Warm { .. } => StatusCode::CONFLICT,
+        ExecFault::Full { .. } => StatusCode::TOO_MANY_REQUESTS,
+        ExecFault::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 
@@ -268,6 +301,8 @@ fn open_cause(error: &OpenError) -> &'static str {
     match error {
         OpenError::StartFailed { .. } => "start_failed",
         OpenError::BreakerOpen { .. } => "breaker_open",
+        OpenError::WorkspaceBusy { .. } => "workspace_busy",
+        OpenError::WorkspaceFull { .. } => "workspace_full",
         OpenError::NodeFull(_) => "node_full",
         _ => "full",
     }

@@ -13,6 +13,7 @@ mod admin;
 mod answer;
 mod body;
 mod cors;
+pub mod exec;
 mod guard;
 mod legacy;
 mod modern;

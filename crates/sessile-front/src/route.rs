@@ -3,6 +3,7 @@
 use crate::admin;
 use crate::answer::{Failure, Reply, Wrong, json_reply};
 use crate::cors::{allow_origin, preflight};
+use crate::exec::{self, Desk};
 use crate::guard::{self, Hosts};
 use crate::post::Call;
 use crate::remote::Remote;
@@ -42,6 +43,7 @@ pub struct Admin {
     node: Arc<Node>,
     hosts: Hosts,
     telemetry: Telemetry,
+    desk: Desk,
 }
 
 impl Public {
@@ -175,13 +177,17 @@ impl Admin {
     /// The admin side of `node`, answering to `hosts`.
     #[must_use]
     pub fn new(node: Arc<Node>, hosts: Hosts, telemetry: Telemetry) -> Self {
-        Self { node, hosts, telemetry }
+        Self { node, hosts, telemetry, desk: Desk::default() }
     }
 
     /// Answers one request.
-    pub(crate) fn answer<B>(&self, request: &Request<B>) -> Reply {
+    pub(crate) async fn answer<B>(&self, peer: SocketAddr, request: Request<B>) -> Reply {
         if let Err(wrong) = self.hosts.check(request.uri(), request.headers()) {
             return wrong.into_reply(None);
+        }
+        if let Some(name) = exec::session_in(request.uri().path()).map(str::to_owned) {
+            let answered = self.desk.answer(&self.node, peer, &name, request).await;
+            return answered.unwrap_or_else(|wrong| wrong.into_reply(None));
         }
         admin::answer(&self.node, &self.telemetry, request.method(), request.uri().path())
             .unwrap_or_else(|wrong| wrong.into_reply(None))

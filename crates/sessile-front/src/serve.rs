@@ -6,14 +6,15 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// How long a client may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,7 +40,7 @@ impl Side {
     async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Reply {
         match self {
             Self::Public(public) => public.answer(peer, request).await,
-            Self::Admin(admin) => admin.answer(&request),
+            Self::Admin(admin) => admin.answer(peer, request).await,
         }
     }
 }
@@ -48,7 +49,7 @@ impl Side {
 ///
 /// At most `connections` are open at a time; further clients wait in the kernel's queue.
 pub async fn serve(listener: TcpListener, side: Side, connections: usize, stop: CancellationToken) {
-    let graceful = GracefulShutdown::new();
+    let connections_open = TaskTracker::new();
     let room = Arc::new(Semaphore::new(connections));
     loop {
         let place = tokio::select! {
@@ -67,11 +68,9 @@ pub async fn serve(listener: TcpListener, side: Side, connections: usize, stop: 
                 }
             },
         };
-        let watcher = graceful.watcher();
-        let side = side.clone();
-        tokio::spawn(async move {
-            let connection = watcher.watch(connection(socket, peer, side));
-            if let Err(error) = connection.await {
+        let (side, stop) = (side.clone(), stop.clone());
+        connections_open.spawn(async move {
+            if let Err(error) = converse(socket, peer, side, stop).await {
                 tracing::debug!(target: "sessile::runtime", %peer, %error, "connection ended");
             }
             drop(place);
@@ -79,14 +78,13 @@ pub async fn serve(listener: TcpListener, side: Side, connections: usize, stop: 
     }
     drop(listener);
     // What does not finish in time is cut; its session has been told already.
-    let _ = tokio::time::timeout(LINGER, graceful.shutdown()).await;
+    connections_open.close();
+    let _ = tokio::time::timeout(LINGER, connections_open.wait()).await;
 }
 
-fn connection(
-    socket: TcpStream,
-    peer: SocketAddr,
-    side: Side,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
+/// Serves one connection to its end; from `stop` on, that is the answer under way. One that an answer has made into something else
+/// is over here.
+async fn converse(socket: TcpStream, peer: SocketAddr, side: Side, stop: CancellationToken) -> hyper::Result<()> {
     // Without it an SSE answer waits 44 ms for the client's delayed acknowledgement.
     let _ = socket.set_nodelay(true);
     let service = service_fn(move |request| {
@@ -94,10 +92,17 @@ fn connection(
         async move { Ok::<_, Infallible>(side.answer(peer, request).await) }
     });
     // Without `pipeline_flush`: with it, a request that cannot be parsed takes the answers to those before it along.
-    hyper::server::conn::http1::Builder::new()
+    let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(MAX_HEADERS)
         .max_buf_size(READ_BUFFER)
         .serve_connection(TokioIo::new(socket), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = &mut connection => return ended,
+        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
 }

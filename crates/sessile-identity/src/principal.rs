@@ -61,6 +61,17 @@ impl Principal {
         self.0.client.as_deref()
     }
 
+    /// A name for what is kept of this principal on disk: `anonymous`, or a readable part and all 64 hexadecimal digits of the
+    /// SHA-256 that [`PrincipalId`] has a part of, so that nobody finds another principal with the same one.
+    ///
+    /// At most 89 characters of `A-Z a-z 0-9 . _ -`, never `.` or `..`.
+    pub fn file_name(&self) -> String {
+        if self.is_anonymous() {
+            return ANONYMOUS_ISSUER.to_owned();
+        }
+        format!("{}-{}", readable(self), hex(&digest(self)))
+    }
+
     /// The id to print in logs, events and listings.
     pub fn id(&self) -> PrincipalId {
         PrincipalId::of(self)
@@ -89,13 +100,9 @@ impl PrincipalId {
         if principal.is_anonymous() {
             return Self(ANONYMOUS_ISSUER.into());
         }
-        let readable: String = principal
-            .subject()
-            .chars()
-            .take(READABLE)
-            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' })
-            .collect();
-        Self(format!("{readable}-{}", fingerprint(principal)).into())
+        let digest = digest(principal);
+        let (start, _) = digest.split_at(8);
+        Self(format!("{}-{}", readable(principal), hex(start)).into())
     }
 
     /// The id as text.
@@ -104,16 +111,25 @@ impl PrincipalId {
     }
 }
 
-/// 64 bits over all parts. Each part goes in behind its length, so that no two principals spell the
-/// same bytes.
-fn fingerprint(principal: &Principal) -> String {
+/// The beginning of the subject, for the reader.
+fn readable(principal: &Principal) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' };
+    principal.subject().chars().take(READABLE).map(plain).collect()
+}
+
+/// Over all parts. Each part goes in behind its length, so that no two principals spell the same bytes.
+fn digest(principal: &Principal) -> [u8; 32] {
     let client = principal.client().map(|client| format!("+{client}")).unwrap_or_default();
     let mut hash = Sha256::new();
     for part in [principal.issuer(), principal.subject(), &client] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl fmt::Display for PrincipalId {

@@ -2,8 +2,9 @@
 //!
 //! Sandboxes need no keeper to die: their init sees the link end and counts down by itself. But a cgroup is a directory
 //! that somebody has to remove. The keeper sits in a blocking read until the runtime is gone, holds nothing else, and ends when
-//! nothing is left.
+//! nothing is left. A runtime that takes the sandboxes over takes the [lease](crate::lease), and the keeper waits for it.
 
+use crate::lease::Lease;
 use crate::link::{Heard, Link};
 use crate::{cgroup_tree, clock};
 use alloc::string::String;
@@ -26,6 +27,7 @@ pub(crate) fn run() -> i32 {
     let _ = rustix::process::setsid();
     let (mut own, mut others) = (Vec::new(), Vec::new());
     let mut grace = Duration::ZERO;
+    let mut lease = None;
     while let Heard::Message(message) = link.wait() {
         match message {
             ToKeeper::Guard(more) => own.extend(more),
@@ -34,9 +36,13 @@ pub(crate) fn run() -> i32 {
                 others.extend(left.into_iter().filter(|tree| !cgroup_tree::remove_with_parent(tree)));
             }
             ToKeeper::Grace(millis) => grace = grace.max(Duration::from_millis(millis)),
+            ToKeeper::Lease(directory) => lease = Lease::of(directory),
         }
     }
-    let code = clear(own, clock::now() + grace + MARGIN);
+    let code = clear(own, lease.as_ref(), grace + MARGIN);
+    if let Some(lease) = lease.filter(|_| code == 0) {
+        lease.remove();
+    }
     // Of what others left only the empty goes. It is neither waited for nor killed: it has a grace of its own, which
     // nobody here knows, and the next node looks again.
     for tree in &others {
@@ -45,12 +51,18 @@ pub(crate) fn run() -> i32 {
     code
 }
 
-/// Removes `trees` as they become empty; from `deadline` on, whatever is in them is killed.
-fn clear(mut trees: Vec<String>, deadline: Duration) -> i32 {
+/// Removes `trees` as they become empty; when nobody has had the lease for `patience`, whatever is in them is killed.
+fn clear(mut trees: Vec<String>, lease: Option<&Lease>, patience: Duration) -> i32 {
+    let mut deadline = clock::now() + patience;
     loop {
         trees.retain(|tree| !cgroup_tree::remove_with_parent(tree));
         if trees.is_empty() {
             return 0;
+        }
+        if lease.is_some_and(Lease::wait_while_held) {
+            // Another runtime had the sandboxes, and is gone as well.
+            deadline = clock::now() + patience;
+            continue;
         }
         let now = clock::now();
         if now > deadline + PERSISTENCE {

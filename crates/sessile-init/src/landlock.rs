@@ -6,11 +6,10 @@
 //! was put on, an access that it must refuse is tried.
 #![allow(unsafe_code)]
 
-use alloc::string::String;
 use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use rustix::fs::{FileType, Mode, OFlags, fstat, open, openat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
 use rustix::io::Errno;
-use sessile_link::{StartOrder, View};
+use sessile_link::Confinement;
 
 /// The newest version that this program knows to use.
 const KNOWN: u32 = 7;
@@ -72,8 +71,9 @@ pub(crate) struct Fence {
 }
 
 impl Fence {
-    /// Writes the rules for what `order` shows, seen from inside the new root.
-    pub(crate) fn around(order: &StartOrder) -> Result<Self, Errno> {
+    /// Writes the rules for what `by` lets be written, seen from inside the new root. `resolve` says how far the way there is trusted:
+    /// once a server runs, it may have planted links.
+    pub(crate) fn around(by: &Confinement, resolve: ResolveFlags) -> Result<Self, Errno> {
         let version = version()?.min(KNOWN);
         if version < USABLE {
             return Err(Errno::NOSYS);
@@ -89,21 +89,21 @@ impl Fence {
         }
         // SAFETY: just made by the kernel, close-on-exec, and nobody else knows of it.
         let fence = Self { rules: unsafe { OwnedFd::from_raw_fd(rules) }, version };
-        fence.permit("/", LOOK)?;
-        fence.permit("/dev", USE_DEVICE)?;
+        let permit = |place: &str, rights| fence.permit(place, rights, resolve);
+        permit("/", LOOK)?;
+        permit("/dev", USE_DEVICE)?;
         let change = handled.files & !(MAKE_CHAR | MAKE_BLOCK);
-        fence.permit("/dev/shm", change)?;
-        for place in writable(&order.views) {
-            fence.permit(place, change)?;
-        }
+        permit("/dev/shm", change)?;
+        by.writable.iter().try_for_each(|place| permit(place, change))?;
         Ok(fence)
     }
 
     /// Permits `rights` to `place` and below.
-    fn permit(&self, place: &str, rights: u64) -> Result<(), Errno> {
-        let opened = match open(place, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
+    fn permit(&self, place: &str, rights: u64, resolve: ResolveFlags) -> Result<(), Errno> {
+        let opened = match openat2(CWD, place, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) {
             Ok(opened) => opened,
-            Err(Errno::NOENT) => return Ok(()), // something was laid over it: there is nothing to permit
+            // Something was laid over it, or put in its way: there is nothing to permit.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
             Err(errno) => return Err(errno),
         };
         let directory = FileType::from_raw_mode(fstat(&opened)?.st_mode) == FileType::Directory;
@@ -143,12 +143,4 @@ fn version() -> Result<u32, Errno> {
     // SAFETY: asks for a number.
     let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, core::ptr::null::<Handled>(), 0, VERSION) };
     u32::try_from(version).map_err(|_| crate::errno::last())
-}
-
-/// What is meant to be written.
-fn writable(views: &[View]) -> impl Iterator<Item = &String> {
-    views.iter().filter_map(|view| match view {
-        View::Writable { target, .. } | View::CopyOnWrite { target, .. } | View::Private { target } => Some(target),
-        View::ReadOnly { .. } | View::Device { .. } | View::Text { .. } | View::Symlink { .. } => None,
-    })
 }

@@ -1,21 +1,21 @@
-//! Init's life: take the order, build, start, then watch until the server or the patience for a lost runtime ends.
+//! Init's life: take the order, build, start, then [watch](crate::watch) until the server or the patience for a lost runtime ends.
 
-use crate::clock::{self, timespec};
+use crate::bequest::Bequest;
 use crate::link::{Heard, Link};
 use crate::root::Built;
 use crate::server::Server;
-use crate::{memory, network, privileges, root, seccomp, server, signals};
+use crate::watch::Watch;
+use crate::{held, memory, network, privileges, root, seccomp, server, signals};
 use alloc::vec::Vec;
 use core::time::Duration;
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process};
-use sessile_link::{FromInit, Note, Protection, Refusal, ServerEnd, StartOrder, ToInit};
+use sessile_link::{FromInit, Note, Protection, Refusal, StartOrder, ToInit};
 
 /// Runs one sandbox. The exit code means nothing to anybody: the report goes over the link.
 pub(crate) fn run() -> i32 {
     let mut link = Link::<ToInit>::inherited();
+    held::keep();
     let Heard::Message(ToInit::Start(order)) = link.wait() else {
         return 1; // the runtime went away before it said what it wants
     };
@@ -23,7 +23,7 @@ pub(crate) fn run() -> i32 {
         Ok(begun) => {
             let patience = Duration::from_millis(order.orphan_grace_ms);
             drop(order);
-            watch(&mut link, begun, patience)
+            watch(link, begun, patience)
         }
         Err(refusal) => {
             let _ = link.say(&FromInit::Refused(refusal), &[]);
@@ -39,12 +39,15 @@ pub(crate) struct Begun {
     pub(crate) built: Built,
     /// What listens for the gate, until it is handed over.
     pub(crate) gate: Option<OwnedFd>,
+    bequest: Option<Bequest>,
 }
 
 /// Everything up to the server running and init being nobody.
 pub(crate) fn begin(order: &StartOrder) -> Result<Begun, Refusal> {
     let kernel =
         |what: &'static str| move |errno: Errno| Refusal::Kernel { what: what.into(), errno: errno.raw_os_error() };
+    // First of all: nothing else may open descriptors where these lie.
+    let bequest = Bequest::inherited(order).map_err(kernel("keep what is for the next runtime"))?;
     let signals = signals::as_descriptor().map_err(kernel("take signals"))?;
     rustix::process::umask(rustix::fs::Mode::empty());
     if order.keeps(Protection::OwnHostname) {
@@ -60,83 +63,27 @@ pub(crate) fn begin(order: &StartOrder) -> Result<Begun, Refusal> {
     built.notes.extend(hidden.err().map(|errno| Note::CgroupShown { errno: errno.raw_os_error() }));
     let server = server::start(order, &built.proc, &mut built.notes)?;
     privileges::resign(order.users)?;
-    Ok(Begun { server, signals, built, gate })
+    Ok(Begun { server, signals, built, gate, bequest })
 }
 
-/// Reaps and listens until the end.
-fn watch(link: &mut Link<ToInit>, begun: Begun, patience: Duration) -> i32 {
-    let Begun { mut server, signals, built: Built { proc, notes }, gate } = begun;
+/// Reports the start, gives up what only the start needed, and watches.
+fn watch(link: Link<ToInit>, begun: Begun, patience: Duration) -> i32 {
+    let Begun { server, signals, built: Built { proc, notes }, gate, mut bequest } = begun;
+    let kept_notes = if bequest.is_some() { notes.clone() } else { Vec::new() };
     let started = FromInit::Started { pid: server.pid, landlock: server.landlock, notes };
     let descriptors: Vec<_> = server.host_ends().into_iter().chain(gate.as_ref().map(AsFd::as_fd)).collect();
-    let mut deadline = match link.say(&started, &descriptors) {
-        Ok(()) => None,
-        Err(_) => Some(clock::now() + patience),
-    };
+    let heard = link.say(&started, &descriptors).is_ok();
     // After the report, not before: the kernel takes its time over the end of a mount.
     drop(descriptors);
-    drop((gate, started, proc));
+    drop((started, proc));
+    // Nobody inside holds on to it, unless another runtime is to have it.
+    match &mut bequest {
+        Some(bequest) => bequest.keep(gate, kept_notes),
+        None => drop(gate),
+    }
     let code = memory::Code::find();
     // Where the kernel has no filters, the server's was refused as well, which has been said.
     let _ = seccomp::confine_init();
     code.give_back();
-    loop {
-        while let Some(reaped) = signals::reap() {
-            if reaped.pid == server.pid {
-                report(link, reaped.status);
-                return 0;
-            }
-        }
-        let wait = match deadline {
-            None => None,
-            Some(at) => match at.checked_sub(clock::now()) {
-                Some(left) => timespec(left),
-                None => return 0, // nobody came back for the sandbox
-            },
-        };
-        let mut polled = [PollFd::new(&signals, PollFlags::IN), PollFd::from_borrowed_fd(link.as_fd(), PollFlags::IN)];
-        // A link that has ended stays readable for ever; it is not looked at again.
-        let watched = if deadline.is_some() { 1 } else { 2 };
-        let _ = poll(polled.get_mut(..watched).unwrap_or_default(), wait.as_ref());
-        let spoken = polled.get(1).is_some_and(|fd| !fd.revents().is_empty());
-        signals::drain(&signals);
-        if spoken && !listen(link, &mut server) {
-            deadline = Some(clock::now() + patience);
-        }
-    }
-}
-
-/// Does what the runtime says. `false` once the link has ended.
-fn listen(link: &mut Link<ToInit>, server: &mut Server) -> bool {
-    if !link.fill() {
-        return false;
-    }
-    loop {
-        match link.next() {
-            Heard::Message(ToInit::CloseStdin) => server.stdin = None,
-            Heard::Message(ToInit::Terminate) => {
-                if let Some(pid) = Pid::from_raw(server.pid) {
-                    let _ = kill_process(pid, Signal::TERM);
-                }
-            }
-            // A second order is nonsense, and so is everything after it.
-            Heard::Message(ToInit::Start(_)) | Heard::End => return false,
-            Heard::Nothing => return true,
-        }
-    }
-}
-
-/// Tells the runtime how the server ended, if it is there to hear it.
-fn report(link: &Link<ToInit>, status: i32) {
-    let _ = link.say(&exited(status), &[]);
-}
-
-/// How the server ended, from its status as `wait(2)` encodes it.
-pub(crate) fn exited(status: i32) -> FromInit {
-    let end = if libc::WIFSIGNALED(status) {
-        ServerEnd::Signal(libc::WTERMSIG(status))
-    } else {
-        ServerEnd::Code(libc::WEXITSTATUS(status))
-    };
-    let (cpu_us, peak_rss) = signals::children_usage();
-    FromInit::Exited { end, cpu_us, peak_rss }
+    Watch::new(link, server, signals, bequest, patience, heard).run()
 }

@@ -4,10 +4,14 @@
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 use rustix::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
-use rustix::io::{Errno, IoSlice};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::io::{Errno, IoSlice, IoSliceMut};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
+};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sessile_link::{FromInit, Inbox};
+use sessile_link::Inbox;
 
 /// Where the driver puts the link before it starts this program.
 const LINK_FD: i32 = 3;
@@ -37,6 +41,12 @@ impl<M: DeserializeOwned> Link<M> {
         // It arrived without, or it would not have arrived; the server must never get it.
         let _ = rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC);
         Self { socket, inbox: Inbox::default() }
+    }
+
+    /// Goes on with another socket.
+    pub(crate) fn replace(&mut self, socket: OwnedFd) {
+        self.socket = socket;
+        self.inbox = Inbox::default();
     }
 
     /// The next message, waiting for it if need be.
@@ -69,6 +79,32 @@ impl<M: DeserializeOwned> Link<M> {
         }
     }
 
+    /// The next message with the descriptors that came with it, waiting for it if need be.
+    pub(crate) fn wait_for_descriptors(&mut self, descriptors: &mut Vec<OwnedFd>) -> Heard<M> {
+        loop {
+            match self.inbox.next() {
+                Ok(Some(message)) => return Heard::Message(message),
+                Ok(None) => {}
+                Err(_) => return Heard::End,
+            }
+            let mut piece = [0; 4096];
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+            let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+            let pieces = &mut [IoSliceMut::new(&mut piece)];
+            let count = match recvmsg(&self.socket, pieces, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
+                Err(Errno::INTR) => continue,
+                Ok(received) if received.bytes > 0 => received.bytes,
+                Ok(_) | Err(_) => return Heard::End,
+            };
+            for message in ancillary.drain() {
+                if let RecvAncillaryMessage::ScmRights(more) = message {
+                    descriptors.extend(more);
+                }
+            }
+            self.inbox.push(piece.get(..count).unwrap_or_default());
+        }
+    }
+
     /// The next message that has already been read.
     pub(crate) fn next(&mut self) -> Heard<M> {
         match self.inbox.next() {
@@ -79,10 +115,10 @@ impl<M: DeserializeOwned> Link<M> {
     }
 
     /// Says `message`, handing over descriptors with its first byte.
-    pub(crate) fn say(&self, message: &FromInit, descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    pub(crate) fn say(&self, message: &impl Serialize, descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
         let mut bytes = Vec::new();
         sessile_link::control::encode(message, &mut bytes).map_err(|_| Errno::MSGSIZE)?;
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(5))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         if !descriptors.is_empty() {
             ancillary.push(SendAncillaryMessage::ScmRights(descriptors));

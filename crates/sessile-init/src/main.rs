@@ -3,8 +3,9 @@
 //! It arrives as PID 1 in fresh namespaces with one descriptor, the [`link`]; takes one order; builds the file system
 //! around itself ([`root`]); starts the server as an unprivileged user ([`server`]); gives up its own privileges
 //! ([`privileges`]); and then only reaps, passes signals on, and reports the end ([`life`]). When it exits, the kernel
-//! kills whatever is left in the sandbox. Under another name the same binary is the [`keeper`], which tidies up
-//! after a runtime that was killed, and under a third one the first process of a virtual machine ([`guest`]).
+//! kills whatever is left in the sandbox. Under other names the same binary is the [`keeper`], which tidies up
+//! after a runtime that was killed, what runs a further command beside a server ([`exec`]), and the first process of a virtual
+//! machine ([`guest`]).
 //!
 //! It is not a supervisor: it starts one server once. It holds no policy: every decision is in the order.
 //! Start reading at [`life`].
@@ -17,32 +18,42 @@
 
 extern crate alloc;
 
+mod bequest;
 mod cgroup_tree;
 mod clock;
+mod confine;
 mod errno;
+mod exec;
 #[cfg(all(panic = "abort", not(test)))]
 mod floor;
 mod guest;
+mod held;
 mod keeper;
 mod landlock;
+mod lease;
 mod life;
 mod link;
 mod memory;
 mod mounts;
 mod network;
 mod privileges;
+mod program;
 mod rlimits;
 mod root;
 mod seccomp;
 mod server;
 mod signals;
 mod userns;
+mod watch;
 
 /// The name (`argv[0]`) that makes this binary the keeper.
 const KEEPER: &core::ffi::CStr = c"sessile-keeper";
 
 /// The name that makes it the first process of a virtual machine: the kernel's, for what it finds in an initramfs.
 const GUEST: &core::ffi::CStr = c"/init";
+
+/// The name that makes it run one command in a sandbox that runs already.
+const EXEC: &core::ffi::CStr = c"sessile-exec";
 
 /// Where the C library starts this program. Not Rust's `main`: what that sets up first (a guard for stack overflows, an
 /// alternative signal stack, checks of the standard descriptors) is more than everything else in here, in size and in time.
@@ -62,6 +73,7 @@ unsafe extern "C" fn main(count: libc::c_int, arguments: *const *const libc::c_c
     match name {
         name if name == KEEPER => keeper::run(),
         name if name == GUEST => guest::run(),
+        name if name == EXEC => exec::run(),
         _ => life::run(),
     }
 }

@@ -93,13 +93,24 @@ pub(crate) fn be_open(open: bool) -> Result<(), Errno> {
 
 /// Makes init nobody: what it still needs is to reap its children, and to signal one that is another user's.
 pub(crate) fn resign(users: HostUsers) -> Result<(), Refusal> {
+    resign_to(users, CapabilitySet::KILL, "init gives up its privileges")
+}
+
+/// The same for what has started a further command from outside: it also finds that command's processes in `/proc`.
+pub(crate) fn resign_outside(users: HostUsers) -> Result<(), Refusal> {
+    let kept = CapabilitySet::KILL | CapabilitySet::SYS_PTRACE;
+    resign_to(users, kept, "the command's parent gives up its privileges")
+}
+
+/// Becomes nobody in particular, with `kept` at most: of it, an ordinary user needs nothing to get at what is its own.
+fn resign_to(users: HostUsers, kept: CapabilitySet, what: &str) -> Result<(), Refusal> {
     let steps = || {
         let keep = match users {
             HostUsers::Root { init, .. } => {
                 set_capabilities_secure_bits(CapabilitiesSecureBits::KEEP_CAPS)?;
                 empty_bounding_set();
                 become_user(init)?;
-                CapabilitySet::KILL
+                kept
             }
             HostUsers::Rootless => {
                 empty_bounding_set();
@@ -110,8 +121,5 @@ pub(crate) fn resign(users: HostUsers) -> Result<(), Refusal> {
         set_no_new_privs(true)?;
         be_open(false)
     };
-    steps().map_err(|errno: Errno| Refusal::Confine {
-        what: "init gives up its privileges".into(),
-        errno: errno.raw_os_error(),
-    })
+    steps().map_err(|errno: Errno| Refusal::Confine { what: what.into(), errno: errno.raw_os_error() })
 }

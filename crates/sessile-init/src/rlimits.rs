@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sessile_link::{Protection, StartOrder};
+use sessile_link::{Confinement, Protection};
 
 fn set(resource: Resource, wanted: u64) -> Result<(), Errno> {
     // Raising a hard limit takes a privilege that an ordinary user lacks: then what the host gives is the limit.
@@ -20,13 +20,13 @@ fn set(resource: Resource, wanted: u64) -> Result<(), Errno> {
 const NO_DUMPS: u64 = 1;
 
 /// What holds for a process whoever it is: while there may still be a privilege to raise it.
-pub(crate) fn set_for_anyone(order: &StartOrder) -> Result<(), Errno> {
-    set(Resource::Nofile, order.rlimits.open_files)?;
-    set(Resource::Core, if order.keeps(Protection::NoCoreDumps) { NO_DUMPS } else { u64::MAX })?;
-    order.rlimits.data.map_or(Ok(()), |bytes| set(Resource::Data, bytes))
+pub(crate) fn set_for_anyone(by: &Confinement) -> Result<(), Errno> {
+    set(Resource::Nofile, by.rlimits.open_files)?;
+    set(Resource::Core, if by.keeps(Protection::NoCoreDumps) { NO_DUMPS } else { u64::MAX })?;
+    by.rlimits.data.map_or(Ok(()), |bytes| set(Resource::Data, bytes))
 }
 
 /// What counts by user: set inside the server's own user namespace, so that it counts this sandbox and nothing else.
-pub(crate) fn set_for_user(order: &StartOrder) -> Result<(), Errno> {
-    order.rlimits.processes.map_or(Ok(()), |count| set(Resource::Nproc, count))
+pub(crate) fn set_for_user(by: &Confinement) -> Result<(), Errno> {
+    by.rlimits.processes.map_or(Ok(()), |count| set(Resource::Nproc, count))
 }

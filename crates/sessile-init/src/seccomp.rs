@@ -13,6 +13,7 @@
 
 mod assemble;
 mod calls;
+mod exec;
 mod init;
 mod server;
 
@@ -40,6 +41,11 @@ pub(crate) fn confine_server() -> Result<(), Errno> {
 /// Puts init's filter on init, for good.
 pub(crate) fn confine_init() -> Result<(), Errno> {
     put_on(init::FILTER.instructions())
+}
+
+/// Puts its filter on what watches over a further command, for good.
+pub(crate) fn confine_exec() -> Result<(), Errno> {
+    put_on(exec::FILTER.instructions())
 }
 
 fn put_on(instructions: &'static [Instruction]) -> Result<(), Errno> {

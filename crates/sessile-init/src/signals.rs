@@ -4,6 +4,7 @@
 use core::mem::MaybeUninit;
 use rustix::fd::{FromRawFd, OwnedFd};
 use rustix::io::Errno;
+use sessile_link::ServerEnd;
 
 /// Every signal, blocked and readable from a descriptor; so none can interrupt init or kill it.
 pub(crate) fn as_descriptor() -> Result<OwnedFd, Errno> {
@@ -67,6 +68,21 @@ pub(crate) fn reap() -> Option<Reaped> {
     // SAFETY: both pointers are valid for the call or null.
     let pid = unsafe { libc::wait4(-1, &raw mut status, libc::WNOHANG | libc::__WALL, core::ptr::null_mut()) };
     (pid > 0).then_some(Reaped { pid, status })
+}
+
+/// Kills everything in the sandbox but init.
+pub(crate) fn kill_all() {
+    // SAFETY: takes plain numbers; -1 means all processes of this PID namespace that may be signalled, and never the caller itself.
+    unsafe { libc::kill(-1, libc::SIGKILL) };
+}
+
+/// How a process ended, from its status.
+pub(crate) fn end_of(status: i32) -> ServerEnd {
+    if libc::WIFSIGNALED(status) {
+        ServerEnd::Signal(libc::WTERMSIG(status))
+    } else {
+        ServerEnd::Code(libc::WEXITSTATUS(status))
+    }
 }
 
 /// What the reaped processes used: processor time in microseconds, and the largest resident size of one, in bytes.

@@ -6,6 +6,8 @@ use alloc::string::String;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
+use rustix::process::{PidfdFlags, pidfd_open};
+use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 
 /// The server's user and group id as it sees itself.
 pub(crate) const SERVER_ID: u32 = 1000;
@@ -24,6 +26,12 @@ pub(crate) fn map_self(proc: impl AsFd, line: &[u8]) -> Result<(), Errno> {
     write_once(proc, b"self/setgroups\0", b"deny")?;
     write_once(proc, b"self/gid_map\0", line)?;
     write_once(proc, b"self/uid_map\0", line)
+}
+
+/// Enters the user namespace of a process, as its owner: the user who made it, outside of it. Makes only system calls.
+pub(crate) fn join(pid: i32) -> Result<(), Errno> {
+    let process = pidfd_open(crate::confine::process(pid)?, PidfdFlags::empty())?;
+    move_into_thread_name_spaces(process.as_fd(), ThreadNameSpaceType::USER)
 }
 
 /// Writes into a file of `/proc/self`, for the child that becomes the server. Makes only system calls.

@@ -21,6 +21,8 @@ pub enum ToInit {
     CloseStdin,
     /// Send SIGTERM to the server.
     Terminate,
+    /// The first thing that another runtime says, over a link of its own, when the one before is gone: the sandbox is to be its.
+    Adopt,
 }
 
 /// What init says to the runtime.
@@ -35,6 +37,24 @@ pub enum FromInit {
         landlock: u32,
         /// What is less than was asked for.
         notes: Vec<Note>,
+    },
+    /// The sandbox is that of the runtime which asked for it. The message carries the runtime's ends of stdout and stderr, what was
+    /// [kept](Bequest) for it, then its end of stdin if `stdin`, and the socket that listens inside if `gate`.
+    Adopted {
+        /// [`Bequest::record`], as it came.
+        record: String,
+        /// As in [`Started`](Self::Started).
+        pid: i32,
+        /// As in [`Started`](Self::Started).
+        landlock: u32,
+        /// As in [`Started`](Self::Started).
+        notes: Vec<Note>,
+        /// How many runtimes have had it, this one included: from 2.
+        generation: u32,
+        /// Whether the server's standard input is still open.
+        stdin: bool,
+        /// Whether there is a socket that listens inside.
+        gate: bool,
     },
     /// The server was not started, and the sandbox ends.
     Refused(Refusal),
@@ -67,6 +87,9 @@ pub enum ToKeeper {
     Sweep(Vec<String>),
     /// Sandboxes may live this long after the runtime, in milliseconds. The longest one ever sent counts.
     Grace(u64),
+    /// The directory of the runtime's lease: a file `lease` in it is locked (`flock(2)`) by whoever has its sandboxes. While somebody
+    /// has it, nothing is killed. Goes when nothing is left.
+    Lease(String),
 }
 
 /// Bytes on the link that mean nothing. The link cannot be used any further.

@@ -6,7 +6,8 @@
 //! JSON is an error that ends the link, never a panic.
 //!
 //! Start reading at [`control`], the two enums of messages; [`order`] is the order to start a server, [`refusal`] why it
-//! was not carried out, [`frame`] the bytes; [`streams`] and [`guest`] are what a virtual machine needs beside them.
+//! was not carried out, [`exec`] the order to run a further command beside it, [`frame`] the bytes; [`streams`] and [`guest`] are
+//! what a virtual machine needs beside them.
 
 #![no_std] // init is built without the standard library
 
@@ -15,6 +16,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod control;
+pub mod exec;
 pub mod frame;
 pub mod guest;
 pub mod order;
@@ -23,8 +25,9 @@ pub mod refusal;
 pub mod streams;
 
 pub use control::{FromInit, Inbox, LinkError, ServerEnd, ToInit, ToKeeper};
+pub use exec::{Confinement, ExecOrder, FromExec, ToExec, WindowSize};
 pub use frame::{Frame, FrameDecoder, FrameError};
-pub use order::{GATE_PORT, HostUsers, Note, Program, Rlimits, StartOrder, View};
+pub use order::{Bequest, GATE_PORT, HostUsers, Note, Program, Rlimits, StartOrder, View};
 pub use protection::Protection;
 pub use refusal::Refusal;
 pub use streams::{Packet, Stream, StreamError};

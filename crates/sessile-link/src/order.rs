@@ -28,6 +28,8 @@ pub struct StartOrder {
     pub gate: bool,
     /// How long to live on after the link ended, in milliseconds.
     pub orphan_grace_ms: u64,
+    /// What to keep for a runtime that comes after this one is gone; `None` to be nobody's then.
+    pub bequest: Option<Bequest>,
     /// Whom to become.
     pub users: HostUsers,
     /// Protections to leave out, for the tests that show what each is worth.
@@ -49,6 +51,14 @@ impl StartOrder {
     pub fn keeps(&self, protection: Protection) -> bool {
         !self.without.contains(&protection)
     }
+}
+
+/// What init keeps for the runtime that comes next. Beside the link it arrives with two more descriptors: 4 is a Unix socket, bound and not
+/// listening, where that runtime will ask for the sandbox; 5 is anything, to be handed to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bequest {
+    /// Text for the driver of that runtime, of no meaning to init.
+    pub record: String,
 }
 
 /// What to run inside.

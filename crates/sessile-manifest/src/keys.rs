@@ -55,6 +55,10 @@ pub(crate) struct ServerKeys {
     pub(crate) cwd: Option<PathBuf>,
     /// What keeps the sessions apart from each other and from the host.
     pub(crate) isolation: Isolation,
+    /// Where the file system of a microVM comes from: `dir:/PATH`, `oci:/PATH[:TAG]`, or an image of a registry with its
+    /// digest, `registry.example/name@sha256:…`.
+    #[schemars(with = "String", extend("x-value" = "image"))]
+    pub(crate) image: Option<String>,
     /// Refuse to start where this host cannot enforce everything that keeps the sessions apart and within their limits.
     pub(crate) strict: bool,
     /// The session of a modern request that carries no session key.
@@ -87,7 +91,8 @@ pub(crate) struct FileKeys {
     /// Host paths that can also be written, by every session.
     #[schemars(with = "Vec<PathText>")]
     pub(crate) read_write: Vec<PathBuf>,
-    /// `private` for an empty directory per session, or a host path.
+    /// `private` for an empty directory per session, `principal` for one per caller that is kept and that one session at a
+    /// time has, or a host path.
     #[schemars(with = "String", extend("x-value" = "path", "default" = "private"))]
     pub(crate) workspace: Option<PathBuf>,
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{Package, RemoteUrl, ServerName, Size, span};
+use crate::{ImageRef, Package, RemoteUrl, ServerName, Size, span};
 
 /// Whether `text` has the form called `form`. The error says what to write and never repeats the text,
 /// which in the wrong place may be a secret.
@@ -12,6 +12,7 @@ pub(crate) fn check(form: &str, text: &str) -> Result<(), String> {
         "span" => span::parse(text).map(drop),
         "address" => address(text),
         "package" => text.parse::<Package>().map(drop).map_err(|e| e.to_string()),
+        "image" => ImageRef::parse_relative(text).map(drop).map_err(|e| e.to_string()),
         "url" => text.parse::<RemoteUrl>().map(drop).map_err(|e| e.to_string()),
         "server name" => text.parse::<ServerName>().map(drop).map_err(|e| e.to_string()),
         "path" => path(text),
@@ -21,6 +22,7 @@ pub(crate) fn check(form: &str, text: &str) -> Result<(), String> {
         "header value" => header_value(text),
         "host" => host(text),
         "origin" => origin(text),
+        "proxy" => proxy(text),
         _ => Ok(()),
     }
 }
@@ -118,6 +120,15 @@ fn origin(text: &str) -> Result<(), String> {
     rule(
         bare,
         "not an origin; write the scheme and host of the page and nothing else, such as \"https://app.example.com\"",
+    )
+}
+
+fn proxy(text: &str) -> Result<(), String> {
+    let at = text.strip_prefix("http://").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    let authority = at.and_then(|at| at.parse::<http::uri::Authority>().ok()).filter(|at| !at.as_str().contains('@'));
+    rule(
+        authority.is_some_and(|at| !at.host().is_empty() && at.port_u16().is_some_and(|port| port > 0)),
+        "not a proxy; write \"http://HOST:PORT\", and what it asks for into the file of `egress_proxy_credentials`",
     )
 }
 

@@ -14,6 +14,7 @@
 
 mod check;
 mod expand;
+mod image;
 mod keys;
 mod leaf;
 mod limits;
@@ -39,7 +40,9 @@ mod surroundings;
 mod tasks;
 mod tree;
 mod values;
+mod workspace;
 
+pub use image::{ImageDigest, ImageRef, LayoutImage, NotAnImage, RegistryRef};
 pub use limits::Limits;
 pub use load::{Format, load, parse};
 pub use manifest::Manifest;
@@ -51,12 +54,13 @@ pub use problem::{ManifestErrors, Place, Problem};
 pub use remote_url::{NotARemoteUrl, RemoteUrl};
 pub use schema::schema;
 pub use scope::Scope;
-pub use server::{Command, Files, Isolation, Kind, PackageProgram, Remote, Server, ServerEra, Workspace};
+pub use server::{Command, Files, Isolation, Kind, PackageProgram, Remote, Server, ServerEra};
 pub use single::Single;
 pub use size::{NotASize, Size};
 pub use surroundings::Surroundings;
 pub use tasks::Tasks;
 pub use values::Values;
+pub use workspace::Workspace;
 
 #[cfg(test)]
 mod tests;

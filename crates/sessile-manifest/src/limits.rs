@@ -24,7 +24,8 @@ pub struct Limits {
     /// Processes and threads of one session.
     #[schemars(range(min = 4, max = 1_000_000))]
     pub pids: u32,
-    /// Bytes that one session may write into its home, workspace and `/tmp` together.
+    /// Bytes that one session may write into its home, workspace and `/tmp` together. A workspace that is kept for each principal may
+    /// hold as much by itself; that is counted, not enforced.
     #[schemars(extend("x-minimum" = "64KiB", "x-maximum" = "4TiB"))]
     pub disk: Size,
     /// Time for a server to start and answer `initialize`.
@@ -100,8 +101,7 @@ impl Default for Limits {
             sessions_per_principal: 10,
             in_flight: 32,
             message: Size::mib(16),
-            // As short as it can be while no restarted node takes sessions over.
-            adopt_grace: Duration::from_secs(5),
+            adopt_grace: Duration::from_secs(60),
             replay_bytes: Size::mib(1),
             replay_events: 1000,
             get_streams: 16,

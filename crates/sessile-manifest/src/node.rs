@@ -64,6 +64,13 @@ pub struct Node {
     #[serde(with = "crate::span")]
     #[schemars(with = "Span", extend("x-minimum" = "0s", "x-maximum" = "10m"))]
     pub queue_timeout: Duration,
+    /// HTTP proxy that everything goes through which servers reach of the network: `http://HOST:PORT`. It resolves the names, so that
+    /// only names are checked here. Without it, the gates connect by themselves.
+    #[schemars(with = "String", extend("x-value" = "proxy"))]
+    pub egress_proxy: Option<String>,
+    /// File with what `egress_proxy` asks for, as one line `USER:PASSWORD`; nobody else may read it.
+    #[schemars(with = "String", extend("x-value" = "path"))]
+    pub egress_proxy_credentials: Option<PathBuf>,
     /// Ended sessions that are remembered, so that their clients learn why they ended.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub ended_sessions_kept: u32,
@@ -87,6 +94,8 @@ impl Default for Node {
             cpu: None,
             queue: 256,
             queue_timeout: Duration::from_secs(5),
+            egress_proxy: None,
+            egress_proxy_credentials: None,
             ended_sessions_kept: 1000,
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Limits, Package, Pool, RemoteUrl, Scope, ServerName, Tasks, Values};
+use crate::{ImageRef, Limits, Package, Pool, RemoteUrl, Scope, ServerName, Tasks, Values, Workspace};
 
 /// A server of the manifest, fully resolved: defaults applied, paths absolute.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Server {
     pub kind: Kind,
     /// What keeps its sessions apart. Without meaning for [`Kind::Url`].
     pub isolation: Isolation,
+    /// Where the file system of its sessions comes from. Only with [`Isolation::Microvm`].
+    pub image: Option<ImageRef>,
     /// Whether it must not start where the host cannot enforce all of [`isolation`](Self::isolation) and
     /// [`limits`](Self::limits). Without meaning for [`Kind::Url`].
     pub strict: bool,
@@ -48,6 +50,7 @@ impl Server {
             name,
             kind,
             isolation: Isolation::default(),
+            image: None,
             strict: false,
             scope: Scope::default(),
             handles: false,
@@ -141,14 +144,4 @@ pub struct Files {
     pub read_write: Vec<PathBuf>,
     /// The directory that sessions work in.
     pub workspace: Workspace,
-}
-
-/// The directory that a session works in.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Workspace {
-    /// An empty directory for each session, gone with it.
-    #[default]
-    Private,
-    /// A directory of the host, absolute, shared by the sessions of the server.
-    Host(PathBuf),
 }

@@ -4,10 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::scope::SHARED;
-use crate::server::Workspace;
 use crate::{
     Command, Files, Isolation, Kind, Limits, Manifest, ManifestErrors, Node, Pool, Problem, Scope, Server, ServerEra,
-    ServerName, Surroundings, Values,
+    ServerName, Surroundings, Values, Workspace,
 };
 
 /// What stands in for the name of a file in what the author is told.

@@ -5,22 +5,54 @@ use std::path::{Component, Path, PathBuf};
 /// Gives variables by name; a function, so that tests need not change their process.
 type Variables = Box<dyn Fn(&str) -> Option<String>>;
 
+/// Says what is at an absolute path; a function for the same reason.
+type Look = Box<dyn Fn(&Path) -> Option<There>>;
+
+/// What is at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum There {
+    Directory,
+    /// Anything else.
+    File,
+}
+
 /// The surroundings that a manifest is read in.
 pub struct Surroundings {
     directory: PathBuf,
     variables: Variables,
+    look: Option<Look>,
 }
 
 impl Surroundings {
     /// Relative paths start from `directory`, which is absolute; `${NAME}` and `~` are looked up with
     /// `variables` (`~` is `HOME`).
     pub fn new(directory: impl Into<PathBuf>, variables: impl Fn(&str) -> Option<String> + 'static) -> Self {
-        Self { directory: directory.into(), variables: Box::new(variables) }
+        Self { directory: directory.into(), variables: Box::new(variables), look: None }
     }
 
-    /// Those of this process, with relative paths starting from `directory`.
+    /// Those of this process, with relative paths starting from `directory`. What a manifest shows of the host must be there.
     pub fn of_process(directory: impl Into<PathBuf>) -> Self {
-        Self::new(directory, |name| std::env::var(name).ok())
+        let look = |path: &Path| {
+            let found = std::fs::metadata(path).ok()?;
+            Some(if found.is_dir() { There::Directory } else { There::File })
+        };
+        Self { look: Some(Box::new(look)), ..Self::new(directory, |name| std::env::var(name).ok()) }
+    }
+
+    /// Whether the host can show `path` to a server, as far as is known here. The error says what to write instead.
+    pub(crate) fn shows(&self, path: &Path, needs_directory: bool) -> Result<(), &'static str> {
+        let plain: PathBuf = path.components().collect();
+        if plain == Path::new("/") {
+            return Err("the whole host; name the directories that the server needs");
+        }
+        if ["/proc", "/sys", "/dev"].iter().any(|own| plain.starts_with(own)) {
+            return Err("cannot be shown: the sandbox has its own /proc, /sys and /dev; remove it");
+        }
+        match self.look.as_ref().map(|look| look(path)) {
+            Some(None) => Err("not on this host, or not for this user to see; make it, or remove it here"),
+            Some(Some(There::File)) if needs_directory => Err("not a directory; name one, or write \"private\""),
+            _ => Ok(()),
+        }
     }
 
     /// The value of an environment variable.
@@ -46,7 +78,7 @@ impl Surroundings {
     /// Where state is kept unless the manifest says so.
     ///
     /// # Errors
-    /// In words, when the home directory is not known.
+    /// When neither `XDG_STATE_HOME` nor `HOME` names a directory.
     pub fn default_state_dir(&self) -> Result<PathBuf, String> {
         let given = self.variable("XDG_STATE_HOME").map(PathBuf::from);
         match given.filter(|path| path.is_absolute()) {

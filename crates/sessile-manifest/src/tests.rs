@@ -38,6 +38,7 @@ mod mistakes;
 mod secrets;
 mod sessions;
 mod settled;
+mod shown;
 
 proptest! {
     #[test]

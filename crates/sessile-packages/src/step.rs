@@ -138,6 +138,8 @@ impl Workshop<'_> {
             network,
             hostname: "sessile-install".into(),
             orphan_grace: Duration::from_secs(2),
+            estate: None,
+            held: None,
             start_timeout: Duration::from_secs(30),
         })
     }

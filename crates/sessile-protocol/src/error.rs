@@ -9,7 +9,7 @@ mod tests;
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::envelope::RequestId;
@@ -51,7 +51,7 @@ pub const CANCELLED: i64 = -32008;
 pub const POLICY: i64 = -32010;
 
 /// The `error` of a JSON-RPC response.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorObject {
     /// What kind of error.
     pub code: i64,

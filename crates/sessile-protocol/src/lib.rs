@@ -17,6 +17,7 @@ pub mod meta;
 pub mod mirror;
 pub mod modern;
 pub mod object;
+mod record;
 pub mod sse;
 pub mod version;
 
@@ -26,4 +27,5 @@ pub use error::ErrorObject;
 pub use line::to_line;
 pub use meta::LogLevel;
 pub use object::Object;
+pub use record::json_text;
 pub use version::{Era, LegacyVersion, ModernVersion};

@@ -88,6 +88,19 @@ impl Admission {
         Places::take(&self.places, server, principal, limits)
     }
 
+    /// Takes a place for a session that there is already, whatever the limits.
+    pub(crate) fn place_taken(&self, server: &Arc<str>, principal: &Principal) -> Place {
+        Places::add(&self.places, server, principal)
+    }
+
+    /// Takes the share of a session that there is already, whatever the budgets.
+    pub(crate) fn share_taken(self: &Arc<Self>, amount: Amount) -> Share {
+        let mut state = self.lock();
+        state.queue.take(amount);
+        self.tell(&state);
+        Share { admission: Arc::clone(self), amount }
+    }
+
     /// How many places of a server are taken.
     pub(crate) fn places_of(&self, server: &str) -> u32 {
         self.places.of(server)

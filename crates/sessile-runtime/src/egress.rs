@@ -1,8 +1,8 @@
 //! A session's way out: the gate that its server's list makes, who hears of it, and what is shown of it.
 
 use crate::session::Session;
-use serde::Serialize;
-use sessile_egress::{AllowList, EgressEvent, EgressEvents, Gate, Limits, Policy};
+use serde::{Deserialize, Serialize};
+use sessile_egress::{AllowList, EgressEvent, EgressEvents, Gate, Limits, Policy, Upstream};
 use sessile_sandbox::{GATE_PORT, Sandbox};
 use sessile_telemetry::{DropCause, EgressTold, Event, Telemetry};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,14 +21,31 @@ const PROXY_VARIABLES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 /// What a server's own loopback is called: nothing of it goes through the gate.
 const INSIDE: &str = "127.0.0.1,localhost,::1";
 
-/// What the sessions of one server may reach.
-#[derive(Clone, Debug)]
-pub(crate) struct Reach(Arc<Policy>);
+/// What the sessions of one server may reach. It can change while they run.
+#[derive(Debug)]
+pub(crate) struct Reach(watch::Sender<Arc<Policy>>);
 
 impl Reach {
-    /// `None` for the empty list: then there is no gate at all.
-    pub(crate) fn of(allow: AllowList) -> Option<Self> {
-        (!allow.is_empty()).then(|| Self(Arc::new(Policy { allow, upstream: None })))
+    /// What `allow` lists, through the proxy `upstream` if there is one.
+    pub(crate) fn of(allow: AllowList, upstream: Option<Upstream>) -> Self {
+        Self(watch::Sender::new(Arc::new(Policy { allow, upstream })))
+    }
+
+    /// Whether the list is not empty. Where it is, sandboxes are started without any way out.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.0.borrow().allow.is_empty()
+    }
+
+    /// From now on, what `allow` lists, also for sessions that run with a gate: what they have open and is no longer allowed, ends.
+    /// `false` if it says what the last one said.
+    pub(crate) fn change(&self, allow: AllowList) -> bool {
+        self.0.send_if_modified(|policy| {
+            let is_new = policy.allow != allow;
+            if is_new {
+                *policy = Arc::new(Policy { allow, upstream: policy.upstream.clone() });
+            }
+            is_new
+        })
     }
 }
 
@@ -49,7 +66,7 @@ pub(crate) fn point_at_gate(env: &mut Vec<(String, String)>) {
 }
 
 /// What a session has sent, received and been refused.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct EgressView {
     /// Bytes that left the sandbox.
     pub sent: u64,
@@ -63,11 +80,11 @@ pub struct EgressView {
 #[derive(Debug)]
 pub(crate) struct WayOut {
     listener: TcpListener,
-    reach: Reach,
+    policy: watch::Receiver<Arc<Policy>>,
 }
 
 impl WayOut {
-    /// What the sandbox offers, if its server has a list.
+    /// What the sandbox offers, if it was started with a gate; `reach` says what that is for.
     ///
     /// # Errors
     /// In words, when the socket cannot be used: a server with a list does not start without it.
@@ -76,14 +93,13 @@ impl WayOut {
         let socket = sandbox.take_egress().ok_or("the sandbox has no way out to the gate")?;
         let listener = TcpListener::from_std(socket.into())
             .map_err(|error| format!("the sandbox's way out cannot be watched: {error}"))?;
-        Ok(Some(Self { listener, reach: reach.clone() }))
+        Ok(Some(Self { listener, policy: reach.0.subscribe() }))
     }
 
     /// Opens the gate. It stands until the handle is dropped.
     pub(crate) fn open(self, session: &Session) -> AbortOnDropHandle<()> {
-        let Self { listener, reach } = self;
+        let Self { listener, policy } = self;
         let account = Arc::new(Account::of(session));
-        let (_, policy) = watch::channel(reach.0);
         let gate = Gate::new(policy, Arc::clone(&account) as Arc<dyn EgressEvents>, Limits::default());
         // Set once, here.
         let _ = session.egress.set(Egress { gate: gate.clone(), account });

@@ -6,6 +6,7 @@ use serde_json::json;
 use sessile_protocol::ErrorObject;
 use sessile_protocol::error as code;
 use sessile_protocol::meta::TASKS;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Whose fault a failure is.
@@ -33,6 +34,21 @@ pub enum OpenError {
     ServerFull {
         /// The limit.
         limit: u32,
+    },
+    /// Another session of this caller has its workspace, and did not end while the start waited.
+    #[error("{} has your workspace, which one session at a time can have; end that one, or try again later",
+        holder.as_ref().map_or("another session of yours".to_owned(), |name| format!("your session {name}")))]
+    WorkspaceBusy {
+        /// The public name of that session; its owner and this caller are the same principal.
+        holder: Option<String>,
+    },
+    /// The workspace holds twice of what it may, so that a session that only tidied up would not do.
+    #[error("your workspace holds more than twice of what it may ({limit} bytes); its operator must remove some of it")]
+    WorkspaceFull {
+        /// Where it is. For the operator.
+        directory: PathBuf,
+        /// What it may hold, in bytes.
+        limit: u64,
     },
     /// The node has no room for another session, and did not get any while the start waited.
     #[error("{0}; try again later")]
@@ -75,7 +91,7 @@ impl OpenError {
     pub fn side(&self) -> Side {
         match self {
             Self::StartFailed { .. } | Self::NotOpened { .. } | Self::BreakerOpen { .. } => Side::Server,
-            Self::PrincipalFull { .. } => Side::Client,
+            Self::PrincipalFull { .. } | Self::WorkspaceBusy { .. } | Self::WorkspaceFull { .. } => Side::Client,
             _ => Side::Node,
         }
     }
@@ -84,11 +100,15 @@ impl OpenError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::PrincipalFull { .. } | Self::ServerFull { .. } | Self::NodeFull(_) | Self::Draining => {
-                Some(Duration::from_secs(5))
-            }
+            Self::PrincipalFull { .. }
+            | Self::ServerFull { .. }
+            | Self::WorkspaceBusy { .. }
+            | Self::NodeFull(_)
+            | Self::Draining => Some(Duration::from_secs(5)),
             Self::BreakerOpen { retry_after, .. } => Some(*retry_after),
-            Self::StartFailed { .. } | Self::NotOpened { .. } | Self::NoRandomness(_) => None,
+            Self::StartFailed { .. } | Self::NotOpened { .. } | Self::WorkspaceFull { .. } | Self::NoRandomness(_) => {
+                None
+            }
         }
     }
 
@@ -97,6 +117,8 @@ impl OpenError {
     pub fn to_error(&self) -> ErrorObject {
         let (code, data) = match self {
             Self::PrincipalFull { limit } | Self::ServerFull { limit } => (code::BUSY, json!({ "limit": limit })),
+            Self::WorkspaceBusy { holder } => (code::BUSY, json!({ "reason": "workspace_busy", "heldBy": holder })),
+            Self::WorkspaceFull { limit, .. } => (code::START_FAILED, json!({ "reason": "disk_full", "limit": limit })),
             Self::NodeFull(full) => (code::BUSY, full.to_json()),
             Self::Draining => (code::BUSY, json!({ "reason": "node_shutdown" })),
             Self::BreakerOpen { retry_after, .. } => {

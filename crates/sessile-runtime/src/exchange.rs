@@ -60,7 +60,7 @@ impl Exchange {
             return Poll::Ready(Pull::End);
         }
         let session = &self.session;
-        let pull = session.step(|core| {
+        let pull = session.glance(|core| {
             let pull = core.bridge.pull(session.now(), self.connection);
             match pull {
                 Pull::Pending => core.wait(self.connection, cx.waker()),

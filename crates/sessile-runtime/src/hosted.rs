@@ -4,17 +4,20 @@ use crate::admission::{Amount, whole_millicores};
 use crate::breaker::Breaker;
 use crate::egress::{self, Reach};
 use crate::error::OpenError;
+use crate::estate::Estate;
 use crate::memory::{Epoch, EraKind, Memory};
 use crate::session::{Retry, Session};
 use crate::session_id::SessionName;
 use crate::stop::{PostMortem, StopReason};
 use crate::tools::ToolTables;
+use crate::workspace::{HeldWorkspace, KeptWorkspaces};
 use sessile_bridge::ServerProfile;
-use sessile_egress::AllowList;
+use sessile_egress::{AllowList, Upstream};
 use sessile_manifest::{Limits, Pool, Scope, Server, ServerEra, Tasks};
-use sessile_sandbox::view::{HostEnv, View};
-use sessile_sandbox::{Driver, Network, Sandbox, SandboxId, SandboxSpec};
-use std::path::Path;
+use sessile_sandbox::view::{HostEnv, View, WORKSPACE};
+use sessile_sandbox::{Driver, FileView, Network, Sandbox, SandboxId, SandboxSpec};
+use sessile_store::Workspaces;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -42,6 +45,7 @@ pub struct Hosted {
     memory: Memory,
     tools: ToolTables,
     reach: Option<Reach>,
+    workspaces: Option<KeptWorkspaces>,
 }
 
 impl std::fmt::Debug for Hosted {
@@ -79,23 +83,45 @@ impl Hosted {
             noted: OnceLock::new(),
             tools: ToolTables::default(),
             reach: None,
+            workspaces: None,
         }
     }
 
-    /// The same server, whose sessions may reach what `allow` lists, through a gate. With the empty list, nothing changes.
-    /// Its driver must isolate.
+    /// The same server, whose principals each keep a workspace in `store`. Its driver must isolate, and its pool be empty: nobody
+    /// knows yet whose a warm sandbox will be.
     #[must_use]
-    pub fn reaching(mut self, allow: AllowList) -> Self {
-        self.reach = Reach::of(allow);
-        if self.reach.is_some() {
-            egress::point_at_gate(&mut self.launch.env);
-        }
+    pub fn keeping(mut self, store: Workspaces) -> Self {
+        self.workspaces = Some(KeptWorkspaces::new(store, self.limits.disk.bytes()));
         self
     }
 
-    /// What its sessions may reach, if anything.
+    /// Where its principals' workspaces are, if they keep any.
+    pub(crate) fn workspaces(&self) -> Option<&KeptWorkspaces> {
+        self.workspaces.as_ref()
+    }
+
+    /// The same server, whose sessions may reach what `allow` lists, through a gate of each, and through the proxy `upstream` if
+    /// there is one. With the empty list, there is no gate. Its driver must isolate.
+    #[must_use]
+    pub fn reaching(mut self, allow: AllowList, upstream: Option<Upstream>) -> Self {
+        self.reach = Some(Reach::of(allow, upstream));
+        self
+    }
+
+    /// From now on, its sessions may reach what `allow` lists, those that run with a gate, too. `false` if that is nothing new.
+    pub fn allow(&self, allow: AllowList) -> bool {
+        self.reach.as_ref().is_some_and(|reach| reach.change(allow))
+    }
+
+    /// Whether its sessions may reach anything of the network now.
+    #[must_use]
+    pub fn reaches_anything(&self) -> bool {
+        self.reach().is_some()
+    }
+
+    /// What a sandbox that is started now may reach, if anything.
     pub(crate) fn reach(&self) -> Option<&Reach> {
-        self.reach.as_ref()
+        self.reach.as_ref().filter(|reach| reach.is_open())
     }
 
     /// Its name in the manifest.
@@ -219,15 +245,42 @@ impl Hosted {
         self.breaker().is_closed()
     }
 
-    /// Starts a sandbox for the session called `name`.
-    pub(crate) async fn start_sandbox(&self, name: &SessionName) -> Result<Sandbox, String> {
+    /// What a session leaves to the next runtime, where its driver keeps such things.
+    pub(crate) fn new_estate(&self) -> Result<Option<Arc<Estate>>, String> {
+        if !self.driver.keeps_estates() {
+            return Ok(None);
+        }
+        let estate = Estate::new(self.message_limit());
+        estate
+            .map(|estate| Some(Arc::new(estate)))
+            .map_err(|error| format!("no memory for the session's record: {error}"))
+    }
+
+    /// The driver of its sandboxes.
+    pub(crate) fn driver(&self) -> &Arc<dyn Driver> {
+        &self.driver
+    }
+
+    /// Starts a sandbox for the session called `name`, which keeps `estate`, with the workspace that its principal keeps, if it has one, and a gate if
+    /// `network` says so.
+    pub(crate) async fn start_sandbox(
+        &self,
+        name: &SessionName,
+        estate: Option<&Estate>,
+        workspace: Option<&HeldWorkspace>,
+        network: Network,
+    ) -> Result<Sandbox, String> {
+        let mut env = self.launch.env.clone();
+        if network == Network::Gate {
+            egress::point_at_gate(&mut env);
+        }
         let id = SandboxId::new(name.as_str()).map_err(|error| error.to_string())?;
         let spec = SandboxSpec {
             id,
             command: self.launch.command.clone(),
-            env: self.launch.env.clone(),
+            env,
             cwd: self.launch.cwd.clone(),
-            files: self.launch.files.clone(),
+            files: self.files(workspace),
             limits: sessile_sandbox::Limits {
                 memory: Some(self.limits.memory.bytes()),
                 cpu: Some(self.limits.cpu),
@@ -235,12 +288,18 @@ impl Hosted {
                 disk: Some(self.limits.disk.bytes()),
                 open_files: OPEN_FILES,
             },
-            network: if self.reach.is_some() { Network::Gate } else { Network::Loopback },
+            network,
             hostname: "sessile".to_owned(),
             orphan_grace: self.limits.adopt_grace,
+            estate: estate.map(Estate::file),
+            held: workspace.map(HeldWorkspace::descriptor),
             start_timeout: self.limits.start_timeout,
         };
         let sandbox = self.driver.start(spec).await.map_err(|error| error.to_string())?;
+        if let Some(workspace) = workspace {
+            let told = |error: std::io::Error| format!("the lease of the workspace cannot be written: {error}");
+            workspace.record(sandbox.pid()).map_err(told)?;
+        }
         // The same for every session of a server: said once.
         if !sandbox.notes().is_empty() && self.noted.set(()).is_ok() {
             for note in sandbox.notes() {
@@ -248,6 +307,17 @@ impl Hosted {
             }
         }
         Ok(sandbox)
+    }
+
+    /// What a sandbox sees.
+    fn files(&self, workspace: Option<&HeldWorkspace>) -> Vec<FileView> {
+        let mut files = self.launch.files.clone();
+        if let Some(workspace) = workspace {
+            let target = PathBuf::from(WORKSPACE);
+            files.retain(|view| *view.target() != target);
+            files.push(FileView::Writable { source: workspace.files().to_owned(), target });
+        }
+        files
     }
 
     pub(crate) fn start_failed(&self, why: &str) {

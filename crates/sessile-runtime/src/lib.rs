@@ -11,10 +11,15 @@
 //! Start reading at [`Node::open`], then `starting.rs`, `session.rs` and `pump.rs`.
 
 mod admission;
+mod adoption;
+mod book;
 mod breaker;
+mod chronicle;
 mod egress;
 mod error;
+mod estate;
 mod exchange;
+mod exec;
 mod handle_call;
 mod hosted;
 mod input;
@@ -29,7 +34,9 @@ mod opening;
 mod oversized;
 mod place;
 mod pool;
+mod process;
 mod pump;
+mod record;
 mod records;
 mod registry;
 mod session;
@@ -41,11 +48,14 @@ mod stderr;
 mod stop;
 mod tasks;
 mod tools;
+mod workspace;
 
 pub use admission::{Budget, Full};
+pub use adoption::Adoption;
 pub use egress::EgressView;
 pub use error::{ModernFault, OpenError, SessionError, Side};
 pub use exchange::Exchange;
+pub use exec::{ExecFault, SessionExec};
 pub use hosted::Hosted;
 pub use legacy::LegacyAnswer;
 pub use lists::{NodeView, ServerView, SessionView, UseView};
@@ -53,6 +63,8 @@ pub use memory::{RememberedEras, Speaks, remembered_eras};
 pub use modern::{ModernAnswer, ModernCall, ModernError};
 pub use node::{Keeping, Node, NodeLimits};
 pub use registry::EndedSession;
+/// What running a command in a session takes and gives.
+pub use sessile_sandbox::{Exec, ExecError, ExecSpec, Exit, Pipes, Streams, Terminal, WindowSize};
 pub use session::{Session, State};
 pub use session_id::{SessionId, SessionName};
 pub use stop::{PostMortem, StopReason};

@@ -31,6 +31,8 @@ pub(crate) struct Lines {
     searched: usize,
     limit: usize,
     oversized: Option<Oversized>,
+    /// Bytes that were given out in lines, or thrown away.
+    taken: u64,
 }
 
 /// What is kept of a line that is too long.
@@ -43,7 +45,17 @@ struct Oversized {
 
 impl Lines {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { buffer: BytesMut::new(), searched: 0, limit, oversized: None }
+        Self { buffer: BytesMut::new(), searched: 0, limit, oversized: None, taken: 0 }
+    }
+
+    /// Goes on in a stream of which so many bytes were taken before.
+    pub(crate) fn after(limit: usize, taken: u64) -> Self {
+        Self { taken, ..Self::new(limit) }
+    }
+
+    /// How many bytes of the stream are done with, in lines that were given out or thrown away.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Where the next bytes are to be appended.
@@ -85,6 +97,7 @@ impl Lines {
     /// Takes the line that ends before `end`, and its line feed.
     fn take(&mut self, end: usize) -> Bytes {
         self.searched = 0;
+        self.taken += end as u64 + 1;
         if end < COPY_BELOW {
             let line = Bytes::copy_from_slice(self.buffer.get(..end).unwrap_or_default());
             bytes::Buf::advance(&mut self.buffer, end + 1);
@@ -99,6 +112,7 @@ impl Lines {
     fn hold_back(&mut self) -> Result<Option<Line>, Endless> {
         if let Some(oversized) = &mut self.oversized {
             oversized.add(&self.buffer);
+            self.taken += self.buffer.len() as u64;
             self.buffer.clear();
             self.searched = 0;
             if oversized.size > self.limit.saturating_mul(ENDLESS) {
@@ -108,6 +122,7 @@ impl Lines {
             let mut oversized = Oversized::default();
             oversized.add(&self.buffer);
             self.oversized = Some(oversized);
+            self.taken += self.buffer.len() as u64;
             self.buffer = BytesMut::new();
             self.searched = 0;
         }
@@ -199,6 +214,7 @@ mod tests {
                 found.extend(feed(&mut in_parts, part.as_bytes()));
             }
             prop_assert_eq!(found, expected);
+            prop_assert_eq!(in_parts.taken() + in_parts.held() as u64, whole.len() as u64);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What an operator sees: sessions and servers as plain rows.
 
+use crate::chronicle::Told;
 use crate::egress::{Egress, EgressView};
 use crate::hosted::Hosted;
 use crate::node::Node;
@@ -8,6 +9,8 @@ use crate::registry::EndedSession;
 use crate::session::{Session, State};
 use crate::stop::{PostMortem, StopReason, whole_millis};
 use serde::Serialize;
+use sessile_store::SessionRow;
+use std::collections::HashSet;
 
 /// A session in a listing.
 #[derive(Clone, Debug, Serialize)]
@@ -32,6 +35,8 @@ pub struct SessionView {
     pub server_protocol: Option<&'static str>,
     /// Calls among those in flight that wait for their client's input.
     pub parked: usize,
+    /// Operators' commands that run in it.
+    pub execs: usize,
     /// Memory of the sandbox in bytes, where the host can measure it.
     pub memory: Option<u64>,
     /// CPU time in milliseconds, while it lives where the host can measure it.
@@ -107,6 +112,7 @@ impl SessionView {
             protocol: session.client_era().map(sessile_protocol::Era::as_str),
             server_protocol: session.profile().map(|profile| profile.era.as_str()),
             parked: session.parked(),
+            execs: session.execs(),
             memory: usage.and_then(|usage| usage.memory),
             cpu_ms: usage.map(|usage| whole_millis(usage.cpu)),
             egress: session.egress.get().map(Egress::view),
@@ -127,6 +133,7 @@ impl SessionView {
             protocol: None,
             server_protocol: None,
             parked: 0,
+            execs: 0,
             memory: usage.memory,
             cpu_ms: Some(whole_millis(usage.cpu)),
             egress: None,
@@ -146,11 +153,37 @@ impl SessionView {
             protocol: None,
             server_protocol: None,
             parked: 0,
+            execs: 0,
             memory: None,
             cpu_ms: Some(ended.post_mortem.cpu_ms),
             egress: ended.egress,
             end: Some(ended.post_mortem),
         }
+    }
+}
+
+impl SessionView {
+    /// A session of which only the ledger knows; `None` while it has not ended.
+    fn told(row: SessionRow) -> Option<Self> {
+        let end = row.end?;
+        let Told { post_mortem, egress } = serde_json::from_str(&end.post_mortem).ok()?;
+        Some(Self {
+            name: row.name,
+            server: row.server,
+            principal: Some(row.principal),
+            state: "stopped",
+            age_ms: post_mortem.lived_ms,
+            in_flight: 0,
+            calls: end.calls,
+            protocol: None,
+            server_protocol: None,
+            parked: 0,
+            execs: 0,
+            memory: None,
+            cpu_ms: Some(post_mortem.cpu_ms),
+            egress,
+            end: Some(post_mortem),
+        })
     }
 }
 
@@ -161,7 +194,16 @@ impl Node {
         let mut live = self.registry.live();
         live.sort_by_key(|session| session.opened);
         let live = live.iter().map(|session| SessionView::live(session));
-        live.chain(self.warm_views()).chain(self.registry.ended().into_iter().map(SessionView::ended)).collect()
+        let mut views: Vec<_> = live.chain(self.warm_views()).collect();
+        let (room, live) = (self.registry.ended_kept(), views.len());
+        views.extend(self.registry.ended().into_iter().map(SessionView::ended));
+        // Of nodes before this one.
+        let known: HashSet<_> = views.iter().map(|view| view.name.clone()).collect();
+        let told = self.chronicle.as_ref().map(|chronicle| chronicle.ends(room)).unwrap_or_default();
+        let told = told.into_iter().filter(|row| !known.contains(&row.name)).filter_map(SessionView::told);
+        views.extend(told);
+        views.truncate(live + room);
+        views
     }
 
     /// The session with this public name, live, warm or ended.
@@ -171,7 +213,8 @@ impl Node {
         let warm = || self.warm_views().into_iter().find(|view| view.name == name);
         live.map(|session| SessionView::live(&session)).or_else(warm).or_else(|| {
             let ended = self.registry.ended().into_iter().find(|ended| ended.name.as_str() == name);
-            ended.map(SessionView::ended)
+            let told = || SessionView::told(self.chronicle.as_ref()?.session(name)?);
+            ended.map(SessionView::ended).or_else(told)
         })
     }
 

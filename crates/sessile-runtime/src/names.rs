@@ -45,6 +45,15 @@ impl Names {
         Arc::clone(inner.slots.entry(name.clone()).or_default())
     }
 
+    /// Says that `name` leads to `session`, unless it leads to another one already.
+    pub(crate) fn lead(&self, name: &Named, session: &Arc<Session>) {
+        if let Ok(mut place) = self.slot(name).try_lock()
+            && place.strong_count() == 0
+        {
+            *place = Arc::downgrade(session);
+        }
+    }
+
     /// The session called `name`, if there is one and nobody is about to replace it.
     pub(crate) fn live(&self, name: &Named) -> Option<Arc<Session>> {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);

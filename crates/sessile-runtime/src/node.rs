@@ -1,13 +1,16 @@
 //! A running node: its servers, and the way from a caller to a session.
 
 use crate::admission::{Admission, Budgets, Patience, whole_millicores};
+use crate::book::Book;
+use crate::chronicle::Chronicle;
 use crate::egress;
 use crate::error::{OpenError, SessionError};
 use crate::hosted::Hosted;
 use crate::names::Names;
 use crate::pool::Pools;
 use crate::pump::{self, Outputs};
-use crate::registry::{Found, Registry};
+use crate::record::{Identity, Moment, Owner};
+use crate::registry::{EndedSession, Found, Registry};
 use crate::session::{Parts, Session, Span};
 use crate::session_id::{SessionId, SessionName};
 use crate::started::Started;
@@ -15,12 +18,14 @@ use crate::starting::Ready;
 use crate::states::unix_millis;
 use crate::stop::StopReason;
 use crate::tasks::TaskDesk;
+use crate::workspace::HeldWorkspace;
 use sessile_bridge::{Bridge, Config, Transport};
 use sessile_identity::Principal;
 use sessile_sandbox::Sandbox;
 use sessile_store::{Ledger, Sealer};
 use sessile_telemetry::{Event, Telemetry};
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -49,9 +54,11 @@ pub struct Node {
     pub(crate) sealer: Sealer,
     /// What outlives the node.
     pub(crate) ledger: Option<Arc<Ledger>>,
+    /// Writes sessions down in the ledger.
+    pub(crate) chronicle: Option<Arc<Chronicle>>,
     pub(crate) telemetry: Telemetry,
-    /// The pumps of all sessions.
-    pumps: TaskTracker,
+    /// The pumps of all sessions, and those who wait for the ends of operators' commands.
+    pub(crate) pumps: TaskTracker,
     draining: AtomicBool,
 }
 
@@ -77,7 +84,7 @@ pub struct NodeLimits {
 pub struct Keeping {
     /// Seals request states; with keys on disk, what was sealed before a restart is good after it.
     pub sealer: Sealer,
-    /// Keeps tasks; `None` where no server makes any.
+    /// Keeps sessions and tasks; `None` where nothing can be kept, or is to be.
     pub ledger: Option<Ledger>,
 }
 
@@ -87,6 +94,8 @@ pub(crate) struct Start<'a> {
     pub(crate) owner: &'a Principal,
     pub(crate) span: Span,
     pub(crate) transport: Transport,
+    /// Whom its request states are given to, if it gives any.
+    pub(crate) caller: Option<&'a Principal>,
 }
 
 impl Node {
@@ -94,11 +103,6 @@ impl Node {
     /// runtime, in which the pools of the servers are kept.
     #[must_use]
     pub fn new(servers: Vec<Arc<Hosted>>, limits: NodeLimits, keeping: Keeping, telemetry: Telemetry) -> Self {
-        if let Some(ledger) = &keeping.ledger
-            && let Err(error) = ledger.lose_running(unix_millis(), &crate::tasks::lost())
-        {
-            tracing::error!(target: "sessile::runtime", %error, "tasks of the last node stay as they were");
-        }
         let servers: BTreeMap<_, _> = servers.into_iter().map(|server| (server.name().to_owned(), server)).collect();
         let budgets =
             Budgets { sessions: limits.sessions, memory: limits.memory, millicores: limits.cpu.map(whole_millicores) };
@@ -106,6 +110,8 @@ impl Node {
         let admission = Admission::new(budgets, patience, telemetry.clone());
         let registry = Arc::new(Registry::new(limits.ended_sessions_kept));
         let pools = Pools::new(servers.values(), &admission, &registry, &telemetry);
+        let ledger = keeping.ledger.map(Arc::new);
+        let chronicle = ledger.as_ref().map(|ledger| Arc::new(Chronicle::new(Arc::clone(ledger))));
         Self {
             servers,
             registry,
@@ -113,7 +119,8 @@ impl Node {
             pools,
             names: Names::default(),
             sealer: keeping.sealer,
-            ledger: keeping.ledger.map(Arc::new),
+            ledger,
+            chronicle,
             telemetry,
             pumps: TaskTracker::new(),
             draining: AtomicBool::new(false),
@@ -129,6 +136,9 @@ impl Node {
         }
         if let Some(Err(error)) = self.ledger.as_ref().map(|ledger| ledger.forget_expired(now)) {
             tracing::error!(target: "sessile::runtime", %error, "old tasks cannot be forgotten");
+        }
+        if let Some(Err(error)) = self.chronicle.as_ref().map(|chronicle| chronicle.tidy()) {
+            tracing::error!(target: "sessile::runtime", %error, "old sessions cannot be forgotten");
         }
     }
 
@@ -159,7 +169,8 @@ impl Node {
         server: &Arc<Hosted>,
         principal: &Principal,
     ) -> Result<Arc<Session>, OpenError> {
-        let start = Start { server, owner: principal, span: Span::Idle, transport: Transport::SingleStream };
+        let start =
+            Start { server, owner: principal, span: Span::Idle, transport: Transport::SingleStream, caller: None };
         self.start(start, |config, _, _| Bridge::relay(config)).await
     }
 
@@ -180,7 +191,11 @@ impl Node {
                 None => Ok(Arc::clone(&session)),
             },
             Found::Ended(reason) => Err(SessionError::NotFound { ended: Some(reason) }),
-            Found::Nothing => Err(SessionError::NotFound { ended: None }),
+            Found::Nothing => {
+                let chronicle = self.chronicle.as_ref();
+                let ended = chronicle.and_then(|it| it.end_of(server.name(), principal.id().as_str(), id));
+                Err(SessionError::NotFound { ended })
+            }
         }
     }
 
@@ -190,31 +205,46 @@ impl Node {
         start: Start<'_>,
         bridge: impl FnOnce(Config, &SessionId, &SessionName) -> Bridge,
     ) -> Result<Arc<Session>, OpenError> {
-        let Start { server, owner: principal, span, transport } = start;
+        let Start { server, owner: principal, span, transport, caller } = start;
         let began = Instant::now();
         if !self.is_accepting() {
             return Err(OpenError::Draining);
         }
         server.check_breaker()?;
-        let Ready { started, permit, kind } = self.ready(server, principal).await?;
-        let Started { name, since, sandbox, input, outputs, stderr, way_out } = started;
+        let Ready { started, permit, workspace, kind } = self.ready(server, principal).await?;
+        let Started { name, since, sandbox, estate, input, outputs, stderr, way_out } = started;
         let id = SessionId::random().map_err(|error| OpenError::NoRandomness(error.to_string()))?;
         let bridge = bridge(bridge_config(server, transport), &id, &name);
-        let tasks = self.ledger.as_ref().filter(|_| server.tasks().promote_after.is_some());
+        let opened = Instant::now();
+        let identity = Identity {
+            id: id.expose().to_owned(),
+            name: name.to_string(),
+            server: server.name().to_owned(),
+            owner: Owner::of(principal),
+            caller: caller.map(|caller| caller.id().to_string()),
+            span,
+            transport,
+            opened: Moment::of(opened),
+        };
+        let book = estate.map(|estate| Book::new(estate, &identity)).transpose();
+        let book =
+            book.map_err(|error| OpenError::StartFailed { reason: error.to_string(), stderr_tail: String::new() })?;
+        let tasks = self.task_desk(server);
         let parts = Parts {
             id,
             name,
             hosted: Arc::clone(server),
             principal: principal.clone(),
-            bridge,
+            opened,
             span,
-            tasks: tasks.map(|ledger| TaskDesk::new(Arc::clone(ledger), server.tasks().keep)),
+            tasks,
             telemetry: self.telemetry.clone(),
             permit,
             stderr,
             since,
+            book,
         };
-        let session = Arc::new(Session::new(parts, input));
+        let session = Arc::new(Session::new(parts, bridge, input));
         self.telemetry.emit(&Event::SessionStarted {
             server: server.name(),
             session: session.name.as_str(),
@@ -223,24 +253,44 @@ impl Node {
         });
         self.registry.add(Arc::clone(&session));
         let gate = way_out.map(|way_out| way_out.open(&session));
-        self.run(server, Arc::clone(&session), sandbox, gate, outputs);
+        self.run(server, Arc::clone(&session), sandbox, workspace, gate, outputs);
         // A bridge that opens its server itself has something to say before anything has happened.
         session.step(|_| ());
         Ok(session)
     }
 
+    /// Where a session of `server` keeps its tasks, if it makes any.
+    pub(crate) fn task_desk(&self, server: &Hosted) -> Option<TaskDesk> {
+        let ledger = self.ledger.as_ref().filter(|_| server.tasks().promote_after.is_some());
+        ledger.map(|ledger| TaskDesk::new(Arc::clone(ledger), server.tasks().keep))
+    }
+
     /// Gives a session its pump, and sees to it that its end is recorded.
-    fn run(
+    pub(crate) fn run(
         &self,
         server: &Arc<Hosted>,
         session: Arc<Session>,
         sandbox: Sandbox,
+        workspace: Option<HeldWorkspace>,
         gate: Option<AbortOnDropHandle<()>>,
         outputs: Outputs,
     ) {
         let (server, registry) = (Arc::clone(server), Arc::clone(&self.registry));
+        let chronicle = self.chronicle.clone();
+        if let Some(chronicle) = &chronicle {
+            chronicle.started(&session);
+        }
         self.pumps.spawn(async move {
-            let post_mortem = pump::run(Arc::clone(&session), sandbox, outputs).await;
+            let mut life = pin!(pump::run(Arc::clone(&session), sandbox, outputs));
+            let post_mortem = match &workspace {
+                Some(workspace) => tokio::select! {
+                    post_mortem = &mut life => post_mortem,
+                    () = workspace.watch(&session) => life.await,
+                },
+                None => life.await,
+            };
+            // Nothing of the sandbox is left.
+            drop(workspace);
             egress::close(gate).await;
             server.session_ended(&session, &post_mortem);
             session.telemetry.emit(&Event::SessionEnded {
@@ -252,7 +302,11 @@ impl Node {
                 cpu: Duration::from_millis(post_mortem.cpu_ms),
                 memory_peak: post_mortem.memory_peak,
             });
-            registry.end(&session, post_mortem);
+            let ended = EndedSession::of(&session, post_mortem);
+            if let Some(chronicle) = &chronicle {
+                chronicle.ended(&ended);
+            }
+            registry.end(&session, ended);
             session.give_place_back();
         });
     }
@@ -285,13 +339,29 @@ impl Node {
                 break;
             }
         }
+        self.put_away();
+    }
+
+    /// Leaves the sessions to the next process, which finds them as they are now. This one must end at once, without dropping
+    /// anything.
+    pub fn leave(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.admission.close();
+        self.put_away();
+    }
+
+    /// Writes what is remembered to the disk.
+    fn put_away(&self) {
         for server in self.servers.values() {
             server.memory().save();
+        }
+        if let Some(chronicle) = &self.chronicle {
+            chronicle.close();
         }
     }
 }
 
-fn bridge_config(server: &Hosted, transport: Transport) -> Config {
+pub(crate) fn bridge_config(server: &Hosted, transport: Transport) -> Config {
     let limits = server.limits();
     Config {
         request_timeout: limits.request_timeout,

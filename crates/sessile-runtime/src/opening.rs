@@ -56,6 +56,10 @@ impl Node {
             return Ok(exchange);
         }
         let patience = SILENCE + 2 * began.elapsed();
+        if server.workspaces().is_some() {
+            // Both cannot have the workspace. What the first one said is known.
+            exchange.session().stop(StopReason::StartFailed);
+        }
         // It may be one that speaks modern only. If it is not, the client gets what it was first told.
         let upgraded = self.initialize(server, principal, initialize, Bridge::upgraded, false).await?;
         match tokio::time::timeout(patience, upgraded.session().opened()).await {
@@ -77,7 +81,8 @@ impl Node {
         bridge: fn(Config) -> Bridge,
         is_lent: bool,
     ) -> Result<Exchange, OpenError> {
-        let start = Start { server, owner: principal, span: Span::Idle, transport: Transport::Streamable };
+        let start =
+            Start { server, owner: principal, span: Span::Idle, transport: Transport::Streamable, caller: None };
         let start = self.start(start, |config, _, name| {
             let request_prefix = is_lent.then(|| format!("{name}:"));
             bridge(Config { request_prefix, ..config })
@@ -142,7 +147,7 @@ impl Node {
         span: Span,
         opening: Opening,
     ) -> Result<Result<Arc<Session>, Refused>, OpenError> {
-        let start = Start { server, owner, span, transport: Transport::PerRequest };
+        let start = Start { server, owner, span, transport: Transport::PerRequest, caller: Some(caller) };
         let session = self
             .start(start, |config, id, _| {
                 let mint = SessionMint {

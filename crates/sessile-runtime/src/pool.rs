@@ -179,7 +179,8 @@ impl Pool {
     fn unfit(&self, pace: &Pace, member: &Member, now: Instant) -> Option<WarmEnd> {
         if member.has_ended() {
             Some(WarmEnd::Died)
-        } else if !self.server.memory().is_current(member.since()) {
+        } else if !self.server.memory().is_current(member.since()) || member.has_gate() != self.server.reach().is_some()
+        {
             Some(WarmEnd::Stale)
         } else {
             pace.is_old(member.born(), now).then_some(WarmEnd::Old)

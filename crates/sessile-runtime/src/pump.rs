@@ -2,6 +2,7 @@
 //! to its end.
 
 use crate::error::gone;
+use crate::estate::{Inbox, READ_CHUNK};
 use crate::lines::{Endless, Line, Lines};
 use crate::oversized::answer_for;
 use crate::session::Session;
@@ -28,8 +29,6 @@ const STRAY_LINES: u32 = 100;
 const STRAY_BYTES: usize = 1024;
 /// Messages a server may send as one JSON array (2025-03-26).
 const MAX_BATCH: usize = 1_000;
-/// Bytes read from stdout at a time.
-const READ_CHUNK: usize = 16 * 1024;
 /// How long a server that is asked to end gets, before its whole tree is killed.
 const STOP_GRACE: Duration = Duration::from_secs(1);
 /// How long a server that closed its stdout gets to end by itself.
@@ -44,9 +43,54 @@ const STDERR_GRACE: Duration = Duration::from_millis(200);
 /// The server's ends that the pump reads.
 #[derive(Debug)]
 pub(crate) struct Outputs {
-    pub(crate) stdout: pipe::Receiver,
+    pub(crate) stdout: Stdout,
     /// Reads stderr to its end.
     pub(crate) stderr: JoinHandle<()>,
+}
+
+/// A server's stdout, on its way to lines.
+#[derive(Debug)]
+pub(crate) struct Stdout {
+    pipe: pipe::Receiver,
+    lines: Lines,
+    /// Where what is read lies until it is accounted for, if somebody may have to go on with it.
+    inbox: Option<Inbox>,
+}
+
+impl Stdout {
+    pub(crate) fn new(pipe: pipe::Receiver, lines: Lines, inbox: Option<Inbox>) -> Self {
+        Self { pipe, lines, inbox }
+    }
+
+    /// Waits for the server to say something. `false` at the end of its stdout. Nothing is lost if nobody waits any more.
+    ///
+    /// A read that does not fill the buffer tells tokio that nothing more is there, which saves a second one.
+    async fn fill(&mut self) -> bool {
+        let buffer = self.lines.buffer();
+        let Some(inbox) = &mut self.inbox else {
+            buffer.reserve(READ_CHUNK);
+            return matches!(self.pipe.read_buf(buffer).await, Ok(1..));
+        };
+        let taken = self.lines.taken();
+        match self.pipe.read(inbox.room(taken)).await {
+            Ok(length @ 1..) => self.lines.buffer().extend_from_slice(&inbox.read(length)),
+            Ok(0) | Err(_) => return false,
+        }
+        true
+    }
+
+    /// Reads once what is there already: how much that was. An error says that nothing is there yet.
+    fn fill_now(&mut self) -> std::io::Result<usize> {
+        let taken = self.lines.taken();
+        let Some(inbox) = &mut self.inbox else {
+            let buffer = self.lines.buffer();
+            buffer.reserve(READ_CHUNK);
+            return self.pipe.try_read_buf(buffer);
+        };
+        let length = self.pipe.try_read(inbox.room(taken))?;
+        self.lines.buffer().extend_from_slice(&inbox.read(length));
+        Ok(length)
+    }
 }
 
 /// The server speaks no protocol, and is given up.
@@ -54,8 +98,7 @@ struct GivenUp;
 
 struct Pump {
     session: Arc<Session>,
-    stdout: pipe::Receiver,
-    lines: Lines,
+    stdout: Stdout,
     garbage: u32,
     /// Lines on stdout that were no messages, in the whole session.
     stray: u32,
@@ -68,20 +111,9 @@ struct Pump {
 pub(crate) async fn run(session: Arc<Session>, sandbox: Sandbox, outputs: Outputs) -> PostMortem {
     let sandbox = Arc::new(sandbox);
     *session.sandbox.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&sandbox);
-    let lines = Lines::new(session.limits.message);
-    let mut pump =
-        Pump { session, stdout: outputs.stdout, lines, garbage: 0, stray: 0, closed: None, lifetime_over: false };
+    let mut pump = Pump { session, stdout: outputs.stdout, garbage: 0, stray: 0, closed: None, lifetime_over: false };
     let (reason, ended) = pump.live(&sandbox).await;
     pump.finish(reason, ended, sandbox, outputs.stderr).await
-}
-
-/// Waits for the server to say something. `false` at the end of its stdout.
-///
-/// A read that does not fill the buffer tells tokio that nothing more is there, which saves a second one.
-async fn fill(stdout: &mut pipe::Receiver, lines: &mut Lines) -> bool {
-    let buffer = lines.buffer();
-    buffer.reserve(READ_CHUNK);
-    matches!(stdout.read_buf(buffer).await, Ok(1..))
 }
 
 impl Pump {
@@ -104,7 +136,7 @@ impl Pump {
             }
             let session = &self.session;
             tokio::select! {
-                came = fill(&mut self.stdout, &mut self.lines), if read => {
+                came = self.stdout.fill(), if read => {
                     if !came {
                         self.closed = Some(Instant::now());
                     }
@@ -173,9 +205,7 @@ impl Pump {
 
     /// Reads once what is there already. `false` when nothing was.
     fn fill_now(&mut self) -> bool {
-        let buffer = self.lines.buffer();
-        buffer.reserve(READ_CHUNK);
-        match self.stdout.try_read_buf(buffer) {
+        match self.stdout.fill_now() {
             Ok(0) => self.closed = Some(Instant::now()),
             Ok(_) => return true,
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
@@ -187,7 +217,7 @@ impl Pump {
     /// Hands whole lines on. While a client is behind, the rest waits: a burst must not cost it its stream.
     fn hand_on(&mut self) -> Result<(), GivenUp> {
         while !self.is_backlogged()
-            && let Some(line) = self.lines.next_line().map_err(|Endless| GivenUp)?
+            && let Some(line) = self.stdout.lines.next_line().map_err(|Endless| GivenUp)?
         {
             match line {
                 Line::Whole(line) => self.take_line(line)?,
@@ -216,14 +246,19 @@ impl Pump {
     }
 
     fn take_line(&mut self, line: Bytes) -> Result<(), GivenUp> {
+        let taken = Some(self.stdout.lines.taken());
         match Payload::parse(line.clone(), MAX_BATCH) {
             Ok(Payload::Single(message)) => {
                 self.garbage = 0;
-                self.deliver(message);
+                self.deliver(message, taken);
             }
             Ok(Payload::Batch(messages)) => {
                 self.garbage = 0;
-                messages.into_iter().for_each(|message| self.deliver(message));
+                // The line is done with when the last of them is.
+                let last = messages.len().saturating_sub(1);
+                for (number, message) in messages.into_iter().enumerate() {
+                    self.deliver(message, taken.filter(|_| number == last));
+                }
             }
             Err(error) => {
                 self.garbage += 1;
@@ -252,9 +287,13 @@ impl Pump {
         });
     }
 
-    fn deliver(&self, message: Message) {
+    /// Hands a message on. With it, everything up to byte `taken` of what the server said is done with.
+    fn deliver(&self, message: Message, taken: Option<u64>) {
         let session = &self.session;
-        let refused = session.step(|core| core.bridge.on(session.now(), Event::ServerMessage(message)));
+        let refused = session.step(|core| {
+            core.heard = taken.unwrap_or(core.heard);
+            core.bridge.on(session.now(), Event::ServerMessage(message))
+        });
         if let Err(refusal) = refused {
             self.dropped(DropCause::UnknownAnswer, &refusal.to_string());
         }
@@ -265,7 +304,7 @@ impl Pump {
         let limit = self.session.limits.message;
         self.dropped(DropCause::TooLarge, &format!("{size} bytes, the limit is {limit}"));
         if let Some(answer) = answer_for(head, tail, size, limit) {
-            self.deliver(answer);
+            self.deliver(answer, Some(self.stdout.lines.taken()));
         }
     }
 
@@ -299,7 +338,13 @@ impl Pump {
         let exit = ended.as_ref().map_or_else(|| "stopped".to_owned(), |end| end.exit.to_string());
         let tail = session.stderr.text();
         let started = session.lock().bridge.is_open();
-        let hint = if started { None } else { session.hosted.missing_paths(&tail) };
+        let hint = match reason {
+            StopReason::DiskFull => {
+                Some("its workspace holds more than `limits.disk` allows: remove files in it".to_owned())
+            }
+            _ if started => None,
+            _ => session.hosted.missing_paths(&tail),
+        };
         let error = gone(reason, started, &exit, &tail, hint.as_deref(), session.id.expose());
         session.never_opened(&error);
         // Nothing is refused at the end.

@@ -25,6 +25,20 @@ pub struct EndedSession {
     pub egress: Option<EgressView>,
 }
 
+impl EndedSession {
+    /// What is kept of a session.
+    pub(crate) fn of(session: &Session, post_mortem: PostMortem) -> Self {
+        Self {
+            name: session.name.clone(),
+            server: Arc::clone(&session.server),
+            principal: session.principal.clone(),
+            calls: session.calls().1,
+            post_mortem,
+            egress: session.egress.get().map(Egress::view),
+        }
+    }
+}
+
 /// All sessions of a node: the live ones, and a bounded memory of the ended ones.
 #[derive(Debug)]
 pub(crate) struct Registry {
@@ -57,6 +71,11 @@ impl Registry {
         Self { ended_kept, inner: RwLock::default() }
     }
 
+    /// How many ended sessions are remembered.
+    pub(crate) fn ended_kept(&self) -> usize {
+        self.ended_kept
+    }
+
     pub(crate) fn add(&self, session: Arc<Session>) {
         self.write().live.insert(session.id.clone(), session);
     }
@@ -84,15 +103,7 @@ impl Registry {
     }
 
     /// Moves a session from the live to the ended ones.
-    pub(crate) fn end(&self, session: &Session, post_mortem: PostMortem) {
-        let ended = EndedSession {
-            name: session.name.clone(),
-            server: Arc::clone(&session.server),
-            principal: session.principal.clone(),
-            calls: session.calls().1,
-            post_mortem,
-            egress: session.egress.get().map(Egress::view),
-        };
+    pub(crate) fn end(&self, session: &Session, ended: EndedSession) {
         let mut inner = self.write();
         inner.live.remove(&session.id);
         if self.ended_kept == 0 {

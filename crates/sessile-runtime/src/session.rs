@@ -5,17 +5,20 @@
 //! right there; the pump (`pump.rs`) locks it for each message of the server and wakes the exchange that
 //! waits. No channel and no task stands between the two.
 
+mod exec;
 mod locked;
 mod parts;
 mod step;
 
 use crate::admission::Permit;
+use crate::book::Book;
 use crate::egress::Egress;
 use crate::error::SessionError;
 use crate::exchange::Exchange;
 use crate::hosted::Hosted;
 use crate::input::Input;
 use crate::memory::Epoch;
+use crate::record::Standing;
 use crate::session_id::{SessionId, SessionName};
 use crate::stderr::Tail;
 use crate::stop::StopReason;
@@ -62,6 +65,8 @@ pub struct Session {
     tasks: Option<TaskDesk>,
     /// Wakes the pump: input waits, a deadline moved closer, a stop is wanted, a backlog was read.
     pub(crate) pump: Notify,
+    /// Where it is written down for another runtime.
+    pub(crate) book: Option<Book>,
     core: Mutex<Core>,
     places: Semaphore,
     /// Reads what the sandbox uses, while there is one.
@@ -80,16 +85,38 @@ pub enum State {
     Starting,
     /// A request is in flight.
     Active,
-    /// Nothing is in flight; the idle clock runs.
+    /// Nothing is in flight, and no operator's command runs; the idle clock runs.
     Idle,
     /// It is ending; new messages are refused.
     Stopping,
 }
 
 impl Session {
-    pub(crate) fn new(parts: Parts, input: Input) -> Self {
-        let now = Instant::now();
-        let Parts { id, name, hosted, principal, bridge, span, tasks, telemetry, permit, stderr, since } = parts;
+    pub(crate) fn new(parts: Parts, bridge: Bridge, input: Input) -> Self {
+        let now = parts.opened;
+        Self::with(parts, Core::new(bridge, input, now))
+    }
+
+    /// A session that another runtime opened, as it was written down.
+    pub(crate) fn resumed(
+        parts: Parts,
+        bridge: Bridge,
+        input: Input,
+        standing: Standing,
+        names: Vec<Box<str>>,
+    ) -> Self {
+        let opened = bridge.profile().map(|profile| Opened::Ready(Arc::clone(profile)));
+        let taken_places = standing.taken_places;
+        let session = Self::with(parts, Core::resumed(bridge, input, standing, names));
+        if let Some(opened) = opened {
+            session.opened_server.send_replace(opened);
+        }
+        session.places.forget_permits(taken_places);
+        session
+    }
+
+    fn with(parts: Parts, core: Core) -> Self {
+        let Parts { id, name, hosted, principal, opened, span, tasks, telemetry, permit, stderr, since, book } = parts;
         let in_flight = usize::try_from(hosted.limits().in_flight).unwrap_or(usize::MAX);
         Self {
             id,
@@ -98,7 +125,7 @@ impl Session {
             limits: SessionLimits::of(hosted.limits()),
             hosted,
             principal,
-            opened: now,
+            opened,
             telemetry,
             stderr,
             span,
@@ -107,7 +134,8 @@ impl Session {
             greeting: OnceLock::new(),
             tasks,
             pump: Notify::new(),
-            core: Mutex::new(Core::new(bridge, input, now)),
+            book,
+            core: Mutex::new(core),
             places: Semaphore::new(in_flight),
             sandbox: Mutex::default(),
             egress: OnceLock::new(),
@@ -223,7 +251,7 @@ impl Session {
         match (core.stop, core.bridge.is_open(), core.bridge.in_flight()) {
             (Some(_), _, _) => State::Stopping,
             (None, false, _) => State::Starting,
-            (None, true, 0) => State::Idle,
+            (None, true, 0) if core.execs.running == 0 => State::Idle,
             (None, true, _) => State::Active,
         }
     }
@@ -268,6 +296,7 @@ impl Session {
             core.asked |= asks;
             let connection = any.then(|| core.mint_connection());
             core.bridge.on(now, Event::ClientMessages { connection, messages })?;
+            core.taken_places += requests;
             Ok(connection)
         })?;
         // Given back one by one as the calls end, which may be after the exchange is gone.
@@ -285,6 +314,7 @@ impl Session {
             let connection = core.mint_connection();
             let Retry { call, generation, inner } = state;
             core.bridge.on(now, Event::Retry { connection, message, call, generation, inner })?;
+            core.taken_places += 1;
             Ok(connection)
         })?;
         places.into_iter().for_each(SemaphorePermit::forget);
@@ -348,6 +378,11 @@ impl Session {
         });
     }
 
+    /// Remembers a name that leads here.
+    pub(crate) fn is_named(&self, name: &str) {
+        self.step(|core| core.names.insert(name.into()));
+    }
+
     /// Ends the session. The first reason given is the one that is kept.
     pub fn stop(&self, reason: StopReason) {
         self.lock().stop.get_or_insert(reason);
@@ -368,7 +403,7 @@ impl Session {
 
     /// Takes one hold back. A session for one request ends with the last, unless its call waits for the client.
     pub(crate) fn let_go(&self) {
-        self.step(|core| core.holds = core.holds.saturating_sub(1));
+        self.glance(|core| core.holds = core.holds.saturating_sub(1));
     }
 
     async fn take_places(&self, count: usize) -> Result<Option<SemaphorePermit<'_>>, SessionError> {
@@ -401,10 +436,11 @@ impl Session {
     }
 
     /// When the session ends if nothing more is asked of it: the idle clock runs out, or its lifetime is over. None
-    /// while something is in flight.
+    /// while something is in flight, or an operator looks inside.
     pub(crate) fn idle_until(&self, core: &Core) -> Option<Instant> {
         let idle = core.last_active + self.limits.idle_timeout;
-        (core.bridge.in_flight() == 0).then(|| idle.min(self.opened + self.limits.max_lifetime))
+        (core.bridge.in_flight() == 0 && core.execs.running == 0)
+            .then(|| idle.min(self.opened + self.limits.max_lifetime))
     }
 }
 

@@ -54,6 +54,11 @@ impl SessionName {
         Ok(Self(format!("s-{}", random_hex::<NAME_BYTES>()?).into()))
     }
 
+    /// A name that was given before.
+    pub(crate) fn known(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

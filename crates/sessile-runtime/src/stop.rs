@@ -1,10 +1,10 @@
 //! Why a session ended, and what is kept of it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime};
 
 /// Why a session ended. The words are part of the contract with clients and operators.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
     /// Neither a request in flight nor a parked call for `idle_timeout`.
@@ -23,6 +23,8 @@ pub enum StopReason {
     ServerExit,
     /// The sandbox reached its memory limit.
     OutOfMemory,
+    /// Its workspace held more than `limits.disk`.
+    DiskFull,
     /// The server could not be started, or refused to initialize.
     StartFailed,
     /// The server did not answer `initialize` within `start_timeout`.
@@ -31,6 +33,8 @@ pub enum StopReason {
     ProtocolViolation,
     /// The node is shutting down.
     NodeShutdown,
+    /// The node was killed, and no other one went on with it in time.
+    NodeLost,
 }
 
 impl StopReason {
@@ -46,16 +50,18 @@ impl StopReason {
             Self::AdminStop => "admin_stop",
             Self::ServerExit => "server_exit",
             Self::OutOfMemory => "out_of_memory",
+            Self::DiskFull => "disk_full",
             Self::StartFailed => "start_failed",
             Self::StartTimeout => "start_timeout",
             Self::ProtocolViolation => "protocol_violation",
             Self::NodeShutdown => "node_shutdown",
+            Self::NodeLost => "node_lost",
         }
     }
 }
 
 /// What is known of a session after its end.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PostMortem {
     /// Why it ended.
     pub reason: StopReason,

@@ -48,6 +48,8 @@ fn spec(name: String, command: &[&str]) -> SandboxSpec {
         network: Network::Loopback,
         hostname: "churn".into(),
         orphan_grace: Duration::from_secs(1),
+        estate: None,
+        held: None,
         start_timeout: Duration::from_secs(30),
     }
 }

@@ -33,6 +33,8 @@ fn spec(number: usize) -> SandboxSpec {
         network: Network::Loopback,
         hostname: "bench".into(),
         orphan_grace: Duration::ZERO,
+        estate: None,
+        held: None,
         start_timeout: Duration::from_secs(60),
     }
 }

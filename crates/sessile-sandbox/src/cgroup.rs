@@ -12,9 +12,9 @@ mod tests;
 
 pub(crate) use group::{Group, Joining, above_standard, remove_places};
 pub(crate) use layout::Controller;
-pub(crate) use place::Places;
 #[cfg(test)]
-pub(crate) use place::{Place, PlaceKind};
+pub(crate) use place::PlaceKind;
+pub(crate) use place::{Place, Places};
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,11 +1,21 @@
 //! The trait that every way of making sandboxes implements.
 
-use crate::{Capabilities, Sandbox, SandboxSpec, StartError};
+use crate::{AdoptError, Capabilities, Sandbox, SandboxSpec, StartError};
 use std::future::Future;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 
 /// A future on the heap, so that [`Driver`] can be a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A sandbox that another runtime made.
+#[derive(Debug)]
+pub struct Adopted {
+    /// The sandbox, with its pipes.
+    pub sandbox: Sandbox,
+    /// What that runtime kept with it.
+    pub estate: OwnedFd,
+}
 
 /// Makes sandboxes.
 pub trait Driver: Send + Sync {
@@ -13,6 +23,17 @@ pub trait Driver: Send + Sync {
     ///
     /// Dropping the future gives the start up: whatever came into being goes.
     fn start(&self, spec: SandboxSpec) -> BoxFuture<'_, Result<Sandbox, StartError>>;
+
+    /// Whether sandboxes keep their [estate](SandboxSpec::estate) for the next runtime.
+    fn keeps_estates(&self) -> bool {
+        false
+    }
+
+    /// Takes over the sandboxes of runtimes that are gone and kept them where this one keeps its own; see
+    /// [`SandboxSpec::estate`]. Each is given out once. Must be polled inside a tokio runtime. A driver that keeps none has none.
+    fn adopt(&self) -> BoxFuture<'_, Vec<Result<Adopted, AdoptError>>> {
+        Box::pin(std::future::ready(Vec::new()))
+    }
 
     /// What this driver can enforce on this host, found out by trying.
     fn capabilities(&self) -> &Capabilities;

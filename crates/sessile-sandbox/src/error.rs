@@ -138,6 +138,25 @@ impl StartError {
     }
 }
 
+/// Why a sandbox of a runtime that is gone could not be taken over. It ends itself when its grace is over.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {what} sandbox {sandbox}, which another runtime left: {source}")]
+pub struct AdoptError {
+    /// Its name.
+    pub sandbox: String,
+    /// What was being done.
+    pub what: &'static str,
+    /// What went wrong.
+    pub source: io::Error,
+}
+
+impl AdoptError {
+    /// Whether there is no such sandbox any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.source.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound)
+    }
+}
+
 /// Why a driver cannot work on this host at all.
 #[derive(Debug, thiserror::Error)]
 pub enum DriverError {
@@ -147,6 +166,14 @@ pub enum DriverError {
     /// The process that tidies up after a killed runtime could not be started.
     #[error("cannot start the keeper: {0}")]
     Keeper(io::Error),
+    /// The directory where the next runtime is to find the sandboxes could not be made.
+    #[error("cannot use {}: {source}; name a state directory that this user may write to", path.display())]
+    Rendezvous {
+        /// The directory.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// A trial sandbox could not be started.
     #[error(
         "this host cannot isolate processes: {0}; `--isolation none --allow-unsandboxed` runs servers without protection"

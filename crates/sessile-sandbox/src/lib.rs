@@ -15,6 +15,7 @@ mod cgroup;
 pub mod driver;
 pub mod ended;
 pub mod error;
+pub mod exec;
 pub mod microvm;
 pub mod process;
 mod process_tree;
@@ -25,13 +26,14 @@ pub mod unsandboxed;
 pub mod view;
 
 pub use capabilities::{Capabilities, Capability, Feature, Strength};
-pub use driver::{BoxFuture, Driver};
+pub use driver::{Adopted, BoxFuture, Driver};
 pub use ended::{Ended, Exit, Usage};
-pub use error::{DriverError, StartError};
+pub use error::{AdoptError, DriverError, StartError};
+pub use exec::{Exec, ExecError, ExecSpec, Streams, Terminal, WindowSize};
 pub use microvm::{Accelerator, AcceleratorChoice, MicrovmConfig, MicrovmError, PartError, microvm_driver};
 #[cfg(feature = "weaken")]
 pub use process::weakened_driver;
-pub use process::{CgroupUse, ProcessConfig, process_driver};
+pub use process::{CgroupUse, ProcessConfig, owner_of_kept_files, process_driver};
 pub use sandbox::Sandbox;
 /// The port of a sandbox's loopback that leads to the gate, with [`Network::Gate`].
 pub use sessile_link::GATE_PORT;

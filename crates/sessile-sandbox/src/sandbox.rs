@@ -1,6 +1,6 @@
 //! The handle of a running sandbox.
 
-use crate::{Ended, Exit, Pipes, SandboxId, Usage};
+use crate::{BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, Pipes, SandboxId, Usage};
 use std::fmt;
 use std::future::Future;
 use std::os::fd::OwnedFd;
@@ -22,6 +22,8 @@ pub(crate) trait Grip: Send + Sync {
     fn kill(&self);
     /// What the tree has used.
     fn usage(&self) -> Usage;
+    /// Runs a further command inside.
+    fn exec(&self, spec: ExecSpec) -> BoxFuture<'static, Result<Exec, ExecError>>;
 }
 
 /// A running sandbox. The handle is its life: dropping it kills the whole process tree and removes everything of it, in the
@@ -85,6 +87,12 @@ impl Sandbox {
         self.egress.take()
     }
 
+    /// Whether [`take_egress`](Self::take_egress) gives something.
+    #[must_use]
+    pub fn leads_out(&self) -> bool {
+        self.egress.is_some()
+    }
+
     /// Lets the server see the end of its standard input, as soon as the caller has dropped [`Pipes::stdin`] too. Pipes
     /// that were not taken are given up.
     pub fn close_stdin(&self) {
@@ -109,6 +117,24 @@ impl Sandbox {
     pub fn usage(&self) -> Usage {
         let ended = self.ended.borrow().as_ref().map(|ended| ended.usage);
         ended.unwrap_or_else(|| self.grip.usage())
+    }
+
+    /// Runs a further command inside, confined exactly as the server is. Resolves once its program runs. Must be polled inside a tokio
+    /// runtime. Dropping the future gives the start up.
+    ///
+    /// The future does not borrow the sandbox; when the sandbox ends, so does the command.
+    ///
+    /// # Errors
+    /// [`ExecError`] when it was not run; nothing is left of it then.
+    pub fn exec(&self, spec: ExecSpec) -> impl Future<Output = Result<Exec, ExecError>> + Send + use<> {
+        let has_ended = self.ended.borrow().is_some();
+        let exec = (!has_ended).then(|| self.grip.exec(spec));
+        async move {
+            match exec {
+                Some(exec) => exec.await,
+                None => Err(ExecError::Ended),
+            }
+        }
     }
 
     /// Ends the sandbox: the server's standard input ends, then after at most 500 ms (or half of `grace`) SIGTERM, then after

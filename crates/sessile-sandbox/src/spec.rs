@@ -4,6 +4,7 @@ use serde::Serialize;
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(test)]
@@ -30,6 +31,11 @@ pub struct SandboxSpec {
     pub hostname: String,
     /// How long the sandbox lives on after the runtime vanished.
     pub orphan_grace: Duration,
+    /// What the sandbox keeps for the runtime that comes next, should this one be gone: [`Driver::adopt`](crate::Driver::adopt) gives it
+    /// back with the sandbox. `None` for a sandbox that nobody is to take over. Of no effect where the driver keeps nothing.
+    pub estate: Option<Arc<OwnedFd>>,
+    /// What init holds open until the sandbox ends, also where the runtime ends before: a lock that is to live as long.
+    pub held: Option<Arc<OwnedFd>>,
     /// How long the start may take before it is given up as [`StartError::Timeout`](crate::StartError::Timeout).
     pub start_timeout: Duration,
 }

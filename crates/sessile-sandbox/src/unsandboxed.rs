@@ -9,7 +9,8 @@ use crate::cgroup::{Controller, Group};
 use crate::driver::{BoxFuture, Driver};
 use crate::process::node::Node;
 use crate::sandbox::{Grip, Running};
-use crate::{Capabilities, Capability, Ended, Exit, Feature, Pipes, Sandbox, SandboxSpec, StartError, Strength, Usage};
+use crate::{Capabilities, Capability, Ended, Exec, ExecError, ExecSpec, Exit, Feature, Pipes, Sandbox, SandboxSpec};
+use crate::{StartError, Strength, Usage};
 use crate::{process_tree, readiness};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
@@ -242,6 +243,10 @@ impl Grip for PlainGrip {
 
     fn usage(&self) -> Usage {
         if self.group.is_empty() { process_tree::usage(self.pid.as_raw_nonzero().get()) } else { self.group.usage() }
+    }
+
+    fn exec(&self, _: ExecSpec) -> BoxFuture<'static, Result<Exec, ExecError>> {
+        Box::pin(async { Err(ExecError::NotIsolated) })
     }
 }
 

@@ -13,7 +13,8 @@ mod tests;
 use rusqlite::{OptionalExtension as _, named_params, params};
 
 use crate::ledger::{Ledger, LedgerError};
-use row::{COLUMNS, milliseconds, read, stored};
+use crate::number::{milliseconds, stored};
+use row::{COLUMNS, read};
 
 pub use id::new_task_id;
 pub use row::TaskRow;
@@ -129,17 +130,20 @@ impl Ledger {
         self.run(|connection| connection.prepare(&sql)?.query_map(params![session, limit], read)?.collect())
     }
 
-    /// Ends every task that is not over as failed, with `error_json` (a JSON-RPC error) as its payload, and returns how
+    /// Ends every task that is not over as failed, but those of the sessions in `but`, with `error_json` (a JSON-RPC error) as its payload, and returns how
     /// many there were. For the start of a node that is the only one in its state directory: what ran in the one
     /// before has nobody left who would end it.
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    pub fn lose_running(&self, now_ms: u64, error_json: &str) -> Result<u64, LedgerError> {
+    pub fn lose_running(&self, now_ms: u64, error_json: &str, but: &[&str]) -> Result<u64, LedgerError> {
         let sql = "UPDATE tasks SET status = :failed, message = NULL, payload = :error, updated_ms = :now,
                 expires_ms = :now + ttl_ms
-            WHERE status IN ('working', 'input_required')";
-        let values = named_params! {":failed": TaskStatus::Failed, ":error": error_json, ":now": stored(now_ms)};
+            WHERE status IN ('working', 'input_required') AND session NOT IN (SELECT value FROM json_each(:but))";
+        let but = serde_json::json!(but).to_string();
+        let values = named_params! {
+            ":failed": TaskStatus::Failed, ":error": error_json, ":now": stored(now_ms), ":but": but
+        };
         Ok(self.run(|connection| connection.execute(sql, values))? as u64)
     }
 

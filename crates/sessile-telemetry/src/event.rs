@@ -95,6 +95,8 @@ pub enum StartKind {
     Cold,
     /// It was started ahead of need.
     Warm,
+    /// Another runtime started it, and is gone.
+    Adopted,
 }
 
 impl StartKind {
@@ -104,6 +106,7 @@ impl StartKind {
         match self {
             Self::Cold => "cold",
             Self::Warm => "warm",
+            Self::Adopted => "adopted",
         }
     }
 }
@@ -175,6 +178,32 @@ impl WarmEnd {
     }
 }
 
+/// How an operator's command in a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ExecOutcome {
+    /// With code 0.
+    Ok,
+    /// With another code.
+    Code,
+    /// By a signal: also when its client left, or its session ended.
+    Signal,
+    /// Nobody can say.
+    Lost,
+}
+
+impl ExecOutcome {
+    /// The word used in metrics labels and log fields.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Code => "code",
+            Self::Signal => "signal",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 /// Something that happened in the runtime.
 ///
 /// `session` is always the public name of a session, never the id that a client presents.
@@ -230,6 +259,29 @@ pub enum Event<'a> {
     EgressRefused { server: &'a str, session: &'a str, rule: &'static str, told: Option<EgressTold<'a>> },
     /// A connection to the outside was allowed and could not be made.
     EgressUnreachable { server: &'a str, session: &'a str, target: &'a str, problem: &'a str },
+    /// An operator's command runs in a session. `exec` is its number there, `who` what is known of who asked; `command` is one line
+    /// that is safe to log, `env` the names of the variables that were set for it, never their values.
+    ExecStarted {
+        server: &'a str,
+        session: &'a str,
+        exec: u64,
+        who: &'a str,
+        command: &'a str,
+        env: &'a str,
+        terminal: bool,
+    },
+    /// It was asked for, and not run.
+    ExecRefused { server: &'a str, session: &'a str, who: &'a str, command: &'a str, env: &'a str, error: &'a str },
+    /// It ended; everything of it that stayed in its terminal session is gone. `exit` says how, in words.
+    ExecEnded {
+        server: &'a str,
+        session: &'a str,
+        exec: u64,
+        who: &'a str,
+        outcome: ExecOutcome,
+        exit: &'a str,
+        took: Duration,
+    },
     /// An HTTP exchange was answered.
     Http { status: u16 },
 }

@@ -1,10 +1,11 @@
-//! The log view: three correlated streams, told apart by their target.
+//! The log view: correlated streams, told apart by their target.
 //!
 //! | target | what |
 //! | --- | --- |
 //! | `sessile::runtime` | sessions started, ended, limits hit |
 //! | `sessile::request` | one line per request, at debug level |
 //! | `sessile::server` | what servers write to stderr, line by line |
+//! | `sessile::audit` | what operators did inside of sessions |
 
 use crate::{EgressTold, Event, WarmEnd};
 use std::io::IsTerminal;
@@ -124,6 +125,19 @@ pub(crate) fn write(event: &Event<'_>) {
         }
         Event::EgressUnreachable { server, session, target, problem } => {
             tracing::debug!(target: "sessile::runtime", server, session, to = target, problem, "egress unreachable");
+        }
+        Event::ExecStarted { server, session, exec, who, command, env, terminal } => {
+            tracing::info!(
+                target: "sessile::audit", server, session, exec, who, command, env, terminal, "exec started"
+            );
+        }
+        Event::ExecRefused { server, session, who, command, env, error } => {
+            tracing::warn!(target: "sessile::audit", server, session, who, command, env, error, "exec refused");
+        }
+        Event::ExecEnded { server, session, exec, who, outcome: _, exit, took } => {
+            tracing::info!(
+                target: "sessile::audit", server, session, exec, who, exit, took_ms = millis(took), "exec ended"
+            );
         }
         Event::EgressRefused { told: None, .. } | Event::Http { .. } | Event::Capacity { .. } => {}
     }

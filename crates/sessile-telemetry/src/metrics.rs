@@ -38,6 +38,8 @@ pub struct Metrics {
     node_taken: Family<Labels<1>, Gauge<f64, AtomicU64>>,
     egress_refused: Family<Labels<2>, Counter>,
     egress_bytes: Family<Labels<2>, Counter>,
+    execs_running: Family<Labels<1>, Gauge>,
+    execs: Family<Labels<2>, Counter>,
 }
 
 fn start_buckets() -> Histogram {
@@ -117,6 +119,10 @@ impl Default for Metrics {
             "Bytes of closed connections to the outside; out is what servers sent",
             egress_bytes.clone(),
         );
+        let execs_running = Family::default();
+        registry.register("execs_running", "Commands of operators that run in sessions now", execs_running.clone());
+        let execs = Family::default();
+        registry.register("execs", "Commands of operators in sessions, by how they ended", execs.clone());
         Self {
             registry,
             sessions,
@@ -139,6 +145,8 @@ impl Default for Metrics {
             node_taken,
             egress_refused,
             egress_bytes,
+            execs_running,
+            execs,
         }
     }
 }
@@ -215,10 +223,23 @@ impl Metrics {
             Event::EgressRefused { server, rule, .. } => {
                 self.egress_refused.get_or_create(&[("server", server.to_owned()), ("rule", rule.to_owned())]).inc();
             }
+            Event::ExecStarted { server, .. } => {
+                self.execs_running.get_or_create(&server_label(server)).inc();
+            }
+            Event::ExecRefused { server, .. } => self.exec(server, "refused"),
+            Event::ExecEnded { server, outcome, .. } => {
+                self.execs_running.get_or_create(&server_label(server)).dec();
+                self.exec(server, outcome.as_str());
+            }
             Event::Http { status } => {
                 self.http.get_or_create(&[("status", status.to_string())]).inc();
             }
         }
+    }
+
+    fn exec(&self, server: &str, outcome: &str) {
+        let labels = [("server", server.to_owned()), ("outcome", outcome.to_owned())];
+        self.execs.get_or_create(&labels).inc();
     }
 
     fn capacity(&self, budget: &str, taken: u64, limit: Option<u64>, unit: f64) {

@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 use crate::client::{CallArgs, SessionsArgs, ToolsArgs};
+use crate::images::ImagesArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -43,12 +44,14 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Validate a manifest and say what this host can enforce
     Check(CheckArgs),
-    /// List, show or stop the sessions of a running node
+    /// List, show or stop the sessions of a running node, or run a command inside one
     Sessions(SessionsArgs),
     /// Call a tool, or come back to its task; asks elicitations on the terminal
     Call(CallArgs),
     /// List the tools of a server
     Tools(ToolsArgs),
+    /// Build, list or remove the images that microVMs start from
+    Images(ImagesArgs),
     /// Make an API key and store its hash
     Key(KeyArgs),
     /// Prepare this host for sessions in virtual machines
@@ -144,7 +147,7 @@ pub(crate) struct RunArgs {
     pub(crate) command: Vec<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct ServeArgs {
     /// The manifest [default: sessile.toml, else .mcp.json, in this directory]
     #[arg(short, long, value_name = "FILE")]
@@ -160,7 +163,7 @@ pub(crate) struct ServeArgs {
 }
 
 /// What `run` and `serve` have in common.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct NodeArgs {
     /// File of API-key hashes; with it every caller needs a key (overrides node.api_keys)
     #[arg(long, value_name = "FILE")]
@@ -205,7 +208,8 @@ pub(crate) struct KeyArgs {
     pub(crate) file: Option<PathBuf>,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+/// `NAME=VALUE`, for a variable.
+pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write it as NAME=VALUE".to_owned()),

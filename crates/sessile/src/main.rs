@@ -3,6 +3,7 @@
 mod cli;
 mod client;
 mod host;
+mod images;
 mod out;
 
 use clap::Parser;
@@ -39,6 +40,7 @@ fn start(cli: Cli) -> Result<ExitCode, Failure> {
             Command::Sessions(args) => client::sessions(args).await.map_err(client_failure),
             Command::Call(args) => client::call(args, verbose).await.map_err(client_failure),
             Command::Tools(args) => client::tools(args, verbose).await.map_err(client_failure),
+            Command::Images(args) => images::images(args).await,
             Command::Bench(args) => bench(*args).await,
         }
     });
@@ -66,7 +68,11 @@ fn start_log(cli: &Cli) -> Result<LogGuard, Failure> {
 
 fn client_failure(error: client::ClientError) -> Failure {
     let text = error.to_string();
-    if error.is_usage() { Failure::Usage(text) } else { Failure::Failed(text) }
+    match error {
+        error if error.is_usage() => Failure::Usage(text),
+        error if error.is_hosts() => Failure::Host(text),
+        _ => Failure::Failed(text),
+    }
 }
 
 async fn bench(args: sessile_bench::Args) -> Result<ExitCode, Failure> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
 use sessile_protocol::RequestId;
 
 use crate::forgotten::Forgotten;
@@ -11,7 +12,7 @@ use crate::mint::CallId;
 const OWN: usize = 64;
 
 /// What a request to the server is for.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum Purpose {
     /// To learn whether the server is modern.
     Discover,
@@ -29,7 +30,7 @@ pub(super) enum Purpose {
 
 /// The requests that the server has not answered. Each has a number of its own, which is its id and its progress
 /// token: clients may choose the same ones.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Asked {
     open: BTreeMap<u64, Purpose>,
     own: VecDeque<u64>,

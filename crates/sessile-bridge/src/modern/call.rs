@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
 use sessile_protocol::meta::{CLIENT_CAPABILITIES, LOG_LEVEL, PROGRESS_TOKEN};
 use sessile_protocol::{LogLevel, Message, Method, RequestId};
 
@@ -17,7 +18,7 @@ use super::rewrite::members;
 use super::tasks::Task;
 
 /// One HTTP request of the client, and what it wants to have with its answer.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Exchange {
     pub(super) id: RequestId,
     /// The id as the client spelled it.
@@ -32,7 +33,7 @@ pub(super) struct Exchange {
 }
 
 /// The log messages that a request wants.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum LogWish {
     /// None.
     Silent,
@@ -77,7 +78,7 @@ impl Exchange {
 }
 
 /// What a call is doing.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Phase {
     /// Not sent yet. With a retry, the server's own request state.
     Queued(Option<Retried>),
@@ -102,7 +103,7 @@ pub(super) enum Phase {
 }
 
 /// What a modern server is given back.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Retried {
     /// Its own request state.
     pub(super) inner: Option<String>,
@@ -111,7 +112,7 @@ pub(super) struct Retried {
 }
 
 /// One call, over all its rounds.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Call {
     pub(super) method: Method,
     pub(super) subject: Option<String>,
@@ -194,7 +195,7 @@ impl Call {
 }
 
 /// The calls that are open, in the order they came.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Calls {
     open: BTreeMap<CallId, Call>,
     /// Those that are not sent yet, in the order they came.

@@ -1,10 +1,11 @@
 //! What a client can do, as one request declares it, and what a question needs of it.
 
+use serde::{Deserialize, Serialize};
 use sessile_protocol::meta::TASKS;
 use sessile_protocol::{Method, Object};
 
 /// `clientCapabilities`, as far as the bridge must know them.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Capabilities {
     form: bool,
     url: bool,
@@ -16,7 +17,7 @@ pub(super) struct Capabilities {
 }
 
 /// What a question needs of the client.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum Need {
     /// Elicitation with a form.
     Form,

@@ -14,7 +14,7 @@ use crate::record::{Kind, Outcome, Record, Why};
 use super::Modern;
 use super::asked::id_of;
 use super::rewrite;
-use super::subscriptions::{Listener, strings};
+use super::subscriptions::{Held, Listener, strings};
 
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 
@@ -110,7 +110,7 @@ impl Modern {
 
     /// Records the end of a listener.
     fn end_listener(&mut self, listener: Listener, outcome: Outcome) {
-        for (_, method, _) in listener.held {
+        for Held { method, .. } in listener.held {
             self.undelivered(Kind::Notification, Some(method), Why::ClientLeft);
         }
         let took = self.now.since(listener.exchange.since);
@@ -138,7 +138,7 @@ impl Modern {
             return;
         };
         let stream = listener.exchange.stream;
-        for (_, method, data) in std::mem::take(&mut listener.held) {
+        for Held { method, data, .. } in std::mem::take(&mut listener.held) {
             self.tell(stream, method, data);
         }
     }
@@ -153,11 +153,11 @@ impl Modern {
             let stream = listener.exchange.stream;
             return self.tell(stream, method.clone(), data);
         }
-        if let Some(held) = listener.held.iter_mut().find(|(known, ..)| known == key) {
-            held.2 = data;
+        if let Some(held) = listener.held.iter_mut().find(|held| held.key == key) {
+            held.data = data;
             return self.undelivered(Kind::Notification, Some(method.clone()), Why::Superseded);
         }
-        listener.held.push((key.to_owned(), method.clone(), data));
+        listener.held.push(Held { key: key.to_owned(), method: method.clone(), data });
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sessile_protocol::error::{
     INTERNAL_ERROR, METHOD_NOT_FOUND, MISSING_CLIENT_CAPABILITY, START_FAILED, UNSUPPORTED_VERSION, notification,
@@ -22,7 +23,7 @@ use super::questions::asks_nothing;
 const MODERN: ModernVersion = ModernVersion::V2026_07_28;
 
 /// How far the server is opened.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Stage {
     /// `server/discover` is asked of a server that may know it. Since when the answer is waited for, once a time is
     /// known.

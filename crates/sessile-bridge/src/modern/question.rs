@@ -1,5 +1,6 @@
 //! One thing that a server wants to know of the client.
 
+use serde::{Deserialize, Serialize};
 use sessile_protocol::{Method, Object, RequestId};
 
 use crate::time::Time;
@@ -7,7 +8,7 @@ use crate::time::Time;
 use super::capabilities::Need;
 
 /// Where a question came from, and so where its answer goes.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum Origin {
     /// A request of a legacy server: the answer is its response.
     Server(RequestId),
@@ -18,7 +19,7 @@ pub(super) enum Origin {
 }
 
 /// A question that is open.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Question {
     pub(super) origin: Origin,
     pub(super) method: Method,

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use sessile_protocol::{Method, Object};
+use serde::{Deserialize, Serialize};
+use sessile_protocol::{Method, Object, json_text};
 
 use crate::event::{ConnectionId, List};
 use crate::mint::CallId;
@@ -16,7 +17,7 @@ use super::call::Exchange;
 pub(super) const MAX_URIS: usize = 1024;
 
 /// One `subscriptions/listen` that is open.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Listener {
     pub(super) exchange: Exchange,
     pub(super) lists: Vec<List>,
@@ -26,7 +27,7 @@ pub(super) struct Listener {
     /// The tasks of the bridge's own that it listens to.
     pub(super) tasks: Vec<String>,
     /// What came before it was acknowledged, the newest of each kind.
-    pub(super) held: Vec<(String, Method, Bytes)>,
+    pub(super) held: Vec<Held>,
     pub(super) is_acknowledged: bool,
     /// The number of its request at a modern server.
     pub(super) upstream: Option<u64>,
@@ -72,8 +73,18 @@ impl Listener {
     }
 }
 
+/// A notification that waits for the acknowledgement of its listener.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Held {
+    /// What it is about: a newer one takes its place.
+    pub(super) key: String,
+    pub(super) method: Method,
+    #[serde(with = "json_text")]
+    pub(super) data: Bytes,
+}
+
 /// One resource that is watched at a legacy server.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Watched {
     /// The number of `resources/subscribe`.
     pub(super) number: u64,
@@ -83,7 +94,7 @@ pub(super) struct Watched {
 }
 
 /// All listeners of a session.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Subscriptions {
     pub(super) listeners: BTreeMap<CallId, Listener>,
     pub(super) uris: BTreeMap<String, Watched>,

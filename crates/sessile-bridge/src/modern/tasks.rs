@@ -4,6 +4,7 @@ mod input;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sessile_protocol::error::CANCELLED;
 use sessile_protocol::{ErrorObject, Message, Method, Object};
 
@@ -22,7 +23,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 const POLL_INTERVAL_MS: u32 = 1000;
 
 /// A call that goes on without an exchange.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Task {
     id: String,
     created: String,

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod calls;
+mod handover;
 mod laws;
 mod listening;
 mod logging;
@@ -120,6 +121,16 @@ impl Session {
         let outcome = self.modern.on(self.now, event);
         self.drain();
         outcome
+    }
+
+    /// Another process goes on with the session, by its record.
+    fn hand_over(&mut self) {
+        let record = serde_json::to_string(&self.modern).unwrap();
+        let mut goes_on: Modern = serde_json::from_str(&record).unwrap();
+        let mint = std::mem::replace(&mut self.modern.mint, crate::mint::none());
+        goes_on.refit(self.modern.config.clone(), mint);
+        self.modern = goes_on;
+        self.drain();
     }
 
     fn drain(&mut self) {

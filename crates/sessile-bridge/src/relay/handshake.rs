@@ -1,9 +1,10 @@
 //! `initialize`, as far as the relay needs to know of it.
 
+use serde::{Deserialize, Serialize};
 use sessile_protocol::{LegacyVersion, Message};
 
 /// Whether the session is initialized, and to which version.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Handshake {
     is_started: bool,
     requested: Option<LegacyVersion>,

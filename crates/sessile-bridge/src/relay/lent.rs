@@ -4,10 +4,11 @@
 //! handle must not be taken for those of its own: they go out under a prefix, and lose it again on the way back.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use sessile_protocol::{Body, Message, Object, RequestId};
 
 /// The prefix of one session's questions; none for a session that is nobody's but its client's.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Prefix(Option<String>);
 
 impl Prefix {

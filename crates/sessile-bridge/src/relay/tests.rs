@@ -3,6 +3,7 @@
 mod answers;
 mod bounds;
 mod cancellation;
+mod handover;
 mod laws;
 mod resumption;
 mod routing;
@@ -49,6 +50,15 @@ impl Session {
         let outcome = self.relay.on(self.now, event);
         self.drain();
         outcome
+    }
+
+    /// Another process goes on with the session, by its record.
+    fn hand_over(&mut self) {
+        let record = serde_json::to_string(&self.relay).unwrap();
+        let mut goes_on: Relay = serde_json::from_str(&record).unwrap();
+        goes_on.refit(self.relay.config.clone());
+        self.relay = goes_on;
+        self.drain();
     }
 
     fn drain(&mut self) {

@@ -9,7 +9,7 @@ use crate::record::Why;
 use crate::refusal::Refusal;
 use crate::ring::{Content, Position};
 
-use super::stream::{Connection, Stream, StreamKind};
+use super::stream::{Answer, Connection, Stream, StreamKind};
 use super::{Effect, Streams};
 
 impl Streams {
@@ -180,7 +180,7 @@ impl Streams {
             return;
         };
         stream.connection = None;
-        if let Some((id, data)) = stream.answer.take() {
+        if let Some(Answer { id, data }) = stream.answer.take() {
             self.answers = self.answers.saturating_sub(1);
             self.effects.push_back(Effect::Lost(Content::Answer(id), data.len(), Why::ClientLeft));
         }

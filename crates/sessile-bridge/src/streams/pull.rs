@@ -9,7 +9,7 @@ use crate::event::{ConnectionId, Pull, SseEvent};
 use crate::event_id::{EventId, StreamId};
 
 use super::Streams;
-use super::stream::StreamKind;
+use super::stream::{Answer, StreamKind};
 
 impl Streams {
     /// What `connection` may send next. With `prime`, a stream opens with an event that has an id and no data.
@@ -29,10 +29,10 @@ impl Streams {
             return Pull::End;
         };
         if !state.is_sse {
-            if let Some((_, answer)) = stream.answer.take() {
+            if let Some(Answer { data, .. }) = stream.answer.take() {
                 self.answers = self.answers.saturating_sub(1);
                 self.hang_up(connection, id);
-                return Pull::Json(answer);
+                return Pull::Json(data);
             }
             if !stream.is_sse {
                 return Pull::Pending;

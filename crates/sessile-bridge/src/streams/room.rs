@@ -64,7 +64,7 @@ impl Streams {
         self.backlogged_since = self.ring.is_backlogged().then_some(since);
     }
 
-    fn evict(&mut self, position: Position) {
+    pub(super) fn evict(&mut self, position: Position) {
         let Some(entry) = self.take_out(position) else {
             return;
         };

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use sessile_protocol::RequestId;
+use serde::{Deserialize, Serialize};
+use sessile_protocol::{RequestId, json_text};
 
 use super::Reach;
 use crate::event::{ConnectionId, Cut};
@@ -12,7 +13,7 @@ use crate::ring::Position;
 use crate::time::Time;
 
 /// What opened a stream.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum StreamKind {
     /// A POST with requests. Ends with their answers.
     Call,
@@ -20,7 +21,15 @@ pub(super) enum StreamKind {
     Listen,
 }
 
-#[derive(Debug)]
+/// The answer to a call, as one JSON body.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Answer {
+    pub(super) id: RequestId,
+    #[serde(with = "json_text")]
+    pub(super) data: Bytes,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Stream {
     pub(super) kind: StreamKind,
     pub(super) connection: Option<ConnectionId>,
@@ -29,7 +38,7 @@ pub(super) struct Stream {
     /// Whether it must be, or is, answered with events rather than with one JSON body.
     pub(super) is_sse: bool,
     /// The answer, when it is all there is to say.
-    pub(super) answer: Option<(RequestId, Bytes)>,
+    pub(super) answer: Option<Answer>,
     /// The events that are in the ring, by sequence.
     pub(super) events: BTreeMap<u64, Position>,
     /// The last event the connection took.
@@ -76,6 +85,12 @@ impl Stream {
         sequence
     }
 
+    /// The connection may have taken everything, or nothing.
+    pub(super) fn may_have_sent_all(&mut self) {
+        self.sent = self.next.saturating_sub(1);
+        self.is_resumable |= self.is_sse;
+    }
+
     /// The event the connection is to take next.
     pub(super) fn upcoming(&self) -> Option<(u64, Position)> {
         self.after(self.cursor).next()
@@ -92,7 +107,7 @@ impl Stream {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Connection {
     pub(super) stream: StreamId,
     /// Whether it was made by GET.

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
 use sessile_protocol::{Method, RequestId};
 
 use super::questions::Asked;
 
 /// One client request.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Call {
     pub(super) method: Method,
     /// What each round asks for anew, as JSON text. `None` for methods that have one round only.
@@ -18,7 +19,7 @@ pub(super) struct Call {
 }
 
 /// Where a call stands.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Stand {
     /// The server has it, under this id.
     AtServer(RequestId),

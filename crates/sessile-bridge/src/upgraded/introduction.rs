@@ -1,5 +1,6 @@
 //! What every modern request says of its client: in the legacy era the client said it once, in `initialize`.
 
+use serde::{Deserialize, Serialize};
 use sessile_protocol::meta::{CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, of_params};
 use sessile_protocol::{LogLevel, ModernVersion, Object};
 
@@ -7,7 +8,7 @@ use sessile_protocol::{LogLevel, ModernVersion, Object};
 const VERSION: ModernVersion = ModernVersion::V2026_07_28;
 
 /// Who the client is and what it wants, as `_meta` of each request says it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Introduction {
     /// JSON objects.
     capabilities: String,

@@ -1,7 +1,9 @@
 //! What the session is told without asking: one `subscriptions/listen`, and the one that is to take its place.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sessile_protocol::RequestId;
 
@@ -14,7 +16,7 @@ const MAX_URIS: usize = 1000;
 const MAX_URI_BYTES: usize = 256 << 10;
 
 /// A `subscriptions/listen` at the server.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Listen {
     pub(super) id: RequestId,
     /// The resources it asked for.
@@ -29,17 +31,17 @@ pub(super) struct Listen {
 }
 
 /// A `resources/subscribe` of the client.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Waiter {
     pub(super) client: RequestId,
     pub(super) uri: String,
 }
 
 /// The notifications of a session.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Listens {
     /// Members of the filter, for the lists whose changes the server tells.
-    lists: Vec<&'static str>,
+    lists: Vec<Cow<'static, str>>,
     pub(super) can_subscribe: bool,
     /// The resources that the client wants to be told of.
     pub(super) wanted: BTreeSet<String>,
@@ -59,7 +61,7 @@ impl Listens {
         let lists =
             [("tools", "toolsListChanged"), ("prompts", "promptsListChanged"), ("resources", "resourcesListChanged")];
         let declared = lists.into_iter().filter(|(name, _)| profile.has(&[name, "listChanged"]));
-        self.lists = declared.map(|(_, member)| member).collect();
+        self.lists = declared.map(|(_, member)| Cow::Borrowed(member)).collect();
         self.can_subscribe = profile.has(&["resources", "subscribe"]);
     }
 
@@ -114,7 +116,7 @@ impl Listens {
     /// Parameters of a listen for all that is wanted, as JSON text; `None` when that is nothing.
     pub(super) fn filter(&self) -> Option<String> {
         let mut filter: Map<String, Value> =
-            self.lists.iter().map(|member| ((*member).to_owned(), Value::Bool(true))).collect();
+            self.lists.iter().map(|member| (member.to_string(), Value::Bool(true))).collect();
         if !self.wanted.is_empty() {
             filter.insert("resourceSubscriptions".to_owned(), self.wanted.iter().cloned().collect());
         }

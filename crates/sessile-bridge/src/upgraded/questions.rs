@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sessile_protocol::error::{INTERNAL_ERROR, MISSING_CLIENT_CAPABILITY};
 use sessile_protocol::{ErrorObject, Method, Object, RequestId};
@@ -10,7 +11,7 @@ use super::introduction::Introduction;
 use super::wire::excerpt;
 
 /// What a question is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum Subject {
     /// `elicitation/create`: the user may decline, so an error of the client is one more way to do so.
     Elicitation,
@@ -30,7 +31,7 @@ pub(super) struct Question {
 }
 
 /// The questions of one round, on their way.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Asked {
     /// Those without an answer, by the ids that the client knows them by.
     pub(super) open: BTreeMap<RequestId, (String, Subject)>,

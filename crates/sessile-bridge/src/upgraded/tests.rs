@@ -59,6 +59,15 @@ impl Session {
         outcome
     }
 
+    /// Another process goes on with the session, by its record.
+    fn hand_over(&mut self) {
+        let record = serde_json::to_string(&self.bridge).unwrap();
+        let mut goes_on: Upgraded = serde_json::from_str(&record).unwrap();
+        goes_on.refit(self.bridge.relay.config().clone());
+        self.bridge = goes_on;
+        self.drain();
+    }
+
     fn drain(&mut self) {
         while let Some(action) = self.bridge.poll() {
             match action {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use sessile_protocol::error::{INTERNAL_ERROR, cancelled, error_response};
 use sessile_protocol::{ErrorObject, Message, Method, Object, RequestId, to_line};
 
@@ -32,7 +33,7 @@ pub(super) enum Said {
 }
 
 /// Whom a request to the server is for.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Purpose {
     /// To answer the client's `initialize`, of this id and for this version.
     Opening { client: RequestId, wanted: Option<String> },
@@ -43,10 +44,12 @@ pub(super) enum Purpose {
 }
 
 /// A legacy server for the relay, a modern client for the server.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Translator {
     pub(super) now: Time,
+    #[serde(skip)]
     pub(super) request_timeout: Duration,
+    #[serde(skip)]
     pub(super) max_questions: usize,
     pub(super) profile: Option<Arc<ServerProfile>>,
     pub(super) introduction: Introduction,
@@ -58,6 +61,7 @@ pub(super) struct Translator {
     /// The calls of the questions that the client has not answered.
     pub(super) questions: HashMap<RequestId, RequestId>,
     pub(super) listens: Listens,
+    #[serde(skip)]
     pub(super) said: VecDeque<Said>,
     next_request: i64,
     next_question: u64,
@@ -82,6 +86,12 @@ impl Translator {
             next_question: 1,
             is_gone: false,
         }
+    }
+
+    /// Takes the bounds of the one who goes on with a translator from a record.
+    pub(super) fn refit(&mut self, config: &Config) {
+        self.request_timeout = config.request_timeout;
+        self.max_questions = config.server_requests;
     }
 
     /// The next thing said.

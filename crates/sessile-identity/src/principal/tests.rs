@@ -31,7 +31,24 @@ fn ids_stay_the_same_from_one_release_to_the_next() {
     insta::assert_snapshot!(Principal::new("https://id.example", "a@b\n", Some("app".to_owned())).id(), @r##"a_b_-8e8779fdf9fe2363"##);
 }
 
+#[test]
+fn what_is_kept_on_disk_has_the_same_name_from_one_release_to_the_next() {
+    assert_eq!(Principal::anonymous().file_name(), "anonymous");
+    assert_ne!(Principal::api_key("anonymous").file_name(), "anonymous");
+    insta::assert_snapshot!(Principal::api_key("alice").file_name(), @r##"alice-51a657a06e7cd92f97e428ae80bf35fdab49aa255e82f3cf7e443899136f7527"##);
+    insta::assert_snapshot!(Principal::new("https://id.example", "../a", Some("app".to_owned())).file_name(), @r##".._a-b05cdf4fded0a510042a69477fb8486eaafc756244690ae8ea9a4393c60bdd39"##);
+}
+
 proptest! {
+    #[test]
+    fn names_on_disk_are_plain_and_tell_principals_apart(subject in any::<String>(), other in any::<String>()) {
+        let name = |subject: &str| Principal::new("https://a", subject, None).file_name();
+        let text = name(&subject);
+        prop_assert!((65..=89).contains(&text.len()));
+        prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')));
+        prop_assert_eq!(name(&other) == text, other == subject);
+    }
+
     #[test]
     fn ids_are_printable_whatever_the_subject(subject in any::<String>()) {
         let id = Principal::new("https://a", subject, None).id();

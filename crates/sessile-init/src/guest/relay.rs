@@ -1,5 +1,4 @@
 //! The time after the start: the server's pipes travel over the port, until it ends.
-#![allow(unsafe_code)]
 
 use super::machine::Counters;
 use super::port::{OUTBOX, Port};
@@ -49,8 +48,8 @@ struct Output {
 
 /// Carries streams and reports the end. Returns when everything is said.
 pub(super) fn watch(mut port: Port, begun: Begun, counters: Counters) {
-    let Begun { server, signals, built: Built { proc, notes }, gate } = begun;
-    drop((proc, gate));
+    let Begun { server, signals, built: Built { proc, notes }, .. } = begun;
+    drop(proc);
     let (pid, landlock) = (server.pid, server.landlock);
     let [stdin, stdout, stderr] = server.into_host_ends();
     if port.say(&FromInit::Started { pid, landlock, notes }).is_err() {
@@ -144,7 +143,7 @@ impl Relay {
                     }
                 }
                 Ok(ToInit::CloseStdin) => {} // the end of the stream says it
-                Ok(ToInit::Start(_)) | Err(_) => return Err(Errno::PROTO),
+                Ok(ToInit::Start(_) | ToInit::Adopt) | Err(_) => return Err(Errno::PROTO),
             },
             Packet::Piece(Stream::Stdin, piece) => {
                 self.stdin.flow.received(&piece).map_err(nonsense)?;
@@ -193,8 +192,7 @@ impl Relay {
 
     /// Ends whatever the server left behind, fetches what was said last, and tells how it ended.
     fn report(&mut self, status: i32, counters: &Counters) {
-        // SAFETY: takes numbers. Everything but this process.
-        unsafe { libc::kill(-1, libc::SIGKILL) };
+        signals::kill_all();
         let deadline = clock::now() + AFTERWARDS;
         while self.outputs.iter().any(|output| output.pipe.is_some()) {
             let left = deadline.saturating_sub(clock::now());
@@ -205,7 +203,8 @@ impl Relay {
         }
         let kills = counters.out_of_memory_kills();
         let _ = self.port.say_of_machine(&FromGuest::OutOfMemory { kills });
-        let _ = self.port.say(&crate::life::exited(status));
+        let (cpu_us, peak_rss) = signals::children_usage();
+        let _ = self.port.say(&FromInit::Exited { end: signals::end_of(status), cpu_us, peak_rss });
         self.port.wait_for_the_end();
     }
 }

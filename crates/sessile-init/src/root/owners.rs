@@ -11,6 +11,9 @@ use sessile_link::{HostUsers, Note, Refusal};
 use super::failed;
 use crate::mounts;
 
+/// What lending is, in a refusal.
+pub(super) const MAP: &str = "map the owner of";
+
 /// The mappings made so far; most sandboxes need none, the others one.
 pub(super) struct Owners<'a> {
     users: HostUsers,
@@ -23,30 +26,31 @@ impl<'a> Owners<'a> {
         Self { users, proc, made: Vec::new() }
     }
 
-    /// Shows `mount`, whose top is `stat`, as if its owner were the server. Where the file system cannot do that, a note says so.
+    /// Shows `mount`, whose top is `stat`, as if its owner were the server. Where the file system cannot do that, a note says so,
+    /// and the kernel's answer comes back.
     pub(super) fn lend(
         &mut self,
         mount: &OwnedFd,
         source: &str,
         stat: &Stat,
         notes: &mut Vec<Note>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<Errno>, Refusal> {
         // An ordinary user's server *is* that user.
         let HostUsers::Root { server, .. } = self.users else {
-            return Ok(());
+            return Ok(None);
         };
         let owner = (stat.st_uid, stat.st_gid);
         if owner == (server, server) {
-            return Ok(());
+            return Ok(None);
         }
-        let mapping = self.mapping(owner, server).map_err(failed("map the owner of", source))?;
+        let mapping = self.mapping(owner, server).map_err(failed(MAP, source))?;
         match mounts::map_owners(mount, mapping) {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(None),
             Err(errno @ (Errno::INVAL | Errno::PERM | Errno::NOSYS)) => {
                 notes.push(Note::OwnerMappingRefused { source: source.into(), errno: errno.raw_os_error() });
-                Ok(())
+                Ok(Some(errno))
             }
-            Err(errno) => Err(failed("map the owner of", source)(errno)),
+            Err(errno) => Err(failed(MAP, source)(errno)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Showing one thing of the order's list.
 
 use super::failed;
-use super::owners::Owners;
+use super::owners::{self, Owners};
 use super::skeleton::{Skeleton, create};
 use super::store::{self, Store};
 use crate::mounts::{self, Attributes, TAME};
@@ -64,7 +64,11 @@ pub(super) fn show(
         }
         View::Writable { source, target } => {
             let (mount, stat) = take(source)?;
-            owners.lend(&mount, source, &stat, notes)?;
+            let refused = owners.lend(&mount, source, &stat, notes)?;
+            // As a stranger, the server could not even look into it: nobody means that.
+            if let Some(errno) = refused.filter(|_| !others_may_read(&stat)) {
+                return Err(failed(owners::MAP, source.as_str())(errno));
+            }
             mounts::restrict(&mount, dress.tame, true).map_err(failed("tame", source.as_str()))?;
             place(skeleton, mount, &stat, target)
         }

@@ -130,7 +130,7 @@ pub(super) const ABSENT_CALLS: [u32; ABSENT.len() + ABSENT_HERE.len()] = ascendi
 pub(super) const FORBIDDEN_CALLS: [u32; FORBIDDEN.len()] = ascending(&FORBIDDEN, &[]);
 
 /// What init calls once it only watches, in ascending order.
-pub(super) const INITS_CALLS: [u32; 21] = ascending(
+pub(super) const INITS_CALLS: [u32; 22] = ascending(
     &[
         // The link, the pipes and the signals.
         libc::SYS_read,
@@ -138,6 +138,7 @@ pub(super) const INITS_CALLS: [u32; 21] = ascending(
         libc::SYS_close,
         libc::SYS_sendmsg,
         libc::SYS_ppoll,
+        libc::SYS_accept4,
         // Its children, and the time.
         libc::SYS_wait4,
         libc::SYS_kill,
@@ -156,6 +157,18 @@ pub(super) const INITS_CALLS: [u32; 21] = ascending(
         libc::SYS_tgkill,
         libc::SYS_exit,
         libc::SYS_exit_group,
+    ],
+    &[],
+);
+
+/// What finding and killing the processes of a further command takes beside that, in ascending order.
+pub(super) const EXECS_CALLS: [u32; 5] = ascending(
+    &[
+        libc::SYS_openat,
+        libc::SYS_getdents64,
+        libc::SYS_pidfd_send_signal,
+        libc::SYS_nanosleep,
+        libc::SYS_clock_nanosleep,
     ],
     &[],
 );

@@ -1,8 +1,8 @@
 //! The filters, run by a machine of our own: what the kernel would answer to each call.
 
 use super::assemble::{AND, Assembly, Instruction, JUMP_IF_ANY_BIT, JUMP_IF_EQUAL, JUMP_IF_GREATER, LOAD, RETURN};
-use super::calls::{ABSENT_CALLS, ARCHITECTURE, FORBIDDEN_CALLS, INITS_CALLS, LAST_KNOWN, SETRLIMIT};
-use super::{init, server};
+use super::calls::{ABSENT_CALLS, ARCHITECTURE, EXECS_CALLS, FORBIDDEN_CALLS, INITS_CALLS, LAST_KNOWN, SETRLIMIT};
+use super::{exec, init, server};
 use libc::{EAFNOSUPPORT, ENOSYS, EPERM, EPROTONOSUPPORT, c_long};
 
 #[derive(Debug, PartialEq)]
@@ -200,5 +200,14 @@ fn init_can_watch_and_nothing_else() {
     for number in 0..=LAST_KNOWN + 100 {
         let expected = if INITS_CALLS.contains(&number) { Allowed } else { Failed(ENOSYS) };
         assert_eq!(answer(&init::FILTER, number.into(), &[]), expected, "{number}");
+    }
+}
+
+#[test]
+fn what_watches_over_a_command_can_find_its_processes_as_well() {
+    for number in 0..=LAST_KNOWN + 100 {
+        let known = INITS_CALLS.contains(&number) || EXECS_CALLS.contains(&number);
+        let expected = if known { Allowed } else { Failed(ENOSYS) };
+        assert_eq!(answer(&exec::FILTER, number.into(), &[]), expected, "{number}");
     }
 }

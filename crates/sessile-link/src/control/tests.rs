@@ -21,6 +21,7 @@ fn order() -> StartOrder {
         loopback: true,
         gate: true,
         orphan_grace_ms: 60_000,
+        bequest: None,
         users: HostUsers::Root { server: 0x7000_0000, init: 0x7000_0001 },
         #[cfg(feature = "weaken")]
         without: vec![],

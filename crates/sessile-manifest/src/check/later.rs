@@ -4,10 +4,9 @@
 use crate::path::KeyPath;
 
 /// Keys from the top, `*` for any, with what they are about.
-const KEYS: [(&[&str], &str); 7] = [
+const KEYS: [(&[&str], &str); 6] = [
     (&["credentials"], "credentials for servers"),
     (&["servers", "*", "credentials"], "credentials for servers"),
-    (&["servers", "*", "image"], "sandboxes from images"),
     (&["servers", "*", "path"], "servers that speak HTTP inside their sandbox"),
     (&["servers", "*", "pin"], "pinning of tool definitions"),
     (&["servers", "*", "port"], "servers that speak HTTP inside their sandbox"),

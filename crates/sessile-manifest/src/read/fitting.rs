@@ -24,6 +24,7 @@ const IDLE_KEYS: [(&str, &[&[&str]], &str); 5] = [
             &["era"],
             &["files"],
             &["handles"],
+            &["image"],
             &["isolation"],
             &["limits", "cpu"],
             &["limits", "disk"],

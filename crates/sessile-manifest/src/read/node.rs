@@ -32,5 +32,13 @@ pub(super) fn read_node(tree: &Tree, surroundings: &Surroundings, report: &mut R
         Some(file) => Some(settled("api_keys", surroundings.resolve(file))?),
         None => None,
     };
-    Some(Node { state_dir: state_dir?, api_keys, ..node })
+    let egress_proxy_credentials = match &node.egress_proxy_credentials {
+        Some(file) => Some(settled("egress_proxy_credentials", surroundings.resolve(file))?),
+        None => None,
+    };
+    if let (Some(entry), None) = (tree.entry("egress_proxy_credentials"), &node.egress_proxy) {
+        let message = "goes with `egress_proxy`; write that, or remove this";
+        report.error(&entry.key_span, &path.key("egress_proxy_credentials"), message);
+    }
+    Some(Node { state_dir: state_dir?, api_keys, egress_proxy_credentials, ..node })
 }

@@ -10,7 +10,11 @@ use crate::report::Report;
 use crate::scope::SHARED;
 use crate::span;
 use crate::tree::{Tree, Value};
-use crate::{Command, Files, Kind, Limits, PackageProgram, Remote, Scope, Server, ServerName, Surroundings, Workspace};
+use crate::workspace::Word;
+use crate::{
+    Command, Files, ImageRef, Isolation, Kind, Limits, PackageProgram, Remote, Scope, Server, ServerName, Surroundings,
+    Workspace,
+};
 
 /// Where a server stands in the file.
 pub(super) struct Place<'a> {
@@ -65,16 +69,18 @@ pub(super) fn read_server(
     let files = reader.files(&keys);
     let limits = reader.limits(keys.limits.clone());
     let egress = keys.egress.allow.clone();
+    let image = reader.image(keys.image.as_deref(), keys.isolation);
     let ServerKeys { isolation, strict, scope, handles, era, serialize, tasks, pool, .. } = keys;
     let kind = reader.kind(keys)?;
     if scope == Scope::Shared && !matches!(kind, Kind::Url(_)) {
         reader.warn_of_sharing();
     }
     let name = place.name.parse::<ServerName>().ok()?;
-    (report.errors() == before).then_some(Server {
+    let server = Server {
         name,
         kind,
         isolation,
+        image,
         strict,
         scope,
         handles,
@@ -85,7 +91,11 @@ pub(super) fn read_server(
         limits,
         files,
         egress,
-    })
+    };
+    if server.files.workspace == Workspace::Principal && !matches!(server.kind, Kind::Url(_)) {
+        reader.check_principal_workspace(&server);
+    }
+    (report.errors() == before).then_some(server)
 }
 
 /// What a server takes over from `[defaults]`: not how it comes to be, if it says that itself.
@@ -131,14 +141,80 @@ impl Reader<'_> {
         None
     }
 
+    /// The image, in a microVM. Elsewhere an inherited one is passed over and an own one is a mistake.
+    fn image(&mut self, text: Option<&str>, isolation: Isolation) -> Option<ImageRef> {
+        let image = ImageRef::parse_relative(text?).ok()?;
+        if isolation == Isolation::Microvm {
+            return image.resolved(|path| Ok::<_, ()>(self.path(&["image"], path))).ok();
+        }
+        if let Some(own) = self.own.entry("image").filter(|_| self.own.get("url").is_none()) {
+            let message = "only microVMs are started from an image; add `isolation = \"microvm\"`, or remove it";
+            self.place.error(&own.key_span, &["image"], self.report, message);
+        }
+        None
+    }
+
     fn files(&mut self, keys: &ServerKeys) -> Files {
         let read_only = self.paths(["files", "read_only"], &keys.files.read_only);
         let read_write = self.paths(["files", "read_write"], &keys.files.read_write);
         let workspace = match &keys.files.workspace {
-            Some(path) if path != Path::new("private") => Workspace::Host(self.path(&["files", "workspace"], path)),
-            _ => Workspace::Private,
+            None => Workspace::Private,
+            Some(path) => self.workspace(path),
         };
         Files { read_only, read_write, workspace }
+    }
+
+    fn workspace(&mut self, path: &Path) -> Workspace {
+        const KEYS: [&str; 2] = ["files", "workspace"];
+        match path.to_str().map(Workspace::of_word) {
+            Some(Word::Is(workspace)) => return workspace,
+            Some(Word::IsLike(word)) => {
+                let message = format!("did you mean \"{word}\"? For a directory of that name, write `./` before it");
+                let span = self.span(&KEYS);
+                self.place.error(&span, &KEYS, self.report, &message);
+                return Workspace::Private;
+            }
+            Some(Word::No) | None => {}
+        }
+        let path = self.path(&KEYS, path);
+        if let Err(message) = self.surroundings.shows(&path, true) {
+            let span = self.span(&KEYS);
+            self.place.error(&span, &KEYS, self.report, message);
+        }
+        Workspace::Host(path)
+    }
+
+    /// Tells what does not go together with a workspace for each principal.
+    fn check_principal_workspace(&mut self, server: &Server) {
+        let against = [
+            (
+                server.scope == Scope::Shared,
+                &["scope"] as &[&str],
+                "everybody shares one session, which is no one principal's; write another scope, or another `files.workspace` than \
+                 \"principal\"",
+            ),
+            (
+                server.pool.warm > 0,
+                &["pool", "warm"],
+                "a warm sandbox belongs to nobody yet, so that it cannot have a principal's workspace; write 0, or another \
+                 `files.workspace` than \"principal\"",
+            ),
+            (
+                server.handles,
+                &["handles"],
+                "a session of a handle and the one of its client's own would wait for each other's workspace; write false, or another \
+                 `files.workspace` than \"principal\"",
+            ),
+            (
+                server.isolation == Isolation::None,
+                &["isolation"],
+                "a plain process has no workspace; write \"process\", or remove `files.workspace`",
+            ),
+        ];
+        for (_, keys, message) in against.into_iter().filter(|(is, ..)| *is) {
+            let span = self.span(keys);
+            self.place.error(&span, keys, self.report, message);
+        }
     }
 
     fn limits(&mut self, mut limits: Limits) -> Limits {
@@ -183,7 +259,12 @@ impl Reader<'_> {
         let mut resolved = Vec::new();
         for (index, path) in paths.iter().enumerate() {
             match self.surroundings.resolve(path) {
-                Ok(path) => resolved.push(path),
+                Ok(path) => {
+                    if let Err(message) = self.surroundings.shows(&path, false) {
+                        self.element_error(keys, index, message);
+                    }
+                    resolved.push(path);
+                }
                 Err(message) => self.element_error(keys, index, &message),
             }
         }

@@ -8,10 +8,10 @@ use crate::path::KeyPath;
 use crate::report::Report;
 use crate::schema::schema;
 use crate::tree::{Tree, Value};
-use crate::{Manifest, Node, Surroundings};
+use crate::{Manifest, Node, Server, Surroundings, Workspace};
 
 /// Keys below which every text may be a secret.
-const SECRET_KEYS: [&str; 5] = ["args", "command", "env", "headers", "url"];
+const SECRET_KEYS: [&str; 6] = ["args", "command", "egress_proxy", "env", "headers", "url"];
 
 /// Reads a whole `sessile.toml`; `None` only with the reason in `report`.
 pub(crate) fn read_toml(mut tree: Tree, surroundings: &Surroundings, report: &mut Report) -> Option<Manifest> {
@@ -39,6 +39,7 @@ pub(crate) fn read_toml(mut tree: Tree, surroundings: &Surroundings, report: &mu
     let node = node?;
     default_server_exists(&node, &written, report);
     every_server_fits(&node, &servers, &written, report);
+    warn_of_a_common_workspace(&node, &servers, &written, report);
     report.is_clean().then(|| Manifest { node, servers, warnings: Vec::new() })
 }
 
@@ -60,6 +61,21 @@ fn hide_secrets(tree: &Tree, report: &mut Report) {
             }
         }
         _ => {}
+    }
+}
+
+/// Callers without credentials are one principal.
+fn warn_of_a_common_workspace(node: &Node, servers: &[Server], tree: &Tree, report: &mut Report) {
+    let keeps = |server: &&Server| server.files.workspace == Workspace::Principal;
+    let entry = tree.get("node").and_then(|node| node.entry("allow_anonymous"));
+    if let (true, Some(entry), Some(server)) = (node.allow_anonymous, entry, servers.iter().find(keeps)) {
+        let message = format!(
+            "callers without credentials are one principal: all of them share one workspace of server `{}`; give them keys \
+             (`node.api_keys`), or write another `files.workspace`",
+            server.name
+        );
+        let path = KeyPath::Top;
+        report.warning(&entry.tree.span, &path.key("node").key("allow_anonymous"), message);
     }
 }
 

@@ -34,7 +34,7 @@ memory = "1GiB"
     sessile.toml:2:10: node.listen: not an address; write an IP address and a port, such as "127.0.0.1:9000"
      2 | listen = "localhost:9000"
        |          ^^^^^^^^^^^^^^^^
-    sessile.toml:3:1: node.adress: unknown key; the keys here are `listen`, `admin`, `state_dir`, `allow_anonymous`, `api_keys`, `allowed_hosts`, `allowed_origins`, `sse_2024`, `default_server`, `drain`, `sessions`, `memory`, `cpu`, `queue`, `queue_timeout`, `ended_sessions_kept`
+    sessile.toml:3:1: node.adress: unknown key; the keys here are `listen`, `admin`, `state_dir`, `allow_anonymous`, `api_keys`, `allowed_hosts`, `allowed_origins`, `sse_2024`, `default_server`, `drain`, `sessions`, `memory`, `cpu`, `queue`, `queue_timeout`, `egress_proxy`, `egress_proxy_credentials`, `ended_sessions_kept`
      3 | adress = "***********"
        | ^^^^^^
     sessile.toml:7:13: servers.files.isolation: unknown value container; it is one of `process`, `microvm`, `none`
@@ -99,6 +99,46 @@ fn a_server_has_exactly_one_kind() {
     sessile.toml:4:1: servers.b.url: `command` is there too; a server has only one of them
      4 | url = "*************"
        | ^^^
+    "##);
+}
+
+#[test]
+fn an_image_is_for_a_microvm_and_names_where_it_comes_from() {
+    let text = r#"[servers.a]
+command = ["a"]
+image = "dir:rootfs"
+[servers.b]
+command = ["b"]
+isolation = "process"
+image = "registry.example/b:v1"
+[servers.c]
+command = ["c"]
+isolation = "microvm"
+image = "python:3.12"
+[servers.d]
+url = "https://d.example/mcp"
+image = "dir:rootfs"
+[servers.e]
+command = ["e"]
+isolation = "microvm"
+imgae = "dir:rootfs"
+"#;
+    assert_snapshot!(told(toml(text)), @r##"
+    sessile.toml:3:1: servers.a.image: only microVMs are started from an image; add `isolation = "microvm"`, or remove it
+     3 | image = "dir:rootfs"
+       | ^^^^^
+    sessile.toml:7:1: servers.b.image: only microVMs are started from an image; add `isolation = "microvm"`, or remove it
+     7 | image = "registry.example/b:v1"
+       | ^^^^^
+    sessile.toml:11:9: servers.c.image: names no registry; write its host in front, as in "registry.example/name@sha256:…"
+     11 | image = "python:3.12"
+        |         ^^^^^^^^^^^^^
+    sessile.toml:14:1: servers.d.image: has no effect on a server with `url`, which runs elsewhere; remove it
+     14 | image = "dir:rootfs"
+        | ^^^^^
+    sessile.toml:18:1: servers.e.imgae: unknown key; did you mean `image`?
+     18 | imgae = "**********"
+        | ^^^^^
     "##);
 }
 
@@ -278,7 +318,7 @@ fn a_mistake_in_the_defaults_is_told_once() {
 
 #[test]
 fn every_key_of_the_design_that_is_not_there_yet_says_so() {
-    for key in ["credentials", "image", "path", "pin", "port"] {
+    for key in ["credentials", "path", "pin", "port"] {
         for table in ["defaults", "servers.a"] {
             let other = if table == "defaults" { "[servers.a]\ncommand = [\"a\"]\n" } else { "" };
             let text = format!("{other}[{table}]\ncommand = [\"a\"]\n{key} = 1\n");

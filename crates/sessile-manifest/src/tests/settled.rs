@@ -274,3 +274,27 @@ fn the_format_is_told_by_name_then_by_content() {
     assert_eq!(of("manifest", "  {\"mcpServers\": {}}"), Format::McpJson);
     assert_eq!(of("manifest", "[node]"), Format::Toml);
 }
+
+#[test]
+fn an_image_is_taken_over_by_microvms_alone_and_its_path_starts_from_the_manifest() {
+    let manifest = toml(
+        r#"
+        [defaults]
+        image = "dir:rootfs"
+        [servers.a]
+        command = ["a"]
+        isolation = "microvm"
+        [servers.b]
+        command = ["b"]
+        [servers.c]
+        command = ["c"]
+        isolation = "microvm"
+        image = "oci:~/layout:v1"
+        "#,
+    )
+    .expect("right");
+    let image = |name| manifest.server(name).expect(name).image.as_ref().map(ToString::to_string);
+    assert_eq!(image("a").as_deref(), Some("dir:/srv/project/rootfs"));
+    assert_eq!(image("b"), None);
+    assert_eq!(image("c").as_deref(), Some("oci:/home/ada/layout:v1"));
+}

@@ -95,6 +95,8 @@ impl Workbench {
             network: Network::Loopback,
             hostname: "test".into(),
             orphan_grace: Duration::from_secs(2),
+            estate: None,
+            held: None,
             start_timeout: Duration::from_secs(20),
         };
         let mut sandbox = self.driver.start(spec).await.unwrap();

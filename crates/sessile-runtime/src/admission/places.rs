@@ -49,9 +49,14 @@ impl Places {
         if of_server >= limits.sessions {
             return Err(OpenError::ServerFull { limit: limits.sessions });
         }
-        counts.servers.insert(Arc::clone(server), of_server + 1);
-        counts.principals.insert(key, of_principal + 1);
+        counts.add(server, principal);
         Ok(Place { places: Arc::clone(places), server: Arc::clone(server), principal: principal.clone() })
+    }
+
+    /// Takes a place, whatever the limits.
+    pub(super) fn add(places: &Arc<Self>, server: &Arc<str>, principal: &Principal) -> Place {
+        places.lock().add(server, principal);
+        Place { places: Arc::clone(places), server: Arc::clone(server), principal: principal.clone() }
     }
 
     /// How many places of a server are taken.
@@ -61,6 +66,13 @@ impl Places {
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    fn add(&mut self, server: &Arc<str>, principal: &Principal) {
+        *self.servers.entry(Arc::clone(server)).or_default() += 1;
+        *self.principals.entry((Arc::clone(server), principal.clone())).or_default() += 1;
     }
 }
 

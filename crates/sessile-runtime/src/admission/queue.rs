@@ -95,6 +95,11 @@ impl<K: Clone + Eq + Hash> Queue<K> {
         fits
     }
 
+    /// Takes `amount`, whether it is there or not.
+    pub(super) fn take(&mut self, amount: Amount) {
+        self.taken = self.taken.plus(amount);
+    }
+
     /// Gives back what was granted. [`Queue::next`] is to be called then.
     pub(super) fn give_back(&mut self, amount: Amount) {
         self.taken = self.taken.minus(amount);

@@ -53,7 +53,16 @@ fn a_flood_of_refusals_is_counted_and_not_logged() {
 }
 
 #[test]
-fn an_empty_list_is_no_gate() {
-    assert!(Reach::of(AllowList::default()).is_none());
-    assert!(Reach::of(AllowList::parse(&["a.example:443"]).unwrap()).is_some());
+fn an_empty_list_is_no_gate_and_a_change_is_heard() {
+    let list = |entries: &[&str]| AllowList::parse(entries).unwrap();
+    let reach = Reach::of(AllowList::default(), Some(Upstream::new("http://proxy.example:3128", None).unwrap()));
+    assert!(!reach.is_open());
+    let mut session = reach.0.subscribe();
+    assert!(reach.change(list(&["a.example:443"])) && reach.is_open());
+    assert!(session.has_changed().unwrap());
+    session.mark_unchanged();
+    assert!(!reach.change(list(&["a.example:443"])), "it is the same");
+    assert!(!session.has_changed().unwrap());
+    assert!(reach.0.borrow().upstream.is_some(), "the proxy stays");
+    assert!(reach.change(AllowList::default()) && !reach.is_open());
 }

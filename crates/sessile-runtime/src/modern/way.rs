@@ -40,6 +40,7 @@ impl Way<'_> {
         }
         let session = self.open(Span::Idle).await?;
         *place = Arc::downgrade(&session);
+        session.is_named(&named.text);
         Ok(Held::new(session))
     }
 

@@ -100,7 +100,7 @@ impl Pool {
             Ok(name) => name,
             Err(error) => return self.failed("", &error.to_string()),
         };
-        match Started::start(&self.server, name.clone(), &self.around.telemetry).await {
+        match Started::start(&self.server, name.clone(), None, &self.around.telemetry).await {
             Ok(started) => {
                 let (server, session) = (self.server.name(), name.as_str());
                 self.around.telemetry.emit(&Event::Warmed { server, session, took: began.elapsed() });

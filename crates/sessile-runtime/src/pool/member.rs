@@ -43,6 +43,10 @@ impl Member {
         self.started.since
     }
 
+    pub(super) fn has_gate(&self) -> bool {
+        self.started.way_out.is_some()
+    }
+
     pub(crate) fn born(&self) -> Instant {
         self.born
     }

@@ -8,6 +8,7 @@ use sessile_bridge::{Bridge, ConnectionId};
 
 use super::Session;
 use crate::input::Input;
+use crate::record::{Moment, Standing};
 use crate::stop::StopReason;
 
 #[derive(Debug)]
@@ -31,6 +32,23 @@ pub(crate) struct Core {
     pub(super) held: bool,
     /// Tasks that the server made by itself.
     pub(super) server_tasks: HashSet<String>,
+    /// The names that lead to the session.
+    pub(crate) names: HashSet<Box<str>>,
+    /// How many of the session's places are taken by calls.
+    pub(super) taken_places: usize,
+    /// Bytes of what the server said that are done with.
+    pub(crate) heard: u64,
+    /// Where the record is put together.
+    pub(crate) draft: Vec<u8>,
+    /// Commands of operators that run in it, and how many were asked for so far.
+    pub(super) execs: Execs,
+}
+
+/// Commands of operators in one session.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Execs {
+    pub(super) running: usize,
+    pub(super) asked: u64,
 }
 
 impl Core {
@@ -49,6 +67,45 @@ impl Core {
             holds: 0,
             held: false,
             server_tasks: HashSet::new(),
+            names: HashSet::new(),
+            taken_places: 0,
+            heard: 0,
+            draft: Vec::new(),
+            execs: Execs::default(),
+        }
+    }
+
+    /// As it was written down.
+    pub(super) fn resumed(bridge: Bridge, input: Input, standing: Standing, names: Vec<Box<str>>) -> Self {
+        let last_active = standing.last_active.instant();
+        Self {
+            next_connection: standing.connections,
+            calls: standing.calls,
+            asked: standing.asked,
+            told: standing.told,
+            held: standing.held,
+            server_tasks: standing.server_tasks,
+            names: names.into_iter().collect(),
+            taken_places: standing.taken_places,
+            heard: standing.heard,
+            ..Self::new(bridge, input, last_active)
+        }
+    }
+
+    /// What is written down of it besides its bridge and its input.
+    pub(crate) fn standing(&self) -> Standing {
+        Standing {
+            last_active: Moment::of(self.last_active),
+            connections: self.next_connection,
+            calls: self.calls,
+            asked: self.asked,
+            told: self.told,
+            held: self.held,
+            server_tasks: self.server_tasks.clone(),
+            taken_places: self.taken_places,
+            heard: self.heard,
+            written: 0,
+            is_ending: self.stop.is_some(),
         }
     }
 

@@ -1,14 +1,16 @@
 //! What a session is made of, and what it may use.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sessile_bridge::{Bridge, CallId, ServerProfile};
+use serde::{Deserialize, Serialize};
+use sessile_bridge::{CallId, ServerProfile};
 use sessile_identity::Principal;
 use sessile_protocol::ErrorObject;
 use sessile_telemetry::Telemetry;
 
 use crate::admission::Permit;
+use crate::book::Book;
 use crate::hosted::Hosted;
 use crate::memory::Epoch;
 use crate::session_id::{SessionId, SessionName};
@@ -27,7 +29,7 @@ pub(crate) struct SessionLimits {
 }
 
 /// How long a session is kept when nobody asks anything of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Span {
     /// Until its idle clock runs out.
     Idle,
@@ -53,7 +55,7 @@ pub(crate) struct Parts {
     pub(crate) name: SessionName,
     pub(crate) hosted: Arc<Hosted>,
     pub(crate) principal: Principal,
-    pub(crate) bridge: Bridge,
+    pub(crate) opened: Instant,
     pub(crate) span: Span,
     pub(crate) tasks: Option<TaskDesk>,
     pub(crate) telemetry: Telemetry,
@@ -61,6 +63,8 @@ pub(crate) struct Parts {
     pub(crate) stderr: Arc<Tail>,
     /// What was known of the server when it was started.
     pub(crate) since: Epoch,
+    /// Where it is written down for another runtime.
+    pub(crate) book: Option<Book>,
 }
 
 /// Where a retry leads back to.

@@ -21,8 +21,18 @@ const GREETINGS: [&str; 4] = ["initialize", "ping", "server/discover", "logging/
 const SERVER_TASKS: usize = 1024;
 
 impl Session {
-    /// Runs `change` under the lock, then carries out what the bridge asks for.
+    /// Runs `change` under the lock, then carries out what the bridge asks for. What has changed is written down before anything of it
+    /// reaches the server or a client.
     pub(crate) fn step<R>(&self, change: impl FnOnce(&mut Core) -> R) -> R {
+        self.step_and(change, true)
+    }
+
+    /// The same for a change that need not be written down: another runtime finds out by itself.
+    pub(crate) fn glance<R>(&self, change: impl FnOnce(&mut Core) -> R) -> R {
+        self.step_and(change, false)
+    }
+
+    fn step_and<R>(&self, change: impl FnOnce(&mut Core) -> R, counts: bool) -> R {
         let mut wake: [Option<Waker>; 4] = [const { None }; 4];
         let mut more: Vec<Waker> = Vec::new();
         let (result, ended_calls, call_pump) = {
@@ -30,9 +40,13 @@ impl Session {
             let was_backlogged = core.bridge.is_backlogged();
             let result = change(&mut core);
             let mut ended_calls = 0;
+            let mut is_written = false;
             while let Some(action) = core.bridge.poll() {
                 match action {
-                    Action::ToServer(message) => core.input.send(message),
+                    Action::ToServer(message) => {
+                        core.input.add(message);
+                        is_written = true;
+                    }
                     Action::Wake(connection) => {
                         if let Some(waker) = core.wakers.remove(&connection) {
                             match wake.iter_mut().find(|place| place.is_none()) {
@@ -69,10 +83,17 @@ impl Session {
             }
             if ended_calls > 0 {
                 core.calls += ended_calls as u64;
+                core.taken_places = core.taken_places.saturating_sub(ended_calls);
                 core.last_active = Instant::now();
             }
             if self.span == Span::Request && core.held && core.holds == 0 && core.bridge.in_flight() == 0 {
                 core.stop.get_or_insert(StopReason::RequestEnded);
+            }
+            if counts || is_written {
+                self.write_down(&mut core);
+            }
+            if is_written {
+                core.input.flush();
             }
             let call_pump = core.input.queued() > 0
                 || core.stop.is_some()

@@ -62,6 +62,16 @@ impl Group {
         Ok(group)
     }
 
+    /// The cgroups of a sandbox that another runtime made.
+    pub(crate) fn adopted(parts: Vec<Place>) -> Self {
+        Self { parts }
+    }
+
+    /// Where they are, for the runtime that comes next.
+    pub(crate) fn parts(&self) -> &[Place] {
+        &self.parts
+    }
+
     /// Opens what a new process needs to get in.
     ///
     /// In version 1 it is `tasks`: a single thread that moves itself there skips the lock that makes a write to `cgroup.procs`

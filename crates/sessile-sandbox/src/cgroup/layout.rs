@@ -1,9 +1,10 @@
 //! Where this process's cgroups are: read from `/proc/self/mountinfo` and `/proc/self/cgroup` (`cgroups(7)`). Pure.
 
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// What a sandbox is held by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Controller {
     /// Limits and counts memory.
     Memory,

@@ -4,6 +4,7 @@ use super::group::{Group, remove_places};
 use super::layout::{self, Controller, Facts, Hierarchy, Kind, Plan};
 use super::{CgroupError, at, write};
 use crate::Limits;
+use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,7 @@ const RUNTIME: &str = "sessile-runtime";
 const WEIGHT: u32 = 8;
 
 /// One directory of this node.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Place {
     /// `…/sessile/<node>`.
     pub(crate) path: PathBuf,
@@ -31,7 +32,7 @@ pub(crate) struct Place {
 }
 
 /// What a [`Place`] controls.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum PlaceKind {
     /// Version 1, with these controllers.
     V1(Vec<Controller>),

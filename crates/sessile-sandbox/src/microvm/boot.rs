@@ -215,7 +215,7 @@ impl Machine {
             Ok(Packet::Control(message)) => match serde_json::from_slice(&message) {
                 Ok(FromInit::Started { landlock, notes, .. }) => return Ok(Begun { notes, landlock }),
                 Ok(FromInit::Refused(refusal)) => return Err(refusal.into()),
-                Ok(FromInit::Exited { .. }) => "its init ended".to_owned(),
+                Ok(FromInit::Exited { .. } | FromInit::Adopted { .. }) => "its init ended".to_owned(),
                 Err(error) => error.to_string(),
             },
             Ok(_) => "its init said nonsense".to_owned(),

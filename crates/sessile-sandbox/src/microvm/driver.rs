@@ -127,6 +127,7 @@ impl MicrovmDriver {
             processors: processors(spec.limits.cpu, self.trial.accelerator),
             cpu: spec.limits.cpu,
             orphan_grace: spec.orphan_grace,
+            held: spec.held.clone(),
             start_timeout: spec.start_timeout,
         };
         let mut machine = boot::boot(&*self.walls, &around, &run, &self.proofs).await?;

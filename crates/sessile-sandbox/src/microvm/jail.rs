@@ -6,7 +6,9 @@ use super::parts::Machinery;
 use super::trial::Accelerator;
 use crate::{FileView, Limits, Network, SandboxId, SandboxSpec};
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What QEMU takes beside the machine's memory, in bytes: itself and, under emulation, the code that it translates.
@@ -53,6 +55,8 @@ pub(super) struct Order<'a> {
     /// Of the host's, for the machine and its monitor together.
     pub(super) cpu: Option<f64>,
     pub(super) orphan_grace: Duration,
+    /// A lock that is to live as long as the machine.
+    pub(super) held: Option<Arc<OwnedFd>>,
     pub(super) start_timeout: Duration,
 }
 
@@ -104,6 +108,8 @@ pub(super) fn around(order: &Order<'_>) -> SandboxSpec {
         network: Network::Loopback,
         hostname: "vmm".into(),
         orphan_grace: order.orphan_grace,
+        estate: None,
+        held: order.held.clone(),
         start_timeout: order.start_timeout,
     }
 }

@@ -52,6 +52,8 @@ async fn ask(walls: &dyn Driver, loader: &Path, program: &Path, spec: &SandboxSp
         network: Network::Loopback,
         hostname: "list".into(),
         orphan_grace: Duration::ZERO,
+        estate: None,
+        held: None,
         start_timeout: PATIENCE,
     };
     let mut sandbox = walls.start(listing).await.map_err(|error| error.to_string())?;

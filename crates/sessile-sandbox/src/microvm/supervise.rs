@@ -5,7 +5,7 @@ use super::qmp::Qmp;
 use super::streams::{Report, Streams};
 use super::wire::WireError;
 use crate::sandbox::{Grip, Running};
-use crate::{Ended, Exit, Sandbox, SandboxId, StartError, Usage};
+use crate::{BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, Sandbox, SandboxId, StartError, Usage};
 use sessile_link::{ServerEnd, ToInit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +44,10 @@ impl Grip for Control {
 
     fn usage(&self) -> Usage {
         of_the_machine(self.monitor.usage())
+    }
+
+    fn exec(&self, _: ExecSpec) -> BoxFuture<'static, Result<Exec, ExecError>> {
+        Box::pin(async { Err(ExecError::InMachine) })
     }
 }
 

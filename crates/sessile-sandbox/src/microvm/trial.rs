@@ -182,6 +182,7 @@ async fn attempt(
         processors: 1,
         cpu: None,
         orphan_grace: Duration::ZERO,
+        held: None,
         start_timeout: patience,
     };
     let started = Instant::now();
@@ -214,6 +215,7 @@ fn trial_order() -> StartOrder {
         loopback: true,
         gate: false,
         orphan_grace_ms: 0,
+        bequest: None,
         users: USERS,
         #[cfg(feature = "weaken")]
         without: Vec::new(),

@@ -36,12 +36,12 @@ pub(super) type Pipe = AsyncFd<OwnedFd>;
 
 /// Registers a non-blocking pipe that is read.
 pub(super) fn reader(pipe: OwnedFd) -> io::Result<Pipe> {
-    crate::readiness::register(pipe, Interest::READABLE)
+    crate::readiness::watch_for(pipe, Interest::READABLE)
 }
 
 /// Registers a non-blocking pipe that is written.
 pub(super) fn writer(pipe: OwnedFd) -> io::Result<Pipe> {
-    crate::readiness::register(pipe, Interest::WRITABLE)
+    crate::readiness::watch_for(pipe, Interest::WRITABLE)
 }
 
 /// Reads what is there, waiting for something; 0 at the end. Nothing is lost if it is given up.

@@ -2,15 +2,18 @@
 
 use crate::cgroup::{Controller, Group};
 use crate::driver::{BoxFuture, Driver};
+use crate::process::adopt;
 use crate::process::init_image::InitImage;
-use crate::process::launch::{Deadline, Launched, launch};
+use crate::process::launch::{Deadline, Heirloom, Keepsakes, Launched, launch};
 use crate::process::order::WithoutCgroup;
 use crate::process::users::Users;
 use crate::process::{Node, node, order, supervise, trial};
-use crate::{Capabilities, DriverError, Feature, Sandbox, SandboxSpec, StartError, Strength};
+use crate::{AdoptError, Adopted, Capabilities, DriverError, Feature, Sandbox, SandboxSpec, StartError, Strength};
 use sessile_link::Note;
 #[cfg(feature = "weaken")]
 use sessile_link::Protection;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
@@ -24,6 +27,9 @@ const AT_ONCE: usize = 16;
 pub struct ProcessConfig {
     /// Whether to use cgroups.
     pub cgroups: CgroupUse,
+    /// A directory of this user's own, made if need be, where the next runtime finds the sandboxes that have an
+    /// [estate](SandboxSpec::estate): one that is given the same directory. `None`: nobody is to take anything over.
+    pub rendezvous: Option<PathBuf>,
 }
 
 /// Whether to use cgroups.
@@ -47,7 +53,8 @@ struct ProcessDriver {
 /// What starting takes.
 #[derive(Debug)]
 struct Host {
-    image: InitImage,
+    image: Arc<InitImage>,
+    rendezvous: Option<PathBuf>,
     users: Users,
     node: Arc<Node>,
     /// What every sandbox of it is left without, for the tests that show what that is worth.
@@ -64,14 +71,15 @@ pub fn process_driver(config: ProcessConfig) -> Result<impl Driver + std::fmt::D
 }
 
 fn new(config: ProcessConfig) -> Result<ProcessDriver, DriverError> {
-    let image = InitImage::new().map_err(DriverError::InitImage)?;
+    let image = Arc::new(InitImage::new().map_err(DriverError::InitImage)?);
     let (pid, started) = node::identity();
     let users = Users::new(pid, started);
-    let node = Node::new(&image, config.cgroups == CgroupUse::Auto).map_err(DriverError::Keeper)?;
+    let node = Node::new(&image, config.cgroups == CgroupUse::Auto, config.rendezvous.as_deref())?;
     let node = Arc::new(node);
     let capabilities = trial::run(&image, &node, &users).map_err(DriverError::Trial)?;
     let host = Host {
         image,
+        rendezvous: config.rendezvous,
         users,
         node,
         #[cfg(feature = "weaken")]
@@ -97,15 +105,27 @@ pub fn weakened_driver(
 }
 
 impl Host {
-    fn launch(&self, spec: &SandboxSpec, deadline: Deadline) -> Result<Launched, StartError> {
+    fn launch(&self, spec: &SandboxSpec, notes: &[String], deadline: Deadline) -> Result<Launched, StartError> {
         let places = &self.node.places;
         let without = WithoutCgroup { memory: !places.have(Controller::Memory), pids: !places.have(Controller::Pids) };
         let order = order::write(spec, self.users.next(), without)?;
         #[cfg(feature = "weaken")]
         let order = order::weakened(order, &self.without);
         let group = Group::new(&places.places, spec.id.as_str(), &spec.limits)?;
+        let heirloom = self.heirloom(spec, notes)?;
         self.node.allow(spec.orphan_grace);
-        launch(&self.image, order, group, Arc::clone(&self.node), deadline)
+        let held =
+            spec.held.as_deref().map(OwnedFd::try_clone).transpose().map_err(StartError::host("hold a descriptor"))?;
+        launch(&self.image, order, Keepsakes { heirloom, held }, group, Arc::clone(&self.node), deadline)
+    }
+
+    /// What the sandbox is to keep for the next runtime, if anything.
+    fn heirloom(&self, spec: &SandboxSpec, notes: &[String]) -> Result<Option<Heirloom>, StartError> {
+        let (Some(rendezvous), Some(estate)) = (&self.node.rendezvous, &spec.estate) else { return Ok(None) };
+        let (meeting, place) =
+            rendezvous.place(spec.id.as_str()).map_err(StartError::host("make the socket of the sandbox"))?;
+        let estate = estate.try_clone().map_err(StartError::host("keep the sandbox's estate"))?;
+        Ok(Some(Heirloom { meeting, place, estate, memory: spec.limits.memory, notes: notes.to_vec() }))
     }
 }
 
@@ -122,9 +142,9 @@ impl ProcessDriver {
         let host = Arc::clone(&self.host);
         let start = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            host.launch(&spec, deadline)
+            host.launch(&spec, &notes, deadline).map(|launched| (launched, notes))
         });
-        let launched = start.await.map_err(|error| StartError::host("start a sandbox")(error.into()))??;
+        let (launched, notes) = start.await.map_err(|error| StartError::host("start a sandbox")(error.into()))??;
         if let Some(less) = self.less_than_promised(&launched.notes) {
             return Err(less);
         }
@@ -157,6 +177,18 @@ impl ProcessDriver {
 impl Driver for ProcessDriver {
     fn start(&self, spec: SandboxSpec) -> BoxFuture<'_, Result<Sandbox, StartError>> {
         Box::pin(self.start_one(spec))
+    }
+
+    fn keeps_estates(&self) -> bool {
+        self.host.rendezvous.is_some()
+    }
+
+    fn adopt(&self) -> BoxFuture<'_, Vec<Result<Adopted, AdoptError>>> {
+        Box::pin(async move {
+            let Some(base) = self.host.rendezvous.clone() else { return Vec::new() };
+            let image = Arc::clone(&self.host.image);
+            tokio::task::spawn_blocking(move || adopt::adopt_all(&base, &image)).await.unwrap_or_default()
+        })
     }
 
     fn capabilities(&self) -> &Capabilities {

@@ -15,11 +15,18 @@ pub(crate) struct InitProcess {
     pidfd: OwnedFd,
     /// Whether dropping it leaves it alone: it has been reaped, or is to live on.
     released: bool,
+    /// Whether it is this process that reaps it.
+    is_child: bool,
 }
 
 impl InitProcess {
     pub(crate) fn new(pid: i32, pidfd: OwnedFd) -> Self {
-        Self { pid, pidfd, released: false }
+        Self { pid, pidfd, released: false, is_child: true }
+    }
+
+    /// Another runtime's child. That is gone, so the host's init reaps it.
+    pub(crate) fn adopted(pid: i32, pidfd: OwnedFd) -> Self {
+        Self { pid, pidfd, released: false, is_child: false }
     }
 
     /// Its number on the host.
@@ -47,7 +54,12 @@ impl InitProcess {
 
     /// Reaps it if it has ended. `true` once it is gone.
     pub(crate) fn reap(&mut self) -> bool {
-        if !self.released {
+        if !self.released && !self.is_child {
+            // Readable once it has ended (`pidfd_open(2)`).
+            let mut polled = [PollFd::new(&self.pidfd, PollFlags::IN)];
+            self.released = matches!(poll(&mut polled, Some(&Timespec::default())), Ok(1..));
+        }
+        if !self.released && self.is_child {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
             // An error means that somebody else has reaped it: gone as well.
             self.released = !matches!(waitid(WaitId::PidFd(self.pidfd.as_fd()), options), Ok(None));

@@ -2,12 +2,12 @@
 
 use crate::process::init_image::InitImage;
 use crate::process::init_process::InitProcess;
-use crate::process::spawn::{Birth, SpawnError, spawn};
+use crate::process::spawn::{Also, Birth, SpawnError, spawn};
 use rustix::net::SendFlags;
 use sessile_link::ToKeeper;
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -25,17 +25,26 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Starts it, to guard `own` and to sweep what is `left` of others.
-    pub(crate) fn start(image: &InitImage, own: &[PathBuf], left: &[PathBuf]) -> io::Result<Self> {
+    pub(crate) fn start(
+        image: &InitImage,
+        own: &[PathBuf],
+        left: &[PathBuf],
+        lease: Option<&Path>,
+    ) -> io::Result<Self> {
         let (link, keepers) = UnixStream::pair()?;
         let name = c"sessile-keeper";
         let joining = Default::default();
-        let birth = Birth { image, name, link: keepers.into(), namespaces: 0, joining, close: true };
+        let birth =
+            Birth { image, name, link: keepers.into(), also: Also::default(), namespaces: 0, joining, close: true };
         let process = spawn(birth).map_err(|error| match error {
             SpawnError::Clone(error) | SpawnError::Child(_, error) => error,
         })?;
         let keeper = Self { parts: Some((link, process)), grace: AtomicU64::new(0) };
         let text = |paths: &[PathBuf]| paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
         keeper.say(&ToKeeper::Guard(text(own)));
+        if let Some(lease) = lease {
+            keeper.say(&ToKeeper::Lease(lease.to_string_lossy().into_owned()));
+        }
         if !left.is_empty() {
             keeper.say(&ToKeeper::Sweep(text(left)));
         }

@@ -3,16 +3,17 @@
 
 use crate::cgroup::Group;
 use crate::process::Node;
+use crate::process::adopt::Record;
+use crate::process::answers::{Answers, NoAnswer};
+use crate::process::exec::Entrance;
 use crate::process::init_image::InitImage;
 use crate::process::init_process::InitProcess;
-use crate::process::spawn::{Birth, spawn};
+use crate::process::rendezvous::Place;
+use crate::process::spawn::{Also, Birth, spawn};
 use crate::{Pipes, StartError};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use sessile_link::{FromInit, HostUsers, Inbox, Note, Protection, StartOrder, ToInit};
 use std::ffi::c_int;
-use std::io::{self, IoSliceMut, Write};
-use std::mem::MaybeUninit;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -30,8 +31,33 @@ pub(crate) struct Launched {
     pub(crate) notes: Vec<Note>,
     /// The version of Landlock in force; 0 for none.
     pub(crate) landlock: u32,
+    /// What running a further command in it takes.
+    pub(crate) entrance: Entrance,
     pub(crate) group: Arc<Group>,
+    /// Where the next runtime finds it.
+    pub(crate) place: Option<Place>,
     pub(crate) node: Arc<Node>,
+}
+
+/// What init keeps for the next runtime, beside the record in its order.
+pub(crate) struct Heirloom {
+    /// Where it listens.
+    pub(crate) meeting: OwnedFd,
+    pub(crate) place: Place,
+    /// What is handed over.
+    pub(crate) estate: OwnedFd,
+    /// For the record.
+    pub(crate) memory: Option<u64>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// What init keeps for others.
+#[derive(Default)]
+pub(crate) struct Keepsakes {
+    /// For the next runtime.
+    pub(crate) heirloom: Option<Heirloom>,
+    /// Until the sandbox ends.
+    pub(crate) held: Option<OwnedFd>,
 }
 
 /// What the start has to be done by, and how long that was in all.
@@ -73,15 +99,21 @@ fn namespaces(order: &StartOrder) -> c_int {
     flags
 }
 
-/// Starts init, gives it its order, and waits until the server runs.
+/// Starts init, which has the `keepsakes` from its first moment on, gives it its order, and waits until the server runs.
 pub(crate) fn launch(
-    image: &InitImage,
-    order: StartOrder,
+    image: &Arc<InitImage>,
+    mut order: StartOrder,
+    keepsakes: Keepsakes,
     group: Group,
     node: Arc<Node>,
     deadline: Deadline,
 ) -> Result<Launched, StartError> {
     let namespaces = namespaces(&order);
+    let mut entrance = Entrance::of(&order, namespaces, image);
+    if let Some(Heirloom { memory, notes, .. }) = &keepsakes.heirloom {
+        let (cgroups, inside) = (group.parts().to_vec(), entrance.inside().clone());
+        order.bequest = Some(Record { cgroups, memory: *memory, notes: notes.clone(), inside }.into_bequest()?);
+    }
     let gate = order.gate;
     let close = order.keeps(Protection::ClosedDescriptors);
     let mut bytes = Vec::new();
@@ -90,7 +122,13 @@ pub(crate) fn launch(
     let (mut link, inits) = UnixStream::pair().map_err(StartError::host("make the link"))?;
     let group = Arc::new(group);
     let joining = group.joining()?;
-    let process = spawn(Birth { image, name: c"sessile-init", link: inits.into(), namespaces, joining, close })?;
+    let Keepsakes { heirloom, held } = keepsakes;
+    let mut also = Also { held, ..Also::default() };
+    let place = heirloom.map(|Heirloom { meeting, estate, place, .. }| {
+        (also.meeting, also.estate) = (Some(meeting), Some(estate));
+        place
+    });
+    let process = spawn(Birth { image, name: c"sessile-init", link: inits.into(), also, namespaces, joining, close })?;
 
     link.set_write_timeout(Some(deadline.left()?)).map_err(StartError::host("set up the link"))?;
     if let Err(error) = link.write_all(&bytes) {
@@ -99,11 +137,20 @@ pub(crate) fn launch(
             _ => died(&group),
         });
     }
-    let mut answers = Answers { link, inbox: Inbox::default(), descriptors: Vec::new() };
-    let (landlock, notes) = match answers.next(deadline, &group)? {
-        FromInit::Started { landlock, notes, .. } => (landlock, notes),
+    let mut answers = Answers::over(link);
+    let answer = answers.next(deadline.at).map_err(|why| match why {
+        NoAnswer::Late => StartError::Timeout { after: deadline.after },
+        NoAnswer::Gone => died(&group),
+        NoAnswer::Nonsense(error) => StartError::InitDied { why: error.to_string() },
+        NoAnswer::Host(what, source) => StartError::Host { what, source },
+    })?;
+    let (landlock, notes) = match answer {
+        FromInit::Started { pid, landlock, notes } => {
+            entrance.found(pid, landlock, &notes);
+            (landlock, notes)
+        }
         FromInit::Refused(refusal) => return Err(refusal.into()),
-        FromInit::Exited { .. } => return Err(died(&group)),
+        FromInit::Exited { .. } | FromInit::Adopted { .. } => return Err(died(&group)),
     };
     let Answers { link, inbox, mut descriptors } = answers;
     let egress = if gate { descriptors.pop() } else { None };
@@ -111,7 +158,7 @@ pub(crate) fn launch(
         return Err(StartError::InitDied { why: "it did not hand over all descriptors".into() });
     };
     let pipes = Pipes { stdin, stdout, stderr };
-    Ok(Launched { process, link, inbox, pipes, egress, notes, landlock, group, node })
+    Ok(Launched { process, link, inbox, pipes, egress, notes, landlock, entrance, group, place, node })
 }
 
 /// What can be said of an init that ended without a word.
@@ -121,49 +168,4 @@ fn died(group: &Group) -> StartError {
         _ => "it was killed from outside",
     };
     StartError::InitDied { why: why.into() }
-}
-
-/// The runtime's end of the link while it waits for the first answer.
-struct Answers {
-    link: UnixStream,
-    inbox: Inbox<FromInit>,
-    descriptors: Vec<OwnedFd>,
-}
-
-impl Answers {
-    fn next(&mut self, deadline: Deadline, group: &Group) -> Result<FromInit, StartError> {
-        loop {
-            match self.inbox.next() {
-                Ok(Some(message)) => return Ok(message),
-                Ok(None) => {}
-                Err(error) => return Err(StartError::InitDied { why: error.to_string() }),
-            }
-            let patience = Timespec::try_from(deadline.left()?).ok();
-            let mut polled = [PollFd::new(&self.link, PollFlags::IN)];
-            match poll(&mut polled, patience.as_ref()) {
-                Ok(0) | Err(rustix::io::Errno::INTR) => continue,
-                Ok(_) => {}
-                Err(error) => return Err(StartError::host("wait for init")(error.into())),
-            }
-            if self.receive().map_err(StartError::host("hear from init"))? == 0 {
-                return Err(died(group));
-            }
-        }
-    }
-
-    /// Takes in bytes, and the descriptors that come with them.
-    fn receive(&mut self) -> io::Result<usize> {
-        let mut bytes = [0; 4096];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let flags = RecvFlags::CMSG_CLOEXEC;
-        let received = recvmsg(&self.link, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags)?;
-        for message in ancillary.drain() {
-            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
-                self.descriptors.extend(descriptors);
-            }
-        }
-        self.inbox.push(bytes.get(..received.bytes).unwrap_or_default());
-        Ok(received.bytes)
-    }
 }

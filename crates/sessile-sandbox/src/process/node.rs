@@ -1,21 +1,26 @@
 //! What all sandboxes of this runtime share: a name, the cgroup directories below which theirs lie, and the keeper.
 
-use crate::cgroup::{Places, remove_places};
+use crate::cgroup::{Place, Places, remove_places};
 use crate::process::init_image::InitImage;
 use crate::process::keeper::Keeper;
+use crate::process::rendezvous::Rendezvous;
 use crate::process::trial;
-use crate::process_tree;
+use crate::{DriverError, process_tree};
 use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// This runtime among others on the host. Dropped after the last sandbox; then its directories go.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) places: Places,
+    /// Directories that go with it although another runtime made them.
+    others: Mutex<Vec<PathBuf>>,
     keeper: Option<Keeper>,
+    /// Where the next runtime finds its sandboxes. (Dropped last: as long as anything is left, somebody has the lease.)
+    pub(crate) rendezvous: Option<Rendezvous>,
 }
 
 /// This process's number and when it started: never the same twice while the host is up.
@@ -42,20 +47,43 @@ fn is_dead(name: &str) -> bool {
 
 impl Node {
     /// Makes the directories, and starts a keeper if there are any.
-    pub(crate) fn new(image: &InitImage, with_cgroups: bool) -> io::Result<Self> {
-        let places = if with_cgroups { Places::claim(&name(), &trial::LIMITS) } else { Places::default() };
-        let mut node = Self { places, keeper: None };
+    pub(crate) fn new(image: &InitImage, with_cgroups: bool, rendezvous: Option<&Path>) -> Result<Self, DriverError> {
+        let name = name();
+        let meet = |base: &Path| {
+            let failed = |source| DriverError::Rendezvous { path: base.to_owned(), source };
+            Rendezvous::create(base, &name).map_err(failed)
+        };
+        let rendezvous = rendezvous.map(meet).transpose()?;
+        let places = if with_cgroups { Places::claim(&name, &trial::LIMITS) } else { Places::default() };
+        let mut node = Self { places, others: Mutex::default(), keeper: None, rendezvous };
         let paths = node.paths();
         if !paths.is_empty() {
-            node.keeper = Some(Keeper::start(image, &paths, &dead(&paths))?);
+            let lease = node.rendezvous.as_ref().map(Rendezvous::path);
+            node.keeper = Some(Keeper::start(image, &paths, &dead(&paths), lease).map_err(DriverError::Keeper)?);
         }
         Ok(node)
     }
 
+    /// A runtime that is gone, whose sandboxes are taken over. Its keeper waits until its lease is given up.
+    pub(crate) fn of_another(rendezvous: Rendezvous) -> Self {
+        Self { places: Places::default(), others: Mutex::default(), keeper: None, rendezvous: Some(rendezvous) }
+    }
+
+    /// Learns of the cgroups of a sandbox that was taken over: the directories above them go with this node.
+    pub(crate) fn owns(&self, cgroups: &[Place]) {
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        for above in cgroups.iter().filter_map(|cgroup| cgroup.path.parent()) {
+            if !others.iter().any(|known| known == above) {
+                others.push(above.to_owned());
+            }
+        }
+    }
+
     /// For plain processes: cgroups and a keeper if they can be had, else nothing.
     pub(crate) fn for_unsandboxed() -> Self {
-        let node = InitImage::new().and_then(|image| Self::new(&image, true));
-        node.unwrap_or_else(|_| Self { places: Places::default(), keeper: None })
+        let node = InitImage::new().map_err(DriverError::InitImage).and_then(|image| Self::new(&image, true, None));
+        let none = || Self { places: Places::default(), others: Mutex::default(), keeper: None, rendezvous: None };
+        node.unwrap_or_else(|_| none())
     }
 
     /// Says that a sandbox may outlive the runtime this long.
@@ -85,5 +113,6 @@ fn dead(paths: &[PathBuf]) -> Vec<PathBuf> {
 impl Drop for Node {
     fn drop(&mut self) {
         remove_places(&self.paths());
+        remove_places(self.others.get_mut().unwrap_or_else(PoisonError::into_inner));
     }
 }

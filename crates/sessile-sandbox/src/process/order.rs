@@ -64,6 +64,7 @@ fn write_with(
         gate: spec.network == Network::Gate,
         orphan_grace_ms: u64::try_from(spec.orphan_grace.as_millis()).unwrap_or(u64::MAX),
         users,
+        bequest: None,
         #[cfg(feature = "weaken")]
         without: Vec::new(),
     })

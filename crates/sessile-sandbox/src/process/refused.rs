@@ -44,7 +44,8 @@ impl From<Refusal> for StartError {
         let io = io::Error::from_raw_os_error;
         match refusal {
             Refusal::Mount { step, path, errno } => {
-                Self::Mount { step, path, source: io(errno), hint: mount_hint(errno) }
+                let hint = mount_hint(&step, errno);
+                Self::Mount { step, path, source: io(errno), hint }
             }
             Refusal::Confine { what, errno } => Self::Confine { what, source: io(errno) },
             Refusal::Kernel { what, errno } => Self::Confine { what, source: io(errno) },
@@ -75,7 +76,12 @@ fn namespace_hint(error: &io::Error) -> String {
     hint.to_owned()
 }
 
-fn mount_hint(errno: i32) -> String {
+fn mount_hint(step: &str, errno: i32) -> String {
+    if step == "map the owner of" {
+        return "its file system cannot show files under another owner: move it to one that can (ext4, XFS, btrfs, tmpfs; not the \
+                overlay that a container's own files lie on), or let others than its owner enter it"
+            .to_owned();
+    }
     match errno {
         libc::ENOENT => "check that it exists",
         libc::ELOOP => "name the place itself, not a symbolic link to it",

@@ -46,6 +46,17 @@ pub(crate) enum SpawnError {
     Child(ChildStep, io::Error),
 }
 
+/// What init keeps for others: each has a number of its own, after the link's. (`init/bequest.rs`, `init/held.rs`)
+#[derive(Debug, Default)]
+pub(crate) struct Also {
+    /// 4: where the next runtime asks for the sandbox.
+    pub(crate) meeting: Option<OwnedFd>,
+    /// 5: what that one is given.
+    pub(crate) estate: Option<OwnedFd>,
+    /// 6: what is held until the sandbox ends.
+    pub(crate) held: Option<OwnedFd>,
+}
+
 /// A child to be.
 pub(crate) struct Birth<'a> {
     /// What it runs.
@@ -54,6 +65,8 @@ pub(crate) struct Birth<'a> {
     pub(crate) name: &'static CStr,
     /// Its end of the link.
     pub(crate) link: OwnedFd,
+    /// What else it gets.
+    pub(crate) also: Also,
     /// The namespaces it gets (`CLONE_NEW…`).
     pub(crate) namespaces: c_int,
     /// The cgroups it moves to.
@@ -70,6 +83,8 @@ struct Layout {
     mapping: Option<[Vec<u8>; 2]>,
     null: RawFd,
     link: RawFd,
+    /// By number, from the one after the link's.
+    also: [Option<RawFd>; 3],
     image: RawFd,
     close: bool,
     argv: [*const c_char; 2],
@@ -82,6 +97,9 @@ pub(crate) fn spawn(birth: Birth<'_>) -> Result<InitProcess, SpawnError> {
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     let null = crate::cgroup::above_standard(null.map_err(|e| descriptors(e.into()))?).map_err(descriptors)?;
     let link = crate::cgroup::above_standard(&birth.link).map_err(descriptors)?;
+    let Also { meeting, estate, held } = birth.also;
+    let above = |given: Option<OwnedFd>| given.map(crate::cgroup::above_standard).transpose().map_err(descriptors);
+    let also = [above(meeting)?, above(estate)?, above(held)?];
     let own_users = birth.namespaces & libc::CLONE_NEWUSER != 0;
     let mapping = own_users.then(|| {
         let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
@@ -92,6 +110,7 @@ pub(crate) fn spawn(birth: Birth<'_>) -> Result<InitProcess, SpawnError> {
         mapping,
         null: null.as_raw_fd(),
         link: link.as_raw_fd(),
+        also: also.each_ref().map(|given| given.as_ref().map(AsRawFd::as_raw_fd)),
         image: birth.image.raw(),
         close: birth.close,
         argv: [birth.name.as_ptr(), std::ptr::null()],
@@ -180,7 +199,19 @@ fn become_init(layout: &Layout) -> ChildStep {
         if libc::dup2(layout.link, LINK_FD) < 0 {
             return ChildStep::Descriptors;
         }
-        let (first, last) = (4_u32, u32::MAX);
+        let mut number = LINK_FD;
+        for given in &layout.also {
+            number += 1;
+            let placed = match given {
+                Some(given) => libc::dup2(*given, number),
+                // Whatever lies there is not for init.
+                None => libc::dup3(layout.null, number, libc::O_CLOEXEC),
+            };
+            if placed < 0 {
+                return ChildStep::Descriptors;
+            }
+        }
+        let (first, last) = ((number + 1).unsigned_abs(), u32::MAX);
         if layout.close && libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) != 0 {
             return ChildStep::Descriptors;
         }

@@ -1,11 +1,13 @@
 //! Watching a sandbox until it has ended, and clearing up after it.
 
 use crate::cgroup::Group;
+use crate::process::exec::Entrance;
 use crate::process::init_process::InitProcess;
 use crate::process::launch::Launched;
 use crate::process::node::Node;
+use crate::process::rendezvous::Place;
 use crate::sandbox::{Grip, Running};
-use crate::{Ended, Exit, Sandbox, SandboxId, StartError, Usage};
+use crate::{BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, Sandbox, SandboxId, StartError, Usage};
 use crate::{process_tree, readiness};
 use rustix::net::SendFlags;
 use rustix::process::{Signal, pidfd_send_signal};
@@ -25,6 +27,7 @@ struct Control {
     pidfd: OwnedFd,
     link: BlockingStream,
     group: Arc<Group>,
+    entrance: Entrance,
     /// Whether the driver killed it: then no report is no surprise.
     killed: AtomicBool,
 }
@@ -55,6 +58,10 @@ impl Grip for Control {
 
     fn usage(&self) -> Usage {
         if self.group.is_empty() { process_tree::usage(self.pid) } else { self.group.usage() }
+    }
+
+    fn exec(&self, spec: ExecSpec) -> BoxFuture<'static, Result<Exec, ExecError>> {
+        self.entrance.run(self.pidfd.try_clone(), Arc::clone(&self.group), spec)
     }
 }
 
@@ -101,7 +108,7 @@ pub(crate) fn watch_over(
     memory_limit: Option<u64>,
     mut notes: Vec<String>,
 ) -> Result<Sandbox, StartError> {
-    let Launched { process, link, inbox, pipes, egress, notes: more, group, node, .. } = launched;
+    let Launched { process, link, inbox, pipes, egress, notes: more, entrance, group, place, node, .. } = launched;
     notes.extend(more.iter().map(ToString::to_string));
     let pid = process.pid();
     let host = StartError::host;
@@ -110,6 +117,7 @@ pub(crate) fn watch_over(
         pidfd: process.handle().map_err(host("watch the sandbox"))?,
         link: link.try_clone().map_err(host("watch the link"))?,
         group,
+        entrance,
         killed: AtomicBool::new(false),
     });
     link.set_nonblocking(true).map_err(host("watch the link"))?;
@@ -117,7 +125,7 @@ pub(crate) fn watch_over(
     let ear = Ear { link, inbox, end: None, counted: Usage::default() };
     let process = readiness::watch(process).map_err(host("watch the sandbox"))?;
     let (say_ended, ended) = watch::channel(None);
-    let watch = Watch { process, control: Arc::clone(&control), ear, memory_limit, _node: node };
+    let watch = Watch { process, control: Arc::clone(&control), ear, memory_limit, _place: place, _node: node };
     // It ends by itself soon after the sandbox does. If the tokio runtime goes first, dropping it clears up all the same.
     tokio::spawn(async move {
         let ended = watch.until_gone().await;
@@ -132,6 +140,8 @@ struct Watch {
     control: Arc<Control>,
     ear: Ear,
     memory_limit: Option<u64>,
+    /// Nobody finds it any more when it is gone.
+    _place: Option<Place>,
     /// The node's cgroups stay until the last sandbox's are gone.
     _node: Arc<Node>,
 }

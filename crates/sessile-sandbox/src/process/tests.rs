@@ -38,8 +38,15 @@ fn in_version_2_a_process_is_born_where_it_belongs_and_killed_with_its_cgroup() 
     let (_link, theirs) = UnixStream::pair().unwrap();
     let (image, joining) = (InitImage::new().unwrap(), group.joining().unwrap());
     assert!(joining.birthplace().is_some());
-    let birth =
-        Birth { image: &image, name: c"sessile-keeper", link: theirs.into(), namespaces: 0, joining, close: true };
+    let birth = Birth {
+        image: &image,
+        name: c"sessile-keeper",
+        link: theirs.into(),
+        also: super::spawn::Also::default(),
+        namespaces: 0,
+        joining,
+        close: true,
+    };
     let mut process = spawn(birth).unwrap();
     let members = std::fs::read_to_string(path.join("born/cgroup.procs")).unwrap();
     assert_eq!(members.trim(), process.pid().to_string());

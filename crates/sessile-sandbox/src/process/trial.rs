@@ -3,7 +3,7 @@
 use crate::cgroup::{Controller, Group};
 use crate::process::Node;
 use crate::process::init_image::InitImage;
-use crate::process::launch::{Deadline, launch};
+use crate::process::launch::{Deadline, Keepsakes, launch};
 use crate::process::users::Users;
 use crate::{Capabilities, Capability, Feature, Limits, StartError, Strength};
 use sessile_link::{HostUsers, Note, Program, Rlimits, StartOrder, View};
@@ -25,7 +25,7 @@ const DELEGATE: &str =
     "run as root, or with a delegated cgroup: `systemd-run --user --scope -p Delegate=yes sessile …`";
 
 /// Makes a sandbox and writes down what could be enforced.
-pub(crate) fn run(image: &InitImage, node: &Arc<Node>, users: &Users) -> Result<Capabilities, StartError> {
+pub(crate) fn run(image: &Arc<InitImage>, node: &Arc<Node>, users: &Users) -> Result<Capabilities, StartError> {
     let group = Group::new(&node.places.places, "trial", &LIMITS)?;
     let limits_swap = group.limits_swap();
     let view = |target: &str| View::CopyOnWrite { source: SOMETHING.into(), target: target.into() };
@@ -38,12 +38,13 @@ pub(crate) fn run(image: &InitImage, node: &Arc<Node>, users: &Users) -> Result<
         loopback: true,
         gate: false,
         orphan_grace_ms: 0,
+        bequest: None,
         users: users.next(),
         #[cfg(feature = "weaken")]
         without: Vec::new(),
     };
     let rootless = order.users == HostUsers::Rootless;
-    let mut launched = launch(image, order, group, Arc::clone(node), Deadline::in_(PATIENCE))?;
+    let mut launched = launch(image, order, Keepsakes::default(), group, Arc::clone(node), Deadline::in_(PATIENCE))?;
     launched.process.wait(PATIENCE);
     let landlock = launched.landlock;
     let findings = Findings { node, notes: &launched.notes, landlock, rootless, limits_swap };

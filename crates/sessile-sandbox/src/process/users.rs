@@ -10,6 +10,16 @@ const BASE: u32 = 0x7000_0000;
 /// The first id after the range.
 const END: u32 = 0x7ffe_0000;
 
+/// The user that files belong to which outlive their sandbox: nobody's, and so no sandbox's, whose ids come and go. What a server
+/// marks as a program that runs as its owner then gives nobody anything.
+const FILES: u32 = END;
+
+/// Whom files are to belong to, on the host, that are shown writable to one sandbox after the other; `None`: to this user.
+#[must_use]
+pub fn owner_of_kept_files() -> Option<u32> {
+    rustix::process::geteuid().is_root().then_some(FILES)
+}
+
 /// Ids that each sandbox takes: one for the server, one for its init.
 const EACH: u32 = 2;
 

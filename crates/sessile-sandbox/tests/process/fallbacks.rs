@@ -5,7 +5,7 @@ use sessile_sandbox::{CgroupUse, Driver, Exit, Feature, ProcessConfig, Strength,
 use std::time::Duration;
 
 fn without_cgroups() -> impl Driver {
-    process_driver(ProcessConfig { cgroups: CgroupUse::Never }).unwrap()
+    process_driver(ProcessConfig { cgroups: CgroupUse::Never, ..ProcessConfig::default() }).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

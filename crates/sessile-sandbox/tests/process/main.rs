@@ -2,14 +2,18 @@
 //! ordinary user (`rootless`). One file for each promise.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod adoption;
 mod crowd;
 mod downgrade;
 mod echo;
 mod ending;
+mod exec;
 mod fallbacks;
 mod files;
 mod gate;
+mod held;
 mod inside;
+mod kept;
 mod languages;
 mod limits;
 mod orphans;

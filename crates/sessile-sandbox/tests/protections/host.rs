@@ -2,8 +2,8 @@
 #![allow(unsafe_code)]
 
 use crate::outcome::Outcome;
-use crate::support::{is_root, run, spec};
-use sessile_sandbox::{Driver, Exit, FileView, SandboxSpec};
+use crate::support::{is_root, read_all, run, spec};
+use sessile_sandbox::{Driver, ExecSpec, Exit, FileView, SandboxSpec, Streams};
 use std::fs;
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
@@ -90,6 +90,27 @@ impl Host {
     /// Has a server of `driver` make the attempt `name`.
     pub(crate) fn try_it(&self, driver: &impl Driver, name: &str) -> Outcome {
         self.outcome(driver, self.spec(name))
+    }
+
+    /// Has a further command beside a server of `driver` make the attempt `name`.
+    pub(crate) fn try_it_beside(&self, driver: &impl Driver, name: &str) -> Outcome {
+        let mut spec = self.spec(name);
+        let command = std::mem::replace(&mut spec.command, vec!["/bin/sleep".into(), "1000".into()]);
+        let tokio = tokio::runtime::Runtime::new().unwrap();
+        let (stdout, exit) = tokio.block_on(async {
+            let sandbox = driver.start(spec).await.unwrap_or_else(|error| panic!("{error}"));
+            let order = ExecSpec { command, ..ExecSpec::default() };
+            let mut exec = sandbox.exec(order).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let Some(Streams::Pipes(pipes)) = exec.take_streams() else { panic!("no pipes") };
+            let reading = tokio::task::spawn_blocking(move || read_all(pipes.stdout));
+            (reading.await.unwrap(), exec.ended().await)
+        });
+        let told = stdout.lines().find_map(|line| line.split_once("outcome: "));
+        match (told, exit) {
+            (Some((_, outcome)), _) => outcome.parse().unwrap(),
+            (None, Exit::Signal(_)) => Outcome::Held(format!("{exit:?}")),
+            (None, _) => panic!("{name} said nothing: {stdout} ({exit:?})"),
+        }
     }
 
     /// What came of the attempt that `spec` makes.

@@ -31,6 +31,16 @@ fn every_attempt_is_held() {
 }
 
 #[test]
+fn every_attempt_of_a_further_command_is_held() {
+    let host = Host::new();
+    let driver = process_driver(ProcessConfig::default()).unwrap();
+    for attempt in attempts(support::is_root()) {
+        let outcome = host.try_it_beside(&driver, attempt.name);
+        assert!(matches!(outcome, Outcome::Held(_)), "{}: {outcome:?}", attempt.name);
+    }
+}
+
+#[test]
 fn no_protection_is_without_an_attempt() {
     for protection in sessile_link::Protection::ALL {
         let tried = [true, false].into_iter().flat_map(attempts).any(|attempt| attempt.layers.contains(&protection));
@@ -53,6 +63,26 @@ fn without_what_holds_it_an_attempt_succeeds() {
     for attempt in attempts(support::is_root()) {
         let without = [attempt.layers, attempt.aside].concat();
         match weakened(&host, attempt.name, &without) {
+            Outcome::Done(_) => {}
+            Outcome::NotHere(why) => println!("{}: not on this host: {why}", attempt.name),
+            Outcome::Held(by) => still_held.push(format!("{}: {by}", attempt.name)),
+        }
+    }
+    assert!(still_held.is_empty(), "held by something else: {still_held:#?}");
+}
+
+/// So that a command is held by what the table says, and not by never getting that far.
+#[cfg(feature = "weaken")]
+#[test]
+fn without_what_holds_it_a_further_commands_attempt_succeeds() {
+    let host = Host::new();
+    let mut still_held = Vec::new();
+    // Beside a server on the host's own root no command runs at all: there, `/proc` does not show it.
+    let tried = |attempt: &&table::Attempt| !attempt.layers.contains(&sessile_link::Protection::FreshRoot);
+    for attempt in attempts(support::is_root()).filter(tried) {
+        let without = [attempt.layers, attempt.aside].concat();
+        let driver = sessile_sandbox::weakened_driver(ProcessConfig::default(), &without).unwrap();
+        match host.try_it_beside(&driver, attempt.name) {
             Outcome::Done(_) => {}
             Outcome::NotHere(why) => println!("{}: not on this host: {why}", attempt.name),
             Outcome::Held(by) => still_held.push(format!("{}: {by}", attempt.name)),

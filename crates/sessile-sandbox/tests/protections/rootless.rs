@@ -30,4 +30,5 @@ fn an_ordinary_user_is_as_safe() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("every_attempt_is_held ... ok"), "{text}");
+    assert!(text.contains("every_attempt_of_a_further_command_is_held ... ok"), "{text}");
 }

@@ -44,7 +44,7 @@ fn it_is_set_up_as_promised() {
     assert_eq!(pragma("synchronous"), 1.into());
     assert_eq!(pragma("busy_timeout"), 5000.into());
     assert_eq!(pragma("trusted_schema"), 0.into());
-    assert_eq!(pragma("user_version"), 1.into());
+    assert_eq!(pragma("user_version"), 2.into());
 }
 
 #[test]

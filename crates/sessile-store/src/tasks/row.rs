@@ -5,6 +5,7 @@ use std::fmt;
 use rusqlite::Row;
 
 use super::TaskStatus;
+use crate::number::milliseconds;
 
 /// The columns of a [`TaskRow`], in the order that [`read`] expects.
 pub(super) const COLUMNS: &str =
@@ -63,14 +64,4 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
         updated_ms: milliseconds(row, 8)?,
         ttl_ms: milliseconds(row, 9)?,
     })
-}
-
-/// A number as SQLite can hold it, and such that the sum of two is one, too.
-pub(super) fn stored(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX).min(i64::MAX / 2)
-}
-
-pub(super) fn milliseconds(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    let number: i64 = row.get(column)?;
-    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
 }

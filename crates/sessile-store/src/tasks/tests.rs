@@ -79,7 +79,7 @@ fn the_end_of_a_task_is_final() {
         for status in [TaskStatus::Working, TaskStatus::InputRequired].into_iter().chain(FINAL) {
             assert!(!ledger.update_task("t", status, None, Some("2"), NOW + 2).unwrap(), "{end} to {status}");
         }
-        assert_eq!(ledger.lose_running(NOW + 3, "{}").unwrap(), 0);
+        assert_eq!(ledger.lose_running(NOW + 3, "{}", &[]).unwrap(), 0);
         assert_eq!(ledger.task("t").unwrap(), over);
     }
     assert!(!ledger_with(&[]).update_task("t", TaskStatus::Working, None, None, NOW).unwrap(), "no such task");
@@ -134,7 +134,7 @@ fn what_ran_is_lost_with_its_node() {
     ledger.update_task("asked", TaskStatus::InputRequired, None, Some("{}"), NOW).unwrap();
     ledger.update_task("done", TaskStatus::Completed, None, Some("1"), NOW).unwrap();
     let error = r#"{"code":-32000,"message":"the node was restarted"}"#;
-    assert_eq!(ledger.lose_running(NOW + 5 * HOUR, error).unwrap(), 2);
+    assert_eq!(ledger.lose_running(NOW + 5 * HOUR, error, &[]).unwrap(), 2);
     for id in ["asked", "working"] {
         let lost = ledger.task(id).unwrap().unwrap();
         assert_eq!((lost.status, lost.message, lost.payload.as_deref()), (TaskStatus::Failed, None, Some(error)));

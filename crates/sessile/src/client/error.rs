@@ -3,6 +3,7 @@
 use crate::client::connect::Era;
 use crate::client::escape::escaped;
 use serde_json::Value;
+use sessile_front::exec::wire::Fault;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -131,6 +132,22 @@ pub(crate) enum ClientError {
         /// How many requests it still works on.
         in_flight: u64,
     },
+    /// A command was not run in a session.
+    #[error("{message}")]
+    NotRun {
+        /// Whose fault that is.
+        by: Fault,
+        /// Why, and what to do, safe for a terminal.
+        message: String,
+    },
+    /// Nothing more came of a command that ran in a session.
+    #[error("the connection to {name} ended before its command did, which is killed with it: {why}")]
+    CutOff {
+        /// The session.
+        name: String,
+        /// What is known of it.
+        why: String,
+    },
     /// Something on this machine did not work: a file, a command, a terminal.
     #[error("{0}")]
     Local(String),
@@ -140,7 +157,13 @@ impl ClientError {
     /// Whether the command line is at fault (exit code 2) and not what it met (exit code 1).
     #[must_use]
     pub(crate) fn is_usage(&self) -> bool {
-        matches!(self, Self::Usage(_))
+        matches!(self, Self::Usage(_) | Self::NotRun { by: Fault::Request, .. })
+    }
+
+    /// Whether the host, or how it was set up, does not allow it (exit code 3).
+    #[must_use]
+    pub(crate) fn is_hosts(&self) -> bool {
+        matches!(self, Self::NotRun { by: Fault::Host, .. })
     }
 
     /// A JSON-RPC error of the server. Its data often holds the reason, such as the last lines of stderr.

@@ -86,6 +86,11 @@ impl Printer {
         });
     }
 
+    /// Whether progress is drawn on a terminal.
+    pub(crate) fn is_live(&self) -> bool {
+        self.screen.lock().unwrap_or_else(PoisonError::into_inner).live
+    }
+
     /// The progress line is done with.
     pub(crate) fn progress_ends(&self) {
         self.with(|screen| {

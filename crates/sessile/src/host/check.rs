@@ -3,7 +3,7 @@
 mod speaks;
 mod start;
 
-use super::{Failure, budgets, drivers, launch, microvm, plan, reach, strict};
+use super::{Failure, budgets, drivers, launch, microvm, plan, reach, strict, workspaces};
 use crate::cli::CheckArgs;
 use crate::out;
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
             Started::Stopped => return Ok(ExitCode::from(130)),
         }
     }
-    let driver = drivers::process_driver();
+    let driver = drivers::process_driver(None);
     let host = match &driver {
         Ok(driver) => json!(driver.capabilities()),
         Err(error) => json!({ "error": error.to_string() }),
@@ -61,10 +61,10 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
         .iter()
         .flat_map(|manifest| manifest.servers.iter().filter(|server| server.strict))
         .filter_map(|server| match (&driver, server.isolation) {
-            (_, Isolation::None) => strict::refusal(&server.name, sessile_sandbox::unsandboxed_driver().capabilities()),
-            (Ok(driver), Isolation::Process) => strict::refusal(&server.name, driver.capabilities()),
+            (_, Isolation::None) => strict::refusal(server, sessile_sandbox::unsandboxed_driver().capabilities()),
+            (Ok(driver), Isolation::Process) => strict::refusal(server, driver.capabilities()),
             (_, Isolation::Microvm) => match &microvms {
-                Ok(microvms) => strict::refusal(&server.name, microvms.capabilities()),
+                Ok(microvms) => strict::refusal(server, microvms.capabilities()),
                 Err(_) => None, // it does not start here, and that is said
             },
             (Err(_), Isolation::Process) => None, // no server starts here, and that is said
@@ -88,6 +88,7 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
                 "queue": limits.queue,
                 "queue_timeout_ms": limits.queue_timeout.as_millis() as u64,
             })),
+            "egress_proxy": manifest.as_ref().and_then(|manifest| manifest.node.egress_proxy.clone()),
             "servers": servers.iter().map(Found::to_json).collect::<Vec<_>>(),
         });
         out::line(&pretty(&report));
@@ -100,6 +101,7 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
             out::line(&format!("  warning: {warning}"));
         }
         servers.iter().for_each(Found::print);
+        manifest.as_ref().and_then(reach::upstream_in_words).iter().for_each(|line| out::line(line));
         if let Some(limits) = &budgets {
             out::line(&format!("all sessions together: {}", budgets::in_words(limits)));
         }
@@ -179,9 +181,16 @@ impl Found {
                 return Ok(());
             }
         }
+        if let Some(image) = &server.image {
+            self.explanation.push(format!("all of it: image {image}, built before the first start"));
+            return Ok(());
+        }
         let view = launch::view_of(server, installed.as_ref(), Some(state_dir), &host)?;
         self.eras = remembered_eras(state_dir, server.name.as_str(), &view);
         self.explanation = view.explanation;
+        if let Some(store) = workspaces::of(server, state_dir) {
+            self.explanation.push(workspaces::explain(server, &store));
+        }
         if server.isolation == Isolation::Process && !server.egress.is_empty() {
             self.explanation.push(format!("reaches, through the gate: {}", server.egress.join(", ")));
         }

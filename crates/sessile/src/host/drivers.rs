@@ -4,6 +4,7 @@ use super::{Failure, microvm, strict};
 use crate::out;
 use sessile_manifest::{Isolation, Kind, Manifest};
 use sessile_sandbox::{Driver, ProcessConfig};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The drivers in use.
@@ -15,13 +16,17 @@ pub(crate) struct Drivers {
 }
 
 impl Drivers {
-    /// Makes what `manifest` needs.
-    pub(crate) async fn of(manifest: &Manifest, allow_unsandboxed: bool) -> Result<Self, Failure> {
+    /// Makes what `manifest` needs. Sandboxes outlive this process where there is a `rendezvous` to find them.
+    pub(crate) async fn of(
+        manifest: &Manifest,
+        allow_unsandboxed: bool,
+        rendezvous: Option<PathBuf>,
+    ) -> Result<Self, Failure> {
         let mut drivers = Self { process: None, microvm: None, none: None };
         for server in manifest.servers.iter().filter(|server| !matches!(server.kind, Kind::Url(_))) {
             match server.isolation {
                 Isolation::Process if drivers.process.is_none() => {
-                    drivers.process = Some(process_driver()?);
+                    drivers.process = Some(process_driver(rendezvous.clone())?);
                 }
                 Isolation::Microvm if drivers.microvm.is_none() => {
                     let walls = drivers.installer()?;
@@ -44,7 +49,7 @@ impl Drivers {
                 Isolation::Process | Isolation::Microvm | Isolation::None => {}
             }
             if server.strict
-                && let Some(refusal) = strict::refusal(&server.name, drivers.get(server.isolation)?.capabilities())
+                && let Some(refusal) = strict::refusal(server, drivers.get(server.isolation)?.capabilities())
             {
                 return Err(Failure::Host(refusal));
             }
@@ -64,7 +69,7 @@ impl Drivers {
 
     /// The driver that packages are installed with: the one in use, since each brings a trial and a keeper of its own.
     pub(crate) fn installer(&self) -> Result<Arc<dyn Driver>, Failure> {
-        self.process.clone().map_or_else(process_driver, Ok)
+        self.process.clone().map_or_else(|| process_driver(None), Ok)
     }
 
     /// Says what cannot be enforced, once.
@@ -79,8 +84,8 @@ impl Drivers {
 }
 
 /// The process driver of this host.
-pub(crate) fn process_driver() -> Result<Arc<dyn Driver>, Failure> {
-    let driver =
-        sessile_sandbox::process_driver(ProcessConfig::default()).map_err(|error| Failure::Host(error.to_string()))?;
+pub(crate) fn process_driver(rendezvous: Option<PathBuf>) -> Result<Arc<dyn Driver>, Failure> {
+    let config = ProcessConfig { rendezvous, ..ProcessConfig::default() };
+    let driver = sessile_sandbox::process_driver(config).map_err(|error| Failure::Host(error.to_string()))?;
     Ok(Arc::new(driver))
 }

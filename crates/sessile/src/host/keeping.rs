@@ -13,14 +13,19 @@ use tokio_util::sync::CancellationToken;
 /// How often old keys and old tasks are looked for.
 const TIDY: Duration = Duration::from_secs(60 * 60);
 
-/// Opens what is kept. The ledger is there when some server makes tasks.
+/// Opens what is kept. Without a ledger, servers that make tasks cannot be hosted, and all others can.
 pub(crate) fn open(manifest: &Manifest) -> Result<Keeping, Failure> {
     let state_dir = &manifest.node.state_dir;
     let makes_tasks = |server: &Server| server.tasks.promote_after.is_some() && !matches!(server.kind, Kind::Url(_));
-    let ledger = if manifest.servers.iter().any(makes_tasks) {
-        Some(Ledger::open(state_dir).map_err(|error| Failure::Failed(format!("the ledger: {error}")))?)
-    } else {
-        None
+    let ledger = match Ledger::open(state_dir) {
+        Ok(ledger) => Some(ledger),
+        Err(error) if state_dir.is_dir() || manifest.servers.iter().any(makes_tasks) => {
+            return Err(Failure::Failed(format!("the ledger: {error}")));
+        }
+        Err(error) => {
+            out::note(&format!("how sessions end will be forgotten with this node: {error}"));
+            None
+        }
     };
     Ok(Keeping { sealer: sealer(state_dir)?, ledger })
 }

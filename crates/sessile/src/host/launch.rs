@@ -3,8 +3,9 @@
 use super::Failure;
 use super::drivers::Drivers;
 use super::plan::Plan;
-use super::reach;
+use super::{image, reach, workspaces};
 use crate::out;
+use sessile_images::Image;
 use sessile_manifest::{Isolation, Kind, Server, Workspace};
 use sessile_packages::{Event, Installed, Lease, PackageRequest, Store};
 use sessile_runtime::Hosted;
@@ -14,10 +15,17 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The servers that run here, and what keeps their packages from being removed meanwhile.
+/// The servers that run here, and what keeps their packages and images from being removed meanwhile.
 pub(crate) struct Launched {
     pub(crate) hosted: Vec<Arc<Hosted>>,
-    pub(crate) leases: Vec<Lease>,
+    pub(crate) leases: Vec<Kept>,
+}
+
+/// What is not removed while this is held.
+#[allow(dead_code, reason = "held, not read")]
+pub(crate) enum Kept {
+    Package(Lease),
+    Image(Image),
 }
 
 /// Prepares every server that runs here.
@@ -41,8 +49,15 @@ pub(crate) async fn all(plan: &Plan, drivers: &Drivers, verbose: bool) -> Result
         let host = HostEnv::from_process();
         let hosted = Hosted::new(server, driver, view, host, Some(state_dir));
         let hosted = match server.isolation {
-            Isolation::Process => hosted.reaching(reach::list_of(server).map_err(Failure::Usage)?),
+            Isolation::Process => {
+                let upstream = reach::upstream(&plan.manifest)?;
+                hosted.reaching(reach::list_of(server).map_err(Failure::Usage)?, upstream)
+            }
             Isolation::Microvm | Isolation::None => hosted,
+        };
+        let hosted = match workspaces::of(server, state_dir) {
+            Some(store) => hosted.keeping(store),
+            None => hosted,
         };
         launched.hosted.push(Arc::new(hosted));
     }
@@ -55,8 +70,12 @@ async fn prepare(
     state_dir: &Path,
     drivers: &Drivers,
     verbose: bool,
-) -> Result<(View, Option<Lease>), Failure> {
+) -> Result<(View, Option<Kept>), Failure> {
     let failed = |error: String| Failure::Failed(format!("server {}: {error}", server.name));
+    if let Some(image) = &server.image {
+        let (view, image) = image::view_of(server, image, state_dir).await.map_err(failed)?;
+        return Ok((view, Some(Kept::Image(image))));
+    }
     let host = HostEnv::from_process();
     let installed = match package_of(server).map_err(failed)? {
         Some(package) => Some(install(&package, state_dir, &host, drivers, verbose).await.map_err(failed)?),
@@ -64,7 +83,7 @@ async fn prepare(
     };
     let concealed = has_state_dir(state_dir).then_some(state_dir);
     let view = view_of(server, installed.as_ref(), concealed, &host).map_err(failed)?;
-    Ok((view, installed.map(|installed| installed.lease)))
+    Ok((view, installed.map(|installed| Kept::Package(installed.lease))))
 }
 
 /// The package that a server has to be installed from before it can start.
@@ -102,7 +121,8 @@ pub(super) fn view_of(
         write: server.files.read_write.clone(),
         workspace: match &server.files.workspace {
             Workspace::Host(directory) => Some(directory.clone()),
-            Workspace::Private => None,
+            // That of a principal is put there when it is known whose session it is.
+            Workspace::Private | Workspace::Principal => None,
         },
         also: installed.map(|installed| installed.files.clone()).unwrap_or_default(),
         conceal: concealed.map(Path::to_owned).into_iter().collect(),
@@ -121,7 +141,7 @@ pub(super) fn view_of(
 
 /// Whether there is a state directory to hide. It is made if need be: one that came into being later would lie open
 /// in sandboxes that see the directory around it. Where it cannot be made, none will be.
-fn has_state_dir(directory: &Path) -> bool {
+pub(super) fn has_state_dir(directory: &Path) -> bool {
     DirBuilder::new().recursive(true).mode(0o700).create(directory).is_ok() || directory.is_dir()
 }
 

@@ -4,22 +4,26 @@ mod budgets;
 mod check;
 mod drivers;
 mod failure;
+mod image;
 mod keeping;
 mod key;
 mod launch;
 mod listen;
 mod microvm;
 mod node;
-mod plan;
+pub(crate) mod plan;
 mod public;
 mod reach;
+mod reload;
 mod shutdown;
 mod strict;
+mod workspaces;
 
 pub(crate) use check::check;
 pub(crate) use failure::Failure;
 pub(crate) use key::key;
 pub(crate) use microvm::microvm;
+pub(crate) use shutdown::Stops;
 
 use crate::cli::{RunArgs, ServeArgs};
 use crate::out;

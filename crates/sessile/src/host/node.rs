@@ -4,11 +4,11 @@ use super::drivers::Drivers;
 use super::plan::Plan;
 use super::public::{self, PublicListener};
 use super::shutdown::{Asked, Stops};
-use super::{Failure, budgets, keeping, launch, listen, reach};
+use super::{Failure, budgets, keeping, launch, listen, reach, reload, workspaces};
 use crate::out;
 use sessile_front::{Admin, Hosts, Side};
 use sessile_identity::{Anonymous, Door, refuse_open_listener};
-use sessile_runtime::Node;
+use sessile_runtime::{Adoption, Node};
 use sessile_telemetry::Telemetry;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -26,14 +26,19 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
     // The admin listener has no authentication of its own yet: it stays on this machine.
     let no_keys = Door::new(None, Anonymous::LoopbackOnly);
     refuse_open_listener("node.admin", settings.admin, &no_keys).map_err(|error| Failure::Usage(error.to_string()))?;
-    let public_socket = listen::bind(settings.listen, "--listen", "node.listen").await?;
-    let admin_socket = listen::bind(settings.admin, "--admin", "node.admin").await?;
+    let mut given = listen::Given::from_env()?;
+    let public_socket = given.public_or(settings.listen).await?;
+    let admin_socket = given.admin_or(settings.admin).await?;
     let admin_address = listen::address(&admin_socket)?;
 
     reach::check(&plan.manifest)?;
     reach::warn_of_idle_lists(&plan.manifest);
-    let drivers = Drivers::of(&plan.manifest, plan.allow_unsandboxed).await?;
+    reach::upstream_in_words(&plan.manifest).iter().for_each(|line| out::note(line));
+    let rendezvous =
+        launch::has_state_dir(&settings.state_dir).then(|| settings.state_dir.join("run").join(&plan.lineage));
+    let drivers = Drivers::of(&plan.manifest, plan.allow_unsandboxed, rendezvous).await?;
     drivers.report_shortfalls();
+    workspaces::report_shortfalls(&plan.manifest);
     // The leases are held until the node ends.
     let launch::Launched { hosted, leases: _leases } = tokio::select! {
         launched = launch::all(&plan, &drivers, verbose) => launched?,
@@ -42,6 +47,8 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
     let telemetry = Telemetry::new();
     let node =
         Arc::new(Node::new(hosted, budgets::of(&plan.manifest), keeping::open(&plan.manifest)?, telemetry.clone()));
+    // Whoever connects meanwhile waits: nobody is told that a session is gone which is about to be found.
+    say_adopted(node.adopt().await);
     let stop = CancellationToken::new();
     let housekeeping = tokio::spawn(keeping::keep_house(Arc::clone(&node), stop.clone()));
     let mut public = PublicListener::open(&plan.manifest, Arc::clone(&node), telemetry.clone(), public_socket, door)?;
@@ -49,8 +56,21 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
     let admin = Side::Admin(Arc::new(Admin::new(Arc::clone(&node), admin_hosts, telemetry)));
     let admin = tokio::spawn(sessile_front::serve(admin_socket, admin, ADMIN_CONNECTIONS, stop.clone()));
     say_ready(&plan, public.address(), admin_address);
+    // Where no service manager waits for it, nobody hears it.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 
-    let failed = serve_until_stopped(&mut stops, &mut public).await.err();
+    let ended = serve_until_stopped(&mut stops, &plan, &node, &mut public).await;
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    let failed = match ended {
+        Ok(Asked::Leave) => {
+            out::note("leaving: sessions live on for the next process");
+            public.close().await;
+            node.leave();
+            // Not a return: what would be dropped is not this process's any more.
+            std::process::exit(0);
+        }
+        ended => ended.err(),
+    };
     out::note("stopping: calls in flight may finish; a second signal stops at once");
     tokio::select! {
         () = node.drain(settings.drain) => {}
@@ -65,12 +85,33 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
     failed.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
-/// Serves until a signal to stop; a hangup opens the public listener anew.
-async fn serve_until_stopped(stops: &mut Stops, public: &mut PublicListener<'_>) -> Result<(), Failure> {
-    while stops.next_or_hangup().await == Asked::Reopen {
-        public.reopen().await?;
+/// Serves until a signal to stop or to leave; a hangup reads the lists of what servers may reach again and opens the public
+/// listener anew.
+async fn serve_until_stopped(
+    stops: &mut Stops,
+    plan: &Plan,
+    node: &Node,
+    public: &mut PublicListener<'_>,
+) -> Result<Asked, Failure> {
+    loop {
+        match stops.next_or_hangup().await {
+            Asked::Reopen => {
+                reload::lists(plan, node);
+                public.reopen().await?;
+            }
+            asked => return Ok(asked),
+        }
     }
-    Ok(())
+}
+
+fn say_adopted(adoption: Adoption) {
+    let Adoption { adopted, lost } = adoption;
+    if adopted > 0 {
+        out::note(&format!("goes on with {adopted} sessions of the node before"));
+    }
+    if lost > 0 {
+        out::note(&format!("{lost} sessions of the node before could not be gone on with; the log says why"));
+    }
 }
 
 fn say_ready(plan: &Plan, public: SocketAddr, admin: SocketAddr) {

@@ -3,6 +3,7 @@
 use super::Failure;
 use crate::cli::{Era, Isolation, NodeArgs, RunArgs, Scope, ServeArgs};
 use sessile_manifest::{Manifest, Pool, ServerEra, ServerName, Single, Surroundings, Values};
+use sha2::{Digest, Sha256};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,10 @@ pub(crate) struct Plan {
     pub(crate) single: bool,
     pub(crate) allow_unsandboxed: bool,
     pub(crate) warnings: Vec<String>,
+    /// What this node is among those that use the same state directory: the same whenever it is started again.
+    pub(crate) lineage: String,
+    /// How to read it again, where it came from a file.
+    pub(crate) args: Option<ServeArgs>,
 }
 
 /// The plan of `sessile run`.
@@ -53,17 +58,18 @@ pub(crate) fn of_run(args: RunArgs) -> Result<Plan, Failure> {
         ..Single::default()
     };
     let name = args.name.unwrap_or_else(|| name_of(&args.command));
+    let lineage = lineage(&["run", &name, &here.to_string_lossy()], &args.command);
     let name = name.parse::<ServerName>().map_err(|error| Failure::Usage(format!("--name {name:?}: {error}")))?;
     let mut manifest = Manifest::single(name, args.command, options, &Surroundings::of_process(&here))
         .map_err(|error| Failure::Usage(error.to_string()))?;
     overrule(&mut manifest, &args.node)?;
     let warnings = warnings_of(&manifest);
-    Ok(Plan { manifest, single: true, allow_unsandboxed: args.node.allow_unsandboxed, warnings })
+    Ok(Plan { manifest, single: true, allow_unsandboxed: args.node.allow_unsandboxed, warnings, lineage, args: None })
 }
 
 /// The plan of `sessile serve`.
 pub(crate) fn of_serve(args: ServeArgs) -> Result<Plan, Failure> {
-    let file = match args.config {
+    let file = match args.config.clone() {
         Some(file) => file,
         None => found().ok_or_else(|| {
             Failure::Usage("there is no sessile.toml and no .mcp.json here; name a manifest with -c FILE".to_owned())
@@ -78,7 +84,20 @@ pub(crate) fn of_serve(args: ServeArgs) -> Result<Plan, Failure> {
     }
     overrule(&mut manifest, &args.node)?;
     let warnings = warnings_of(&manifest);
-    Ok(Plan { manifest, single: false, allow_unsandboxed: args.node.allow_unsandboxed, warnings })
+    let file = file.canonicalize().unwrap_or(file);
+    let lineage = lineage(&["serve", &file.to_string_lossy()], &[]);
+    let allow_unsandboxed = args.node.allow_unsandboxed;
+    Ok(Plan { manifest, single: false, allow_unsandboxed, warnings, lineage, args: Some(args) })
+}
+
+/// A name, safe as a file's, for what a node was started with.
+fn lineage(words: &[&str], command: &[String]) -> String {
+    let mut hash = Sha256::new();
+    for word in words.iter().copied().chain(command.iter().map(String::as_str)) {
+        hash.update((word.len() as u64).to_be_bytes());
+        hash.update(word);
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn warnings_of(manifest: &Manifest) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! The public listener, which can be opened anew while sessions, and calls that wait for their clients, live on.
 
-use super::{Failure, listen};
+use super::Failure;
+use super::listen::{self, Again, Socket};
 use crate::out;
 use sessile_front::{Hosts, Public, Remote, RemoteSettings, Side};
 use sessile_identity::{Anonymous, Door, KeyFile, refuse_open_listener};
@@ -24,6 +25,7 @@ pub(crate) struct PublicListener<'a> {
     remotes: BTreeMap<String, Arc<Remote>>,
     telemetry: Telemetry,
     address: SocketAddr,
+    again: Again,
     open: Option<Open>,
 }
 
@@ -38,13 +40,13 @@ impl<'a> PublicListener<'a> {
         manifest: &'a Manifest,
         node: Arc<Node>,
         telemetry: Telemetry,
-        socket: TcpListener,
+        socket: Socket,
         door: Door,
     ) -> Result<Self, Failure> {
-        let address = listen::address(&socket)?;
+        let (address, again) = (listen::address(&socket.listener)?, socket.again());
         let remotes = remotes(manifest)?;
-        let mut listener = Self { manifest, node, remotes, telemetry, address, open: None };
-        listener.serve(socket, door);
+        let mut listener = Self { manifest, node, remotes, telemetry, address, again, open: None };
+        listener.serve(socket.listener, door);
         Ok(listener)
     }
 
@@ -67,7 +69,7 @@ impl<'a> PublicListener<'a> {
             }
         };
         self.close().await;
-        let socket = listen::bind(self.address, "--listen", "node.listen").await?;
+        let socket = self.again.listen(self.address).await?;
         self.serve(socket, door);
         out::note(&format!("listening anew on http://{}; sessions and waiting calls live on", self.address));
         Ok(())

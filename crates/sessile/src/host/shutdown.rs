@@ -1,13 +1,15 @@
-//! Signals: the first asks the node to drain, a second to stop at once; a hangup to open its listener anew.
+//! Signals: the first asks the node to drain, a second to stop at once; a hangup to read the manifest again and open its listener
+//! anew; SIGUSR2 to leave its sessions to the next process.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGINT and SIGTERM, as one stream, and SIGHUP.
+/// SIGINT and SIGTERM, as one stream, SIGHUP and SIGUSR2.
 #[derive(Debug)]
 pub(crate) struct Stops {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
+    leave: Signal,
 }
 
 impl Stops {
@@ -17,6 +19,7 @@ impl Stops {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
+            leave: signal(SignalKind::user_defined2())?,
         })
     }
 
@@ -28,12 +31,13 @@ impl Stops {
         }
     }
 
-    /// Waits for the next one, or for a SIGHUP.
+    /// Waits for the next one, or for a SIGHUP or SIGUSR2.
     pub(crate) async fn next_or_hangup(&mut self) -> Asked {
         tokio::select! {
             _ = self.interrupt.recv() => Asked::Stop,
             _ = self.terminate.recv() => Asked::Stop,
             _ = self.hangup.recv() => Asked::Reopen,
+            _ = self.leave.recv() => Asked::Leave,
         }
     }
 }
@@ -45,4 +49,6 @@ pub(crate) enum Asked {
     Stop,
     /// To open the public listener anew.
     Reopen,
+    /// To leave the sessions to the next process.
+    Leave,
 }

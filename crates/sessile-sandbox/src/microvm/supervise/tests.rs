@@ -33,6 +33,8 @@ async fn played(console: &'static str) -> Played {
         network: Network::Loopback,
         hostname: "vmm".into(),
         orphan_grace: Duration::ZERO,
+        estate: None,
+        held: None,
         start_timeout: Duration::from_secs(10),
     };
     let monitor = crate::unsandboxed_driver().start(monitor).await.unwrap();

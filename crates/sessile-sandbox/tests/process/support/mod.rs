@@ -45,6 +45,8 @@ pub(crate) fn spec(command: &[&str]) -> SandboxSpec {
         network: Network::Loopback,
         hostname: "tester".into(),
         orphan_grace: Duration::from_secs(1),
+        estate: None,
+        held: None,
         start_timeout: Duration::from_secs(20),
     }
 }

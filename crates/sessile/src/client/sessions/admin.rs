@@ -5,8 +5,10 @@ use crate::client::error::ClientError;
 use crate::client::escape::one_line;
 use crate::client::sessions::view::Session;
 use crate::client::target::http_url;
-use reqwest::{Method, StatusCode};
+use reqwest::header::{CONNECTION, UPGRADE};
+use reqwest::{Method, StatusCode, Upgraded};
 use serde_json::Value;
+use sessile_front::exec::wire::{self, Fault};
 use std::time::Duration;
 use url::Url;
 
@@ -55,13 +57,41 @@ impl Admin {
         }
     }
 
-    async fn ask(&self, method: Method, name: Option<&str>) -> Result<(StatusCode, Value), ClientError> {
+    /// A connection over which a command can be run in a session.
+    pub(super) async fn connect_to(&self, name: &str) -> Result<Upgraded, ClientError> {
+        let request = self.client.post(self.url([name, "exec"]));
+        let request = request.header(CONNECTION, "upgrade").header(UPGRADE, wire::PROTOCOL);
+        let late = |_| ClientError::NoNode { admin: self.base.to_string(), why: "no answer in time".to_owned() };
+        let answer = tokio::time::timeout(TIMEOUT, request.send()).await.map_err(late)?;
+        let answer = answer.map_err(|error| self.unreachable(&error))?;
+        let status = answer.status();
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            return answer.upgrade().await.map_err(|error| self.unreachable(&error));
+        }
+        let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let said = body.pointer("/error/message").and_then(Value::as_str).map(one_line);
+        match (status, said) {
+            (StatusCode::NOT_FOUND, _) => Err(self.unknown(name)),
+            (
+                StatusCode::GONE | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS | StatusCode::FORBIDDEN,
+                Some(message),
+            ) => Err(ClientError::NotRun { by: Fault::Command, message }),
+            _ => Err(self.wrong(status, &body)),
+        }
+    }
+
+    /// The address of all sessions, or of something below. One segment each: a name cannot lead to another path.
+    fn url<'a>(&self, below: impl IntoIterator<Item = &'a str>) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
-            // One segment each: a name cannot lead to another path.
-            path.pop_if_empty().extend(["admin", "v1", "sessions"]).extend(name);
+            path.pop_if_empty().extend(["admin", "v1", "sessions"]).extend(below);
         }
-        let answer = self.client.request(method, url).timeout(TIMEOUT).send().await;
+        url
+    }
+
+    async fn ask(&self, method: Method, name: Option<&str>) -> Result<(StatusCode, Value), ClientError> {
+        let answer = self.client.request(method, self.url(name)).timeout(TIMEOUT).send().await;
         let answer = answer.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
         let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;

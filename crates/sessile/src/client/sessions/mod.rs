@@ -1,6 +1,7 @@
 //! `sessile sessions`: the sessions of a running node, through its admin listener.
 
 mod admin;
+mod exec;
 mod render;
 mod view;
 
@@ -9,6 +10,7 @@ use crate::client::escape::{one_line, pretty};
 use crate::client::printer::{Printer, stdout_width};
 use admin::Admin;
 use clap::{Args, Subcommand};
+use exec::ExecArgs;
 use serde_json::json;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -17,7 +19,7 @@ use view::Session;
 /// How often a session that stops is looked at.
 const POLL: Duration = Duration::from_millis(100);
 
-/// `sessile sessions [list|show NAME|stop NAME]`
+/// `sessile sessions [list|show NAME|stop NAME|exec NAME -- COMMAND]`
 #[derive(Debug, Args)]
 #[command(disable_help_subcommand = true)]
 pub(crate) struct SessionsArgs {
@@ -50,6 +52,8 @@ enum Command {
         #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = humantime::parse_duration)]
         timeout: Duration,
     },
+    /// Run a command inside a live session, held exactly as its server is; its exit code becomes this one's
+    Exec(ExecArgs),
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -59,10 +63,10 @@ struct ListArgs {
     all: bool,
 }
 
-/// Lists, shows or stops sessions.
+/// Lists, shows or stops sessions, or runs a command in one.
 ///
 /// # Errors
-/// When no node answers, the session is not known, or it does not stop in time.
+/// When no node answers, the session is not known, it does not stop in time, or the command is not run.
 pub(crate) async fn sessions(args: SessionsArgs) -> Result<ExitCode, ClientError> {
     let admin = Admin::at(&args.admin)?;
     let printer = Printer::new();
@@ -93,6 +97,7 @@ pub(crate) async fn sessions(args: SessionsArgs) -> Result<ExitCode, ClientError
             let text = if args.json { pretty(&session.raw) } else { render::end(&session) };
             printer.result(&text);
         }
+        Command::Exec(exec) => return exec::run(&admin, exec, args.json, &printer).await,
     }
     Ok(ExitCode::SUCCESS)
 }

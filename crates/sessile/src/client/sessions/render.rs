@@ -80,6 +80,7 @@ pub(super) fn whole(session: &Session) -> String {
         }
     }
     lines.extend(view.egress.map(|egress| ("egress", egress_line(egress))));
+    lines.extend((view.execs > 0).then(|| ("commands", format!("{} of operators run in it", view.execs))));
     labeled(lines, view.end.as_ref())
 }
 

@@ -32,6 +32,9 @@ pub(super) struct View {
     pub(super) server_protocol: Option<String>,
     #[serde(default)]
     pub(super) parked: u64,
+    /// Operators' commands that run in it.
+    #[serde(default)]
+    pub(super) execs: u64,
     /// Bytes.
     pub(super) memory: Option<u64>,
     /// Milliseconds.

@@ -5,7 +5,7 @@ use super::super::plan::Plan;
 use super::super::shutdown::Stops;
 use super::super::{Failure, budgets, launch};
 use crate::out;
-use sessile_manifest::{Kind, Manifest, Pool, Server};
+use sessile_manifest::{Kind, Manifest, Pool, Server, Workspace};
 use sessile_runtime::{Keeping, Node, NodeLimits, OpenError};
 use sessile_store::Sealer;
 use sessile_telemetry::Telemetry;
@@ -26,7 +26,7 @@ pub(super) async fn every_server(
     verbose: bool,
 ) -> Result<Started, Failure> {
     let mut stops = Stops::new().map_err(|error| Failure::Host(format!("signals cannot be caught: {error}")))?;
-    let drivers = Drivers::of(manifest, allow_unsandboxed).await?;
+    let drivers = Drivers::of(manifest, allow_unsandboxed, None).await?;
     let mut problems = BTreeMap::new();
     for server in manifest.servers.iter().filter(|server| !matches!(server.kind, Kind::Url(_))) {
         out::note(&format!("server {}: starting it, to find out what it speaks", server.name));
@@ -62,10 +62,14 @@ pub(super) async fn every_server(
 
 /// The same manifest with one server: one that is not there does not keep the others from being started.
 fn plan_of(manifest: &Manifest, server: &Server, allow_unsandboxed: bool) -> Plan {
-    // Nothing is started ahead of what is tried.
-    let server = Server { pool: Pool::default(), ..server.clone() };
+    // Nothing is started ahead of what is tried, and nobody's files are touched.
+    let mut server = Server { pool: Pool::default(), ..server.clone() };
+    if server.files.workspace == Workspace::Principal {
+        server.files.workspace = Workspace::Private;
+    }
     let manifest = Manifest { servers: vec![server], ..manifest.clone() };
-    Plan { manifest, single: false, allow_unsandboxed, warnings: Vec::new() }
+    let lineage = "check".to_owned();
+    Plan { manifest, single: false, allow_unsandboxed, warnings: Vec::new(), lineage, args: None }
 }
 
 async fn find_eras(node: &Node) -> Result<(), OpenError> {

@@ -135,6 +135,7 @@ impl Ledger {
                 let deadline = self.session.modern.deadline();
                 assert!(deadline.is_none_or(|deadline| deadline > self.session.now), "{deadline:?}");
             }
+            Step::HandOver => self.session.hand_over(),
             Step::Gone => {
                 self.gone = true;
                 self.session.server_gone();

@@ -44,6 +44,8 @@ pub(super) enum Step {
     Nonsense(usize),
     /// Milliseconds go by.
     Wait(u32),
+    /// Another process goes on with the session.
+    HandOver,
     /// The server ends.
     Gone,
 }
@@ -125,6 +127,7 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => prop::option::weighted(0.1, Just(Step::Gone)).prop_map(|gone| gone.unwrap_or(Step::Completed)),
     ];
     let step = prop_oneof![
+        3 => Just(Step::HandOver),
         7 => ask,
         2 => (id(), any::<u8>()).prop_map(|(id, filter)| Step::Listen(id, filter)),
         6 => (which(), answers()).prop_map(|(which, answers)| Step::Retry(which, answers)),

@@ -34,6 +34,8 @@ pub(super) enum Step {
     Changed,
     /// Seconds go by.
     Wait(u16),
+    /// Another process goes on with the session.
+    HandOver,
     /// The server ends.
     Gone,
 }
@@ -56,6 +58,7 @@ impl End {
 pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let id = || 0u8..5;
     let step = prop_oneof![
+        3 => Just(Step::HandOver),
         6 => (id(), any::<bool>()).prop_map(|one| Step::Ask(vec![one])),
         1 => prop::collection::vec((id(), any::<bool>()), 2..4).prop_map(Step::Ask),
         2 => Just(Step::Listen),

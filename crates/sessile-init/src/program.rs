@@ -1,4 +1,4 @@
-//! Finding and running the server's program, and saying why it would not run.
+//! Finding and running a program inside, and saying why it would not run.
 #![allow(unsafe_code)]
 
 use alloc::borrow::ToOwned;
@@ -12,6 +12,9 @@ use rustix::fs::{CWD, Mode, OFlags, open};
 use rustix::io::Errno;
 use sessile_link::Refusal;
 
+#[cfg(test)]
+mod tests;
+
 /// Where programs are looked for without a `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -19,7 +22,7 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 const HEAD: usize = 4096;
 
 /// A command made ready, so that running it takes only system calls.
-pub(super) struct Command {
+pub(crate) struct Command {
     name: String,
     searched: String,
     /// The paths to try, in order.
@@ -48,7 +51,7 @@ fn text(bytes: &str, what: &str) -> Result<CString, Refusal> {
 }
 
 impl Command {
-    pub(super) fn new(command: &[String], env: &[(String, String)], cwd: &str) -> Result<Self, Refusal> {
+    pub(crate) fn new(command: &[String], env: &[(String, String)], cwd: &str) -> Result<Self, Refusal> {
         let Some(name) = command.first().filter(|name| !name.is_empty()) else {
             return Err(Refusal::Order { what: "the command is empty".into() });
         };
@@ -73,18 +76,18 @@ impl Command {
         })
     }
 
-    pub(super) fn cwd(&self) -> String {
+    pub(crate) fn cwd(&self) -> String {
         self.cwd.to_string_lossy().into_owned()
     }
 
     /// Enters the working directory. Makes only system calls.
-    pub(super) fn enter(&self) -> Result<(), Errno> {
+    pub(crate) fn enter(&self) -> Result<(), Errno> {
         rustix::process::chdir(self.cwd.as_c_str())
     }
 
     /// Runs the first candidate that can be run. Comes back only if none can: with the one that came closest, and why it
     /// failed. Makes only system calls.
-    pub(super) fn run(&self) -> (usize, Errno) {
+    pub(crate) fn run(&self) -> (usize, Errno) {
         let mut closest = (0, Errno::NOENT);
         for (index, path) in self.candidates.iter().enumerate() {
             // SAFETY: the path is terminated, and both arrays end with null and point to terminated text that lives as
@@ -102,7 +105,7 @@ impl Command {
     }
 
     /// Puts into words why a candidate did not run.
-    pub(super) fn diagnose(&self, candidate: usize, errno: Errno) -> Refusal {
+    pub(crate) fn diagnose(&self, candidate: usize, errno: Errno) -> Refusal {
         let Some(path) = self.candidates.get(candidate).filter(|path| exists(path)) else {
             return Refusal::CommandNotFound { command: self.name.clone(), searched: self.searched.clone() };
         };
@@ -131,7 +134,7 @@ fn read_head(path: &CStr) -> Option<Vec<u8>> {
 }
 
 /// The interpreter that a program's first bytes ask for: of a script's first line, or an ELF program's loader.
-pub(super) fn needs(head: &[u8]) -> Option<String> {
+pub(crate) fn needs(head: &[u8]) -> Option<String> {
     let name = match head.strip_prefix(b"#!") {
         Some(line) => line.split(|byte| *byte == b'\n').next()?.trim_ascii(),
         None => loader(head)?,

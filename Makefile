@@ -37,12 +37,14 @@ lint:
 	$(TOOLS)/lint/bin/cargo-deny --locked check bans licenses sources --hide-inclusion-graph
 
 unit:
+	scripts/microvm-kernel
 	scripts/install-image-tools
 	$(CARGO) test --locked --workspace --exclude sessile-tests
 	$(CARGO) test --locked -p sessile-sandbox --features weaken --test protections
 
 behaviour:
 	tests/conformance/install
+	scripts/microvm-kernel
 	tests/egress/install
 	tests/images/install
 	$(CARGO) test --locked -p sessile-tests

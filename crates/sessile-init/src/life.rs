@@ -33,17 +33,17 @@ pub(crate) fn run() -> i32 {
 }
 
 /// A sandbox whose server runs.
-struct Begun {
-    server: Server,
-    signals: OwnedFd,
-    built: Built,
+pub(crate) struct Begun {
+    pub(crate) server: Server,
+    pub(crate) signals: OwnedFd,
+    pub(crate) built: Built,
     /// What listens for the gate, until it is handed over.
-    gate: Option<OwnedFd>,
+    pub(crate) gate: Option<OwnedFd>,
     bequest: Option<Bequest>,
 }
 
 /// Everything up to the server running and init being nobody.
-fn begin(order: &StartOrder) -> Result<Begun, Refusal> {
+pub(crate) fn begin(order: &StartOrder) -> Result<Begun, Refusal> {
     let kernel =
         |what: &'static str| move |errno: Errno| Refusal::Kernel { what: what.into(), errno: errno.raw_os_error() };
     // First of all: nothing else may open descriptors where these lie.

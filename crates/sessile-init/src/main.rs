@@ -4,7 +4,8 @@
 //! around itself ([`root`]); starts the server as an unprivileged user ([`server`]); gives up its own privileges
 //! ([`privileges`]); and then only reaps, passes signals on, and reports the end ([`life`]). When it exits, the kernel
 //! kills whatever is left in the sandbox. Under other names the same binary is the [`keeper`], which tidies up
-//! after a runtime that was killed, and what runs a further command beside a server ([`exec`]).
+//! after a runtime that was killed, what runs a further command beside a server ([`exec`]), and the first process of a virtual
+//! machine ([`guest`]).
 //!
 //! It is not a supervisor: it starts one server once. It holds no policy: every decision is in the order.
 //! Start reading at [`life`].
@@ -26,6 +27,7 @@ mod errno;
 mod exec;
 #[cfg(all(panic = "abort", not(test)))]
 mod floor;
+mod guest;
 mod held;
 mod keeper;
 mod landlock;
@@ -48,6 +50,9 @@ mod watch;
 /// The name (`argv[0]`) that makes this binary the keeper.
 const KEEPER: &core::ffi::CStr = c"sessile-keeper";
 
+/// The name that makes it the first process of a virtual machine: the kernel's, for what it finds in an initramfs.
+const GUEST: &core::ffi::CStr = c"/init";
+
 /// The name that makes it run one command in a sandbox that runs already.
 const EXEC: &core::ffi::CStr = c"sessile-exec";
 
@@ -68,6 +73,7 @@ unsafe extern "C" fn main(count: libc::c_int, arguments: *const *const libc::c_c
     let name = unsafe { core::ffi::CStr::from_ptr(*arguments) };
     match name {
         name if name == KEEPER => keeper::run(),
+        name if name == GUEST => guest::run(),
         name if name == EXEC => exec::run(),
         _ => life::run(),
     }

@@ -94,6 +94,12 @@ pub(crate) fn restrict(mount: impl AsFd, rights: Attributes, whole_tree: bool) -
     set_attributes(mount.as_fd(), &change, whole_tree)
 }
 
+/// Gives a mount back what it was made without.
+pub(crate) fn permit(mount: impl AsFd, rights: Attributes) -> Result<(), Errno> {
+    let change = MountAttr { clear: u64::from(rights.bits()), ..MountAttr::default() };
+    set_attributes(mount.as_fd(), &change, false)
+}
+
 /// Shows the files of a detached mount under other owners, as the mapping of `users` says.
 pub(crate) fn map_owners(mount: impl AsFd, users: impl AsFd) -> Result<(), Errno> {
     let change = MountAttr {

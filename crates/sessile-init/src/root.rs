@@ -18,7 +18,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
 use rustix::process::{chdir, fchdir, pivot_root};
-use sessile_link::{Note, Protection, Refusal, StartOrder};
+use sessile_link::{Note, Protection, Refusal, StartOrder, View};
 use skeleton::Skeleton;
 use store::Store;
 
@@ -42,28 +42,57 @@ pub(crate) fn build(order: &StartOrder) -> Result<Built, Refusal> {
     mount_change("/", private).map_err(failed("make private", "/"))?;
 
     let mut store = Store::new(order)?;
-    // Holds mount points, links and generated files; 1 MiB of order cannot fill it.
-    let options = [Fs::Set("size", "8m"), Fs::Set("mode", "755")];
-    let top = mounts::new("tmpfs", &options, TAME).map_err(failed("mount", "/"))?;
+    let top = match image(order) {
+        Some(source) => views::changeable(source, &mut store).map_err(failed("overlay", source))?,
+        None => {
+            // Holds mount points, links and generated files; 1 MiB of order cannot fill it.
+            let options = [Fs::Set("size", "8m"), Fs::Set("mode", "755")];
+            mounts::new("tmpfs", &options, TAME).map_err(failed("mount", "/"))?
+        }
+    };
     store.hold(&top).map_err(failed("attach", "/"))?;
     let mut skeleton = Skeleton::new(top).map_err(failed("look at", "/"))?;
     skeleton.own(store.root()).map_err(failed("look at", "/"))?;
 
+    if image(order).is_some() {
+        // Whatever the image holds there, a link to elsewhere among it: devices are laid out in something empty.
+        for name in ["dev", "proc"] {
+            skeleton.make_plain(name).map_err(failed("make", name))?;
+        }
+        let options = [Fs::Set("size", "64k"), Fs::Set("mode", "755")];
+        let dev = mounts::new("tmpfs", &options, TAME).map_err(failed("mount", "/dev"))?;
+        skeleton.directory("/dev").and_then(|place| mounts::attach(&dev, place)).map_err(failed("attach", "/dev"))?;
+        skeleton.own(&dev).map_err(failed("look at", "/dev"))?;
+    }
     let proc = procfs::mount(&skeleton, order)?;
     devices::mount(&skeleton, &mut store)?;
     let mut owners = Owners::new(order.users, &proc);
     let mut notes = Vec::new();
     let dress = views::Dress::of(order);
-    for view in &order.views {
+    for view in order.views.iter().filter(|view| !is_root(view)) {
         views::show(view, dress, &mut skeleton, &mut store, &mut owners, &mut notes)?;
     }
     enter(&skeleton, order)?;
     Ok(Built { proc, notes })
 }
 
+/// Whether a view is all of the root: an image, whose changes stay in the sandbox.
+fn is_root(view: &View) -> bool {
+    matches!(view, View::CopyOnWrite { target, .. } if target == "/")
+}
+
+/// The image that the order asks for, if it does.
+fn image(order: &StartOrder) -> Option<&str> {
+    order.views.iter().find_map(|view| match view {
+        View::CopyOnWrite { source, .. } if is_root(view) => Some(source.as_str()),
+        _ => None,
+    })
+}
+
 /// Makes the skeleton the root, for good.
 fn enter(skeleton: &Skeleton, order: &StartOrder) -> Result<(), Refusal> {
-    if order.keeps(Protection::ReadOnlyRoot) {
+    // Of an image, what a server may change is what its files' owners let it change, and no other sandbox sees that.
+    if order.keeps(Protection::ReadOnlyRoot) && image(order).is_none() {
         let read_only = Attributes::MOUNT_ATTR_RDONLY;
         mounts::restrict(skeleton.top(), read_only, false).map_err(failed("make read-only", "/"))?;
     }

@@ -34,6 +34,11 @@ impl Server {
     pub(crate) fn outputs(&self) -> [BorrowedFd<'_>; 2] {
         [self.stdout.as_fd(), self.stderr.as_fd()]
     }
+
+    /// The same, for good: where init itself carries them.
+    pub(crate) fn into_host_ends(self) -> [Option<OwnedFd>; 3] {
+        [self.stdin, Some(self.stdout), Some(self.stderr)]
+    }
 }
 
 /// Three pipes: first the ends for inside, then the runtime's, which do not block. Of stdin, stdout and stderr.

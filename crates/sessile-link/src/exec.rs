@@ -37,7 +37,7 @@ impl Confinement {
             View::Writable { target, .. } | View::CopyOnWrite { target, .. } | View::Private { target } => {
                 Some(target.clone())
             }
-            View::ReadOnly { .. } | View::Text { .. } | View::Symlink { .. } => None,
+            View::ReadOnly { .. } | View::Device { .. } | View::Text { .. } | View::Symlink { .. } => None,
         });
         Self {
             rlimits: order.rlimits,

@@ -17,7 +17,7 @@ const HEADER: usize = 5;
 /// One frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// Which conversation it belongs to; [`CONTROL`] is the only one yet.
+    /// Which conversation it belongs to: [`CONTROL`], or one of [`streams`](crate::streams).
     pub channel: u8,
     /// At most [`MAX_PAYLOAD`] bytes.
     pub payload: Vec<u8>,

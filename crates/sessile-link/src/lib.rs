@@ -6,7 +6,8 @@
 //! JSON is an error that ends the link, never a panic.
 //!
 //! Start reading at [`control`], the two enums of messages; [`order`] is the order to start a server, [`refusal`] why it
-//! was not carried out, [`exec`] the order to run a further command beside it, [`frame`] the bytes.
+//! was not carried out, [`exec`] the order to run a further command beside it, [`frame`] the bytes; [`streams`] and [`guest`] are
+//! what a virtual machine needs beside them.
 
 #![no_std] // init is built without the standard library
 
@@ -17,9 +18,11 @@ extern crate std;
 pub mod control;
 pub mod exec;
 pub mod frame;
+pub mod guest;
 pub mod order;
 pub mod protection;
 pub mod refusal;
+pub mod streams;
 
 pub use control::{FromInit, Inbox, LinkError, Loopback, ServerEnd, ToInit, ToKeeper};
 pub use exec::{Confinement, ExecOrder, FromExec, ToExec, WindowSize};
@@ -27,3 +30,4 @@ pub use frame::{Frame, FrameDecoder, FrameError};
 pub use order::{Bequest, GATE_PORT, HostUsers, Note, Program, Rlimits, StartOrder, View};
 pub use protection::Protection;
 pub use refusal::Refusal;
+pub use streams::{Packet, Stream, StreamError};

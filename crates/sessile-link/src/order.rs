@@ -115,6 +115,11 @@ pub enum View {
         /// Inside.
         target: String,
     },
+    /// A character device of the host, at the same place.
+    Device {
+        /// On the host and inside.
+        source: String,
+    },
     /// A fresh directory.
     Private {
         /// Inside.

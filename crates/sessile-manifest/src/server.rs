@@ -118,7 +118,7 @@ pub enum Isolation {
     /// A sandbox of namespaces, mounts and control groups for each session.
     #[default]
     Process,
-    /// A virtual machine for each session.
+    /// A virtual machine with a kernel of its own for each session.
     Microvm,
     /// A plain child process. Only with `--allow-unsandboxed`.
     None,

@@ -169,7 +169,7 @@ fn outcome(exit: Exit) -> ExecOutcome {
         Exit::Code(0) => ExecOutcome::Ok,
         Exit::Code(_) => ExecOutcome::Code,
         Exit::Signal(_) | Exit::Killed | Exit::OutOfMemory { .. } => ExecOutcome::Signal,
-        Exit::Lost => ExecOutcome::Lost,
+        Exit::Lost | Exit::Crashed => ExecOutcome::Lost,
     }
 }
 

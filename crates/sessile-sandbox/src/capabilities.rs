@@ -6,7 +6,7 @@ use std::fmt;
 /// What a driver can enforce on this host. Every row was found out by trying it, not by looking at versions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Capabilities {
-    /// The driver's name: `process` or `none`.
+    /// The driver's name: `process`, `microvm` or `none`.
     pub driver: &'static str,
     /// One row per feature, in the order of [`Feature`].
     pub rows: Vec<Capability>,
@@ -44,6 +44,8 @@ pub struct Capability {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Feature {
+    /// Has a kernel of its own.
+    Machine,
     /// Sees only its own processes.
     Processes,
     /// Sees only the files it was given.
@@ -98,6 +100,7 @@ impl Feature {
 impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Machine => "own kernel",
             Self::Processes => "own processes only",
             Self::Files => "own files only",
             Self::HostUser => "own user on the host",

@@ -30,6 +30,9 @@ pub enum Exit {
     },
     /// The driver killed the whole tree, as it was asked to.
     Killed,
+    /// The sandbox's machine ended, or broke the rules of its link, before the server's end was reported: its kernel panicked, or
+    /// something in it took it over. The server's standard error ends with what is known.
+    Crashed,
     /// The sandbox vanished without a report: something outside the runtime killed it.
     Lost,
 }
@@ -45,6 +48,7 @@ impl fmt::Display for Exit {
             Self::OutOfMemory { limit: Some(limit), .. } => write!(f, "out of memory (limit {limit} bytes)"),
             Self::OutOfMemory { limit: None, .. } => f.write_str("out of memory"),
             Self::Killed => f.write_str("killed by the runtime"),
+            Self::Crashed => f.write_str("the virtual machine crashed"),
             Self::Lost => f.write_str("killed from outside the runtime"),
         }
     }

@@ -7,7 +7,7 @@
 //! This crate knows nothing of MCP and nothing of sessions: it moves no byte of what a server says, and keeps no list of
 //! sandboxes.
 //!
-//! Start reading at [`spec`], then [`driver`], then [`process`], which is the driver that isolates; [`unsandboxed`] is the
+//! Start reading at [`spec`], then [`driver`], then [`process`], which is the driver that isolates, and [`microvm`], which gives each sandbox a kernel; [`unsandboxed`] is the
 //! one that does not. [`view`] decides what a server sees of the host.
 
 pub mod capabilities;
@@ -16,6 +16,7 @@ pub mod driver;
 pub mod ended;
 pub mod error;
 pub mod exec;
+pub mod microvm;
 mod port;
 pub mod process;
 mod process_tree;
@@ -30,6 +31,7 @@ pub use driver::{Adopted, BoxFuture, Driver};
 pub use ended::{Ended, Exit, Usage};
 pub use error::{AdoptError, DriverError, StartError};
 pub use exec::{Exec, ExecError, ExecSpec, Streams, Terminal, WindowSize};
+pub use microvm::{Accelerator, AcceleratorChoice, MicrovmConfig, MicrovmError, PartError, microvm_driver};
 pub use port::PortInside;
 #[cfg(feature = "weaken")]
 pub use process::weakened_driver;

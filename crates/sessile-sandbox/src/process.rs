@@ -15,7 +15,7 @@ mod init_process;
 mod keeper;
 mod launch;
 pub(crate) mod node;
-mod order;
+pub(crate) mod order;
 mod refused;
 pub(crate) mod rendezvous;
 mod spawn;
@@ -26,6 +26,7 @@ mod users;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use init_image::PROGRAM;
 pub(crate) use node::Node;
 
 #[cfg(feature = "weaken")]

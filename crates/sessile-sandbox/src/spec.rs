@@ -101,11 +101,18 @@ pub enum FileView {
         target: PathBuf,
     },
     /// A private overlay on a directory of the host: reads fall through, writes go to private memory, the host never changes.
+    ///
+    /// For a microVM, at `/`: the image that is its root; a directory, or an erofs file made of one.
     CopyOnWrite {
         /// On the host: absolute, and free of symbolic links.
         source: PathBuf,
         /// Inside.
         target: PathBuf,
+    },
+    /// A character device of the host, at the same place. For the monitors of machines; a server never gets one.
+    Device {
+        /// On the host, below `/dev`.
+        source: PathBuf,
     },
     /// A fresh, empty directory of the sandbox's own.
     Private {
@@ -136,6 +143,7 @@ impl FileView {
             Self::ReadOnly { target, .. }
             | Self::Writable { target, .. }
             | Self::CopyOnWrite { target, .. }
+            | Self::Device { source: target }
             | Self::Private { target }
             | Self::Text { target, .. }
             | Self::Symlink { target, .. } => target,

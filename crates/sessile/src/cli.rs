@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Images(ImagesArgs),
     /// Make an API key and store its hash
     Key(KeyArgs),
+    /// Prepare this host for sessions in virtual machines
+    Microvm(MicrovmArgs),
     /// The load generator
     Bench(Box<sessile_bench::Args>),
 }
@@ -70,6 +72,8 @@ pub(crate) enum LogFormat {
 pub(crate) enum Isolation {
     /// Namespaces, a root of its own, cgroups
     Process,
+    /// A virtual machine with a kernel of its own; see docs/microvm.md
+    Microvm,
     /// No sandbox at all; needs --allow-unsandboxed
     None,
 }
@@ -218,4 +222,29 @@ pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write it as NAME=VALUE".to_owned()),
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MicrovmArgs {
+    #[command(subcommand)]
+    pub(crate) command: MicrovmCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MicrovmCommand {
+    /// Fetch a Debian cloud kernel for guests and unpack it, without installing it
+    Setup(SetupArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetupArgs {
+    /// A kernel package at hand (linux-image-…-cloud-amd64….deb), instead of fetching one with apt-get
+    #[arg(long, value_name = "FILE")]
+    pub(crate) package: Option<PathBuf>,
+    /// Where to put it [default: microvm/kernel in the state directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    /// Directory for what outlives the node
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
 }

@@ -36,6 +36,7 @@ fn start(cli: Cli) -> Result<ExitCode, Failure> {
             Command::Serve(args) => host::serve(args, verbose).await,
             Command::Check(args) => host::check(&args, verbose).await,
             Command::Key(args) => host::key(&args),
+            Command::Microvm(args) => host::microvm(&args),
             Command::Sessions(args) => client::sessions(args).await.map_err(client_failure),
             Command::Call(args) => client::call(args, verbose).await.map_err(client_failure),
             Command::Tools(args) => client::tools(args, verbose).await.map_err(client_failure),

@@ -69,10 +69,10 @@ fn spec(start: ExecStart) -> ExecSpec {
 }
 
 fn whose(fault: &ExecFault) -> Fault {
-    use ExecError::{Confine, Host, Invalid, NotIsolated, NotLetIn};
+    use ExecError::{Confine, Host, InMachine, Invalid, NotIsolated, NotLetIn};
     match fault {
         ExecFault::Refused(Invalid { .. }) => Fault::Request,
-        ExecFault::Refused(NotIsolated | NotLetIn(_) | Confine { .. } | Host { .. }) => Fault::Host,
+        ExecFault::Refused(NotIsolated | InMachine | NotLetIn(_) | Confine { .. } | Host { .. }) => Fault::Host,
         _ => Fault::Command,
     }
 }
@@ -173,7 +173,7 @@ async fn run(exec: &SessionExec, outputs: Vec<(u8, Output)>, say: &Sender<Vec<u8
     let (code, signal) = match exit {
         Exit::Code(code) => (Some(code), None),
         Exit::Signal(signal) => (None, Some(signal)),
-        Exit::OutOfMemory { .. } | Exit::Killed | Exit::Lost => (None, None),
+        Exit::OutOfMemory { .. } | Exit::Killed | Exit::Lost | Exit::Crashed => (None, None),
     };
     let session_end = exec.session_end(exit).await.map(str::to_owned);
     tell(say, &FromNode::Ended { code, signal, took_ms, session_end }).await;

@@ -3,7 +3,10 @@
 use alloc::vec;
 use alloc::vec::Vec;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{CWD, Gid, Mode, OFlags, ResolveFlags, Stat, Uid, chownat, fstat, mkdirat, openat, openat2};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Uid, chownat, fstat, mkdirat, openat, openat2,
+    statat, unlinkat,
+};
 use rustix::io::Errno;
 
 /// The new root while it is being built.
@@ -80,6 +83,17 @@ impl Skeleton {
         let fd = self.directory(parent)?;
         let stat = fstat(&fd)?;
         if self.own.contains(&stat.st_dev) { Ok((Parent { fd, stat }, name)) } else { Err(Errno::ROFS) }
+    }
+
+    /// Makes `name`, at the top of the sandbox's own file system, a directory if it is anything else.
+    pub(super) fn make_plain(&self, name: &str) -> Result<(), Errno> {
+        match statat(&self.top, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => return Ok(()),
+            Ok(_) => unlinkat(&self.top, name, AtFlags::empty())?,
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+        mkdirat(&self.top, name, Mode::from_raw_mode(0o755))
     }
 
     /// Opens a device or directory of the host.

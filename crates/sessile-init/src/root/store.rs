@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, chownat, mkdirat, openat};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid, chownat, mkdirat, mknodat, openat};
 use rustix::io::Errno;
 use rustix::process::fchdir;
 use sessile_link::{HostUsers, Refusal, StartOrder};
@@ -90,15 +90,41 @@ impl Store {
         Ok(mount)
     }
 
+    /// A character device of the server's, as a mount on which devices count. `None` for an ordinary user, who may make none.
+    pub(super) fn device(&mut self, number: u64) -> Result<Option<OwnedFd>, Errno> {
+        if self.rootless {
+            return Ok(None);
+        }
+        let (_, room) = self.room(0o700)?;
+        mknodat(&room, "device", FileType::CharacterDevice, Mode::from_raw_mode(0o600), number)?;
+        self.give(&room, "device")?;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let mount = mounts::copy(openat(&room, "device", flags, Mode::empty())?, false)?;
+        mounts::permit(&mount, Attributes::MOUNT_ATTR_NODEV)?;
+        Ok(Some(mount))
+    }
+
     /// A private overlay on `lower`, whose files can be seen and whose changes stay in the store, as a mount.
     pub(super) fn overlay(&mut self, lower: OwnedFd, mode: u32) -> Result<OwnedFd, Errno> {
         let (name, room) = self.room(0o755)?;
         mkdirat(&room, "upper", Mode::from_raw_mode(mode))?;
         self.give(&room, "upper")?;
+        self.layered(&name, &room, lower)
+    }
+
+    /// The same on an image, whose top stays its owner's.
+    pub(super) fn image(&mut self, lower: OwnedFd, mode: u32) -> Result<OwnedFd, Errno> {
+        let (name, room) = self.room(0o755)?;
+        mkdirat(&room, "upper", Mode::from_raw_mode(mode))?;
+        self.layered(&name, &room, lower)
+    }
+
+    /// The overlay in `room`, whose upper layer is there.
+    fn layered(&self, name: &str, room: &OwnedFd, lower: OwnedFd) -> Result<OwnedFd, Errno> {
         for inner in ["work", "lower"] {
-            mkdirat(&room, inner, Mode::from_raw_mode(0o700))?;
+            mkdirat(room, inner, Mode::from_raw_mode(0o700))?;
         }
-        mounts::attach(lower, open(&room, "lower")?)?;
+        mounts::attach(lower, open(room, "lower")?)?;
 
         // The kernel takes the layers by path. These are relative to the store, so that no path of the host, which might
         // hold the separators `:` and `,`, needs to be written down, here or in the server's view of its mounts.

@@ -35,6 +35,13 @@ impl Dress {
     }
 }
 
+/// A private overlay on the directory `source`, owners as they are, as a mount.
+pub(super) fn changeable(source: &str, store: &mut Store) -> Result<OwnedFd, Errno> {
+    let place = Skeleton::on_host(source)?;
+    let mode = fstat(&place)?.st_mode & 0o777;
+    store.image(mounts::copy(place, true)?, mode)
+}
+
 /// Shows `view` in the new root.
 pub(super) fn show(
     view: &View,
@@ -80,6 +87,7 @@ pub(super) fn show(
                 }
             }
         }
+        View::Device { source } => device(source, skeleton, store).map_err(failed("show", source.as_str())),
         View::Private { target } => {
             let mode = if target.ends_with("/tmp") { FOR_ALL } else { 0o755 };
             let mount = store.directory(mode).map_err(failed("make", target.as_str()))?;
@@ -115,6 +123,22 @@ fn place(skeleton: &Skeleton, mount: OwnedFd, stat: &Stat, target: &str) -> Resu
     let point = if is_directory(stat) { skeleton.directory(target) } else { skeleton.file(target) };
     let point = point.map_err(failed("make a mount point at", target))?;
     mounts::attach(mount, point).map_err(failed("attach", target))
+}
+
+/// Shows a device of the host. The server's copy is its own, so that it may use it whoever the host's belongs to; an ordinary user, who
+/// can make none, lends what this user may use.
+fn device(source: &str, skeleton: &Skeleton, store: &mut Store) -> Result<(), Errno> {
+    let on_host = Skeleton::on_host(source)?;
+    let stat = fstat(&on_host)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::CharacterDevice {
+        return Err(Errno::NODEV);
+    }
+    let mount = match store.device(stat.st_rdev)? {
+        Some(mount) => mount,
+        None => mounts::copy(on_host, false)?,
+    };
+    mounts::restrict(&mount, Attributes::MOUNT_ATTR_NOSUID | Attributes::MOUNT_ATTR_NOEXEC, false)?;
+    mounts::attach(mount, skeleton.file(source)?)
 }
 
 /// Writes a generated file where the place is the sandbox's own, or lays it over the file that is there.

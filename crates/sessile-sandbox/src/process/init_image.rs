@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 /// The program, built by this crate's build script.
-pub(super) static PROGRAM: &[u8] = include_bytes!(env!("SESSILE_INIT"));
+pub(crate) static PROGRAM: &[u8] = include_bytes!(env!("SESSILE_INIT"));
 
 /// A descriptor to run init from.
 #[derive(Debug)]

@@ -18,6 +18,24 @@ pub(crate) struct WithoutCgroup {
 
 /// Writes the order for `spec`.
 pub(crate) fn write(spec: &SandboxSpec, users: HostUsers, without: WithoutCgroup) -> Result<StartOrder, StartError> {
+    write_with(spec, users, without, false)
+}
+
+/// Writes the order for the init of a guest, whose root may be an image: a copy-on-write view at `/`.
+pub(crate) fn write_for_guest(
+    spec: &SandboxSpec,
+    users: HostUsers,
+    without: WithoutCgroup,
+) -> Result<StartOrder, StartError> {
+    write_with(spec, users, without, true)
+}
+
+fn write_with(
+    spec: &SandboxSpec,
+    users: HostUsers,
+    without: WithoutCgroup,
+    image: bool,
+) -> Result<StartOrder, StartError> {
     if !(1..=MAX_HOSTNAME).contains(&spec.hostname.len()) {
         return Err(invalid(format!("the host name `{}` has not 1 to {MAX_HOSTNAME} bytes", spec.hostname)));
     }
@@ -26,6 +44,10 @@ pub(crate) fn write(spec: &SandboxSpec, users: HostUsers, without: WithoutCgroup
     }
     let program = Program::Server { command: spec.command.clone(), env: spec.env.clone(), cwd: absolute(&spec.cwd)? };
     let mut views = spec.files.iter().map(view).collect::<Result<Vec<_>, _>>()?;
+    let is_root = |view: &View| matches!(view, View::CopyOnWrite { target, .. } if target == "/");
+    if !image && views.iter().any(is_root) {
+        return Err(invalid("nothing can be shown as `/`: show the directories in it".into()));
+    }
     // A mount hides what lies below it: parents first. Links last of their depth would do, but a stable order is simpler.
     views.sort_by_key(depth);
     Ok(StartOrder {
@@ -78,13 +100,14 @@ fn absolute(path: &Path) -> Result<String, StartError> {
 
 fn view(view: &FileView) -> Result<View, StartError> {
     let target = absolute(view.target())?;
-    if target.trim_matches('/').is_empty() {
+    if target.trim_matches('/').is_empty() && !matches!(view, FileView::CopyOnWrite { .. }) {
         return Err(invalid("nothing can be shown as `/`: show the directories in it".into()));
     }
     Ok(match view {
         FileView::ReadOnly { source, .. } => View::ReadOnly { source: absolute(source)?, target },
         FileView::Writable { source, .. } => View::Writable { source: absolute(source)?, target },
         FileView::CopyOnWrite { source, .. } => View::CopyOnWrite { source: absolute(source)?, target },
+        FileView::Device { source } => View::Device { source: absolute(source)? },
         FileView::Private { .. } => View::Private { target },
         FileView::Text { content, .. } => View::Text { target, content: content.clone() },
         FileView::Symlink { to, .. } => {
@@ -100,6 +123,7 @@ fn depth(view: &View) -> usize {
         View::ReadOnly { target, .. }
         | View::Writable { target, .. }
         | View::CopyOnWrite { target, .. }
+        | View::Device { source: target }
         | View::Private { target }
         | View::Text { target, .. }
         | View::Symlink { target, .. } => target,

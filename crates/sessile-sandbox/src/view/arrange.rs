@@ -55,7 +55,7 @@ pub(super) fn source(view: &FileView) -> Option<&Path> {
         FileView::ReadOnly { source, .. }
         | FileView::Writable { source, .. }
         | FileView::CopyOnWrite { source, .. } => Some(source),
-        FileView::Private { .. } | FileView::Text { .. } | FileView::Symlink { .. } => None,
+        FileView::Device { .. } | FileView::Private { .. } | FileView::Text { .. } | FileView::Symlink { .. } => None,
     }
 }
 
@@ -88,7 +88,7 @@ fn strength(entry: &Entry) -> u8 {
         (FileView::CopyOnWrite { .. }, _) => 7,
         (_, Wish::Asked) => 6,
         (FileView::Text { .. } | FileView::Symlink { .. }, _) => 5,
-        (FileView::ReadOnly { .. }, _) => 4,
+        (FileView::ReadOnly { .. } | FileView::Device { .. }, _) => 4,
         (FileView::Private { .. }, _) => 3,
     }
 }

@@ -82,7 +82,7 @@ fn shows_name(files: &[FileView], path: &Path, depth: usize) -> bool {
         return false;
     };
     match file {
-        FileView::Text { .. } => rest.as_os_str().is_empty(),
+        FileView::Text { .. } | FileView::Device { .. } => rest.as_os_str().is_empty(),
         FileView::Symlink { target, to } => {
             let directory = target.parent().unwrap_or(Path::new("/"));
             depth < 8 && shows_name(files, &guard::absolute(&directory.join(to), rest), depth + 1)

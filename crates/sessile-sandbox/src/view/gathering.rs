@@ -93,6 +93,7 @@ impl<'a> Gathering<'a> {
 fn describe(entry: &Entry) -> Option<String> {
     let how = match entry.view {
         FileView::ReadOnly { .. } => "read-only",
+        FileView::Device { .. } => "device",
         FileView::Writable { .. } => "writable",
         FileView::CopyOnWrite { .. } => "private copy",
         FileView::Private { .. } => "empty",

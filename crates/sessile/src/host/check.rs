@@ -3,19 +3,20 @@
 mod speaks;
 mod start;
 
-use super::{Failure, budgets, drivers, launch, plan, reach, strict, workspaces};
+use super::{Failure, budgets, drivers, launch, microvm, plan, reach, strict, workspaces};
 use crate::cli::CheckArgs;
 use crate::out;
 use serde_json::{Value, json};
-use sessile_manifest::{Isolation, Kind, Manifest, Server, ServerEra};
+use sessile_manifest::{Isolation, Kind, Manifest, Server, ServerEra, Surroundings};
 use sessile_packages::Store;
 use sessile_runtime::{RememberedEras, remembered_eras};
-use sessile_sandbox::Driver;
 use sessile_sandbox::view::HostEnv;
+use sessile_sandbox::{Driver, Feature};
 use start::Started;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Validates, reports, and fails when something is wrong.
@@ -42,6 +43,12 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
         Ok(driver) => json!(driver.capabilities()),
         Err(error) => json!({ "error": error.to_string() }),
     };
+    let microvms = match (&driver, state_dir(args, manifest.as_ref())) {
+        (Ok(walls), Some(state_dir)) => {
+            microvm::find(&state_dir, Arc::clone(walls)).await.map_err(|error| error.to_string())
+        }
+        _ => Err("nothing can hold their monitors here".to_owned()),
+    };
     let mut servers: Vec<Found> = manifest
         .iter()
         .flat_map(|manifest| manifest.servers.iter().map(|server| look_at(server, &manifest.node.state_dir)))
@@ -56,7 +63,10 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
         .filter_map(|server| match (&driver, server.isolation) {
             (_, Isolation::None) => strict::refusal(server, sessile_sandbox::unsandboxed_driver().capabilities()),
             (Ok(driver), Isolation::Process) => strict::refusal(server, driver.capabilities()),
-            (_, Isolation::Microvm) => None,      // likewise, with the server
+            (_, Isolation::Microvm) => match &microvms {
+                Ok(microvms) => strict::refusal(server, microvms.capabilities()),
+                Err(_) => None, // it does not start here, and that is said
+            },
             (Err(_), Isolation::Process) => None, // no server starts here, and that is said
         })
         .collect();
@@ -66,6 +76,10 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
             "manifest": file.as_deref().map(|file| file.display().to_string()),
             "warnings": warnings(manifest.as_ref()),
             "host": host,
+            "microvms": match &microvms {
+                Ok(microvms) => json!(microvms.capabilities()),
+                Err(error) => json!({ "error": error }),
+            },
             "refused": strict,
             "budgets": budgets.map(|limits| json!({
                 "sessions": limits.sessions,
@@ -100,13 +114,26 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
             }
             Err(error) => out::line(&format!("  no sandboxes: {error}")),
         }
+        match microvms.as_ref().map(|microvms| microvms.capabilities().of(Feature::Machine)) {
+            Ok(machine) => out::line(&format!("microVMs: {}", machine.map(ToString::to_string).unwrap_or_default())),
+            Err(error) => out::line(&format!("microVMs: missing: {error}")),
+        }
         strict.iter().for_each(|refusal| out::line(refusal));
     }
-    if driver.is_err() || !strict.is_empty() {
+    let wants_microvm = |server: &Server| server.isolation == Isolation::Microvm;
+    let no_microvm = microvms.is_err() && manifest.iter().any(|manifest| manifest.servers.iter().any(wants_microvm));
+    if driver.is_err() || no_microvm || !strict.is_empty() {
         return Ok(ExitCode::from(3));
     }
     let broken = servers.iter().any(|server| server.problem.is_some());
     Ok(if broken { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Where what is known of this host is kept.
+fn state_dir(args: &CheckArgs, manifest: Option<&Manifest>) -> Option<PathBuf> {
+    let given = || std::path::absolute(args.state_dir.as_ref()?).ok();
+    let standard = || Surroundings::of_process(&std::env::current_dir().ok()?).default_state_dir().ok();
+    manifest.map(|manifest| manifest.node.state_dir.clone()).or_else(given).or_else(standard)
 }
 
 /// What is known of a server without starting it.
@@ -154,8 +181,9 @@ impl Found {
                 return Ok(());
             }
         }
-        if server.isolation == Isolation::Microvm {
-            return Err(drivers::NO_MICROVM.to_owned());
+        if let Some(image) = &server.image {
+            self.explanation.push(format!("all of it: image {image}, built before the first start"));
+            return Ok(());
         }
         let view = launch::view_of(server, installed.as_ref(), Some(state_dir), &host)?;
         self.eras = remembered_eras(state_dir, server.name.as_str(), &view);

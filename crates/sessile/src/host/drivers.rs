@@ -1,6 +1,6 @@
 //! The drivers a manifest needs, and what they cannot enforce here.
 
-use super::{Failure, strict};
+use super::{Failure, microvm, strict};
 use crate::out;
 use sessile_manifest::{Isolation, Kind, Manifest};
 use sessile_sandbox::{Driver, ProcessConfig};
@@ -11,23 +11,28 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(crate) struct Drivers {
     process: Option<Arc<dyn Driver>>,
+    microvm: Option<Arc<dyn Driver>>,
     none: Option<Arc<dyn Driver>>,
 }
 
 impl Drivers {
     /// Makes what `manifest` needs. Sandboxes outlive this process where there is a `rendezvous` to find them.
-    pub(crate) fn of(
+    pub(crate) async fn of(
         manifest: &Manifest,
         allow_unsandboxed: bool,
         rendezvous: Option<PathBuf>,
     ) -> Result<Self, Failure> {
-        let mut drivers = Self { process: None, none: None };
+        let mut drivers = Self { process: None, microvm: None, none: None };
         for server in manifest.servers.iter().filter(|server| !matches!(server.kind, Kind::Url(_))) {
             match server.isolation {
                 Isolation::Process if drivers.process.is_none() => {
                     drivers.process = Some(process_driver(rendezvous.clone())?);
                 }
-                Isolation::Microvm => return Err(no_microvm()),
+                Isolation::Microvm if drivers.microvm.is_none() => {
+                    let walls = drivers.installer()?;
+                    drivers.microvm = Some(microvm::driver(&manifest.node.state_dir, Arc::clone(&walls)).await?);
+                    drivers.process = Some(walls);
+                }
                 Isolation::None if !allow_unsandboxed => {
                     return Err(Failure::Usage(format!(
                         "server {} has isolation \"none\": it would run as a plain process of this user; pass --allow-unsandboxed if that is meant",
@@ -41,7 +46,7 @@ impl Drivers {
                     ));
                     drivers.none = Some(Arc::new(sessile_sandbox::unsandboxed_driver()));
                 }
-                Isolation::Process | Isolation::None => {}
+                Isolation::Process | Isolation::Microvm | Isolation::None => {}
             }
             if server.strict
                 && let Some(refusal) = strict::refusal(server, drivers.get(server.isolation)?.capabilities())
@@ -56,7 +61,7 @@ impl Drivers {
     pub(crate) fn get(&self, isolation: Isolation) -> Result<Arc<dyn Driver>, Failure> {
         let driver = match isolation {
             Isolation::Process => &self.process,
-            Isolation::Microvm => return Err(no_microvm()),
+            Isolation::Microvm => &self.microvm,
             Isolation::None => &self.none,
         };
         driver.clone().ok_or_else(|| Failure::Host("the sandbox driver was not started".to_owned()))
@@ -69,19 +74,13 @@ impl Drivers {
 
     /// Says what cannot be enforced, once.
     pub(crate) fn report_shortfalls(&self) {
-        for driver in self.process.iter() {
+        // What holds machines holds their monitors: the process driver's own rows are among theirs.
+        if let Some(driver) = self.microvm.as_ref().or(self.process.as_ref()) {
             for row in driver.capabilities().shortfalls() {
                 out::note(&format!("{}: {}", row.feature, row.strength));
             }
         }
     }
-}
-
-/// What servers are told that want a virtual machine for each session.
-pub(super) const NO_MICROVM: &str = "isolation \"microvm\" is not available in this version; use \"process\"";
-
-fn no_microvm() -> Failure {
-    Failure::Host(NO_MICROVM.to_owned())
 }
 
 /// The process driver of this host.

@@ -3,8 +3,9 @@
 use super::Failure;
 use super::drivers::Drivers;
 use super::plan::Plan;
-use super::{reach, workspaces};
+use super::{image, reach, workspaces};
 use crate::out;
+use sessile_images::Image;
 use sessile_manifest::{Isolation, Kind, Server, Workspace};
 use sessile_packages::{Event, Installed, Lease, PackageRequest, Store};
 use sessile_runtime::Hosted;
@@ -14,10 +15,17 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The servers that run here, and what keeps their packages from being removed meanwhile.
+/// The servers that run here, and what keeps their packages and images from being removed meanwhile.
 pub(crate) struct Launched {
     pub(crate) hosted: Vec<Arc<Hosted>>,
-    pub(crate) leases: Vec<Lease>,
+    pub(crate) leases: Vec<Kept>,
+}
+
+/// What is not removed while this is held.
+#[allow(dead_code, reason = "held, not read")]
+pub(crate) enum Kept {
+    Package(Lease),
+    Image(Image),
 }
 
 /// Prepares every server that runs here.
@@ -62,8 +70,12 @@ async fn prepare(
     state_dir: &Path,
     drivers: &Drivers,
     verbose: bool,
-) -> Result<(View, Option<Lease>), Failure> {
+) -> Result<(View, Option<Kept>), Failure> {
     let failed = |error: String| Failure::Failed(format!("server {}: {error}", server.name));
+    if let Some(image) = &server.image {
+        let (view, image) = image::view_of(server, image, state_dir).await.map_err(failed)?;
+        return Ok((view, Some(Kept::Image(image))));
+    }
     let host = HostEnv::from_process();
     let installed = match package_of(server).map_err(failed)? {
         Some(package) => Some(install(&package, state_dir, &host, drivers, verbose).await.map_err(failed)?),
@@ -71,7 +83,7 @@ async fn prepare(
     };
     let concealed = has_state_dir(state_dir).then_some(state_dir);
     let view = view_of(server, installed.as_ref(), concealed, &host).map_err(failed)?;
-    Ok((view, installed.map(|installed| installed.lease)))
+    Ok((view, installed.map(|installed| Kept::Package(installed.lease))))
 }
 
 /// The package that a server has to be installed from before it can start.
@@ -80,7 +92,7 @@ pub(super) fn package_of(server: &Server) -> Result<Option<PackageRequest>, Stri
         Kind::Command(command) => {
             let package = sessile_packages::recognise(&command.command, command.cwd.as_deref())
                 .map_err(|error| error.to_string())?;
-            Ok(package.filter(|_| server.isolation == Isolation::Process))
+            Ok(package.filter(|_| server.isolation != Isolation::None))
         }
         Kind::Package(program) => sessile_packages::parse(&program.package.to_string(), &program.args)
             .map(Some)

@@ -36,7 +36,7 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
     reach::upstream_in_words(&plan.manifest).iter().for_each(|line| out::note(line));
     let rendezvous =
         launch::has_state_dir(&settings.state_dir).then(|| settings.state_dir.join("run").join(&plan.lineage));
-    let drivers = Drivers::of(&plan.manifest, plan.allow_unsandboxed, rendezvous)?;
+    let drivers = Drivers::of(&plan.manifest, plan.allow_unsandboxed, rendezvous).await?;
     drivers.report_shortfalls();
     workspaces::report_shortfalls(&plan.manifest);
     // The leases are held until the node ends.

@@ -29,6 +29,7 @@ pub(crate) fn of_run(args: RunArgs) -> Result<Plan, Failure> {
     let options = Single {
         isolation: match args.isolation {
             Isolation::Process => sessile_manifest::Isolation::Process,
+            Isolation::Microvm => sessile_manifest::Isolation::Microvm,
             Isolation::None => sessile_manifest::Isolation::None,
         },
         scope: Some(match args.scope {

@@ -49,7 +49,11 @@ pub(super) fn is_of_the_system(file: &FileView) -> bool {
 fn shown(file: &FileView) -> Option<(&Path, &Path)> {
     match file {
         FileView::ReadOnly { source, target } | FileView::CopyOnWrite { source, target } => Some((source, target)),
-        FileView::Writable { .. } | FileView::Private { .. } | FileView::Text { .. } | FileView::Symlink { .. } => None,
+        FileView::Writable { .. }
+        | FileView::Device { .. }
+        | FileView::Private { .. }
+        | FileView::Text { .. }
+        | FileView::Symlink { .. } => None,
     }
 }
 

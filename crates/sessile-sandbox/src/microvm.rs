@@ -1,0 +1,31 @@
+//! The microVM driver: a kernel for each sandbox, on QEMU's `microvm` machine.
+//!
+//! Two walls: the server is held in its guest by the same init and the same means as everywhere, and the machine monitor around the
+//! guest is itself a server of the process driver, with no network, no view of the host and a filter of system calls. What the process
+//! driver does for a server (killing, limits, orphans) it does for the monitor.
+//!
+//! Where to read: [`driver`] is the whole way of a start; [`boot`] a machine up to its server; [`supervise`] the time after. [`trial`]
+//! finds out what carries machines here; [`parts`] what they are made of; [`jail`] and [`command_line`] what QEMU is given; [`wire`] and
+//! [`streams`] the link to the guest; [`image`] and [`packing`] its root.
+
+mod boot;
+mod capabilities;
+mod command_line;
+mod cpio;
+mod driver;
+mod error;
+mod image;
+mod jail;
+mod libraries;
+mod modules;
+mod packing;
+mod parts;
+mod qmp;
+mod streams;
+mod supervise;
+mod trial;
+mod wire;
+
+pub use driver::{MicrovmConfig, microvm_driver};
+pub use error::{MicrovmError, PartError};
+pub use trial::{Accelerator, AcceleratorChoice};

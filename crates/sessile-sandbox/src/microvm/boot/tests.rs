@@ -1,0 +1,72 @@
+//! A guest is played here, up to its proof.
+
+use super::*;
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::pipe::{PipeFlags, pipe_with};
+use sessile_link::FrameDecoder;
+use std::fs::File;
+use std::io::{Read, Write};
+
+/// What becomes of a greeting, when the guest answers it with these messages: the second only once it was given entropy.
+async fn greeted(proofs: &Proofs, up: &'static str, renewed: &'static str) -> Result<(), String> {
+    let pipe = || pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).unwrap();
+    let ((from, to_host), (from_host, to)) = (pipe(), pipe());
+    for end in [&to_host, &from_host] {
+        fcntl_setfl(end, OFlags::empty()).unwrap();
+    }
+    let mut wire = Wire::new(to, from).unwrap();
+    let guest = std::thread::spawn(move || {
+        let (mut to_host, mut from_host) = (File::from(to_host), File::from(from_host));
+        let mut say = |message: &str| {
+            let mut bytes = Vec::new();
+            frame::encode(MACHINE, message.as_bytes(), &mut bytes).unwrap();
+            let _ = to_host.write_all(&bytes);
+        };
+        say(up);
+        let (mut frames, mut piece) = (FrameDecoder::new(), [0; 4096]);
+        loop {
+            match from_host.read(&mut piece).unwrap() {
+                0 => return None,
+                count => frames.push(&piece[..count]),
+            }
+            if let Some(heard) = frames.next().unwrap() {
+                say(renewed);
+                let ToGuest::Renew(renew) = serde_json::from_slice(&heard.payload).unwrap();
+                return Some(renew);
+            }
+        }
+    });
+    let outcome = greet(&mut wire, proofs).await.map_err(|error| error.to_string());
+    drop(wire);
+    let renew = guest.join().unwrap();
+    assert!(outcome.is_err() || renew.is_some_and(|renew| renew.entropy != [0; 32] && renew.seconds > 1_700_000_000));
+    outcome
+}
+
+const UP: &str = r#"{"Up":{"link":1}}"#;
+const ONE: &str = r#"{"Renewed":{"proof":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]}}"#;
+const NONE: &str = r#"{"Renewed":{"proof":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]}}"#;
+
+#[tokio::test]
+async fn a_machine_that_gives_the_proof_of_another_is_not_taken() {
+    let proofs = Proofs::default();
+    assert_eq!(greeted(&proofs, UP, ONE).await, Ok(()));
+    let error = greeted(&proofs, UP, ONE).await.unwrap_err();
+    assert!(error.contains("a proof that another machine has given"), "{error}");
+    assert!(greeted(&proofs, UP, NONE).await.is_err(), "zeros prove nothing");
+    assert_eq!(greeted(&Proofs::default(), UP, ONE).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_machine_of_another_version_or_without_a_proof_is_not_taken() {
+    let proofs = Proofs::default();
+    for (up, renewed) in [(r#"{"Up":{"link":2}}"#, ONE), (ONE, ONE), (UP, UP), (UP, "{"), ("[]", ONE)] {
+        assert!(greeted(&proofs, up, renewed).await.is_err(), "{up} {renewed}");
+    }
+}
+
+#[test]
+fn a_console_is_quoted_without_what_plays_with_terminals() {
+    assert_eq!(printable("\u{1b}[31mred\u{7}\u{202e}"), "[31mred");
+    assert_eq!(printable(&"x".repeat(1000)).len(), 200);
+}

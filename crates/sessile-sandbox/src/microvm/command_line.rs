@@ -1,0 +1,159 @@
+//! QEMU's command line: one short list of devices, and no word in it that somebody else chose without being escaped.
+
+use super::trial::Accelerator;
+use std::ffi::OsString;
+use std::path::Path;
+
+/// Memory for translated code under emulation, in MiB. QEMU would take up to a gigabyte.
+const TRANSLATIONS: u32 = 64;
+
+/// What the guest's kernel is told. Loud enough to say why it died, silent otherwise.
+const KERNEL_ARGUMENTS: &str = "console=hvc0 quiet loglevel=1 panic=-1 reboot=t rdinit=/init";
+
+/// The same under emulation, where measuring clocks against each other fails at random when the host is busy.
+const EMULATED_KERNEL_ARGUMENTS: &str = " tsc_early_khz=2000000 lpj=4000000 no_timer_check";
+
+/// Where a machine's parts lie, as QEMU sees them.
+#[derive(Clone, Debug)]
+pub(super) struct Parts<'a> {
+    pub(super) qemu: &'a Path,
+    pub(super) kernel: &'a Path,
+    pub(super) initramfs: &'a Path,
+    /// Read-only, as it is: no format is guessed.
+    pub(super) disk: Option<&'a Path>,
+    /// The Unix socket to which it connects for control.
+    pub(super) control: &'a Path,
+}
+
+/// What kind of machine it is.
+#[derive(Clone, Debug)]
+pub(super) struct Machine<'a> {
+    /// Shown by `ps`.
+    pub(super) name: &'a str,
+    pub(super) accelerator: Accelerator,
+    /// In MiB.
+    pub(super) memory: u64,
+    pub(super) processors: u32,
+}
+
+/// Writes the command line.
+pub(super) fn write(parts: &Parts<'_>, machine: &Machine<'_>) -> Vec<String> {
+    let (accelerator, processor, more) = match machine.accelerator {
+        Accelerator::Kvm => ("kvm".to_owned(), "host,-vmx,-svm", ""),
+        Accelerator::Emulation => {
+            (format!("tcg,thread=multi,tb-size={TRANSLATIONS}"), "qemu64", EMULATED_KERNEL_ARGUMENTS)
+        }
+    };
+    let mut words = vec![text(parts.qemu)];
+    let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
+    option("-name", format!("guest={},debug-threads=on", escaped(machine.name)));
+    option(
+        "-machine",
+        "microvm,x-option-roms=off,isa-serial=off,rtc=on,pit=off,pic=off,pcie=off,usb=off,acpi=on,graphics=off".into(),
+    );
+    option("-accel", accelerator);
+    option("-cpu", processor.into());
+    option("-m", format!("size={}M", machine.memory));
+    option("-smp", format!("cpus={}", machine.processors));
+    option("-kernel", text(parts.kernel));
+    option("-initrd", text(parts.initramfs));
+    option("-append", format!("{KERNEL_ARGUMENTS}{more}"));
+    option("-display", "none".into());
+    option("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny".into());
+    // What the machine says last can still be read when it has stopped.
+    option("-action", "reboot=shutdown,shutdown=pause".into());
+    option("-chardev", format!("socket,id=control,path={}", escaped(&text(parts.control))));
+    option("-mon", "chardev=control,mode=control".into());
+    option("-device", "virtio-serial-device,id=serial,max_ports=2".into());
+    option("-chardev", "ringbuf,id=console,size=16384".into());
+    option("-device", "virtconsole,bus=serial.0,chardev=console,nr=0".into());
+    option("-chardev", "stdio,id=link,signal=off".into());
+    option("-device", "virtserialport,bus=serial.0,chardev=link,nr=1".into());
+    if let Some(disk) = parts.disk {
+        let file = escaped(&text(disk));
+        option("-drive", format!("if=none,id=root,file={file},format=raw,readonly=on,cache=writeback,aio=threads"));
+        option("-device", "virtio-blk-device,drive=root".into());
+    }
+    words.extend(["-nodefaults", "-no-user-config", "-nographic"].map(str::to_owned));
+    words
+}
+
+/// A path as text. A path that is no text cannot be found then, which is said by whoever looks for it.
+fn text(path: &Path) -> String {
+    OsString::from(path).to_string_lossy().into_owned()
+}
+
+/// A value inside an option: in QEMU's syntax a comma begins the next key, and two are one that does not.
+fn escaped(value: &str) -> String {
+    value.replace(',', ",,")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(name: &str, disk: &str, accelerator: Accelerator) -> Vec<String> {
+        let parts = Parts {
+            qemu: Path::new("/usr/bin/qemu"),
+            kernel: Path::new("/k"),
+            initramfs: Path::new("/i"),
+            disk: Some(Path::new(disk)),
+            control: Path::new("/run/a,server=on"),
+        };
+        write(&parts, &Machine { name, accelerator, memory: 256, processors: 1 })
+    }
+
+    /// The options of a value, split as QEMU splits it.
+    fn split(value: &str) -> Vec<String> {
+        let mut options = vec![String::new()];
+        let mut letters = value.chars().peekable();
+        while let Some(letter) = letters.next() {
+            match letter {
+                ',' if letters.peek() == Some(&',') => {
+                    letters.next();
+                    options.last_mut().unwrap().push(',');
+                }
+                ',' => options.push(String::new()),
+                other => options.last_mut().unwrap().push(other),
+            }
+        }
+        options
+    }
+
+    fn values<'a>(line: &'a [String], option: &str) -> Vec<&'a String> {
+        line.windows(2).filter(|pair| pair[0] == option).map(|pair| &pair[1]).collect()
+    }
+
+    #[test]
+    fn commas_in_names_and_paths_begin_no_option() {
+        let line = line("evil,debug-threads=off", "/img,readonly=off,format=qcow2", Accelerator::Emulation);
+        assert_eq!(split(values(&line, "-name")[0])[0], "guest=evil,debug-threads=off");
+        let drive = split(values(&line, "-drive")[0]);
+        assert_eq!(drive[2], "file=/img,readonly=off,format=qcow2");
+        assert!(drive.contains(&"format=raw".to_owned()) && drive.contains(&"readonly=on".to_owned()), "{drive:?}");
+        assert_eq!(drive.len(), 7);
+        assert_eq!(split(values(&line, "-chardev")[0]).last().unwrap(), "path=/run/a,server=on");
+    }
+
+    #[test]
+    fn there_are_four_devices_and_none_is_a_network() {
+        let line = line("a", "/img", Accelerator::Emulation);
+        let devices: Vec<_> = values(&line, "-device").iter().map(|value| split(value)[0].clone()).collect();
+        assert_eq!(devices, ["virtio-serial-device", "virtconsole", "virtserialport", "virtio-blk-device"]);
+        for word in ["-nodefaults", "-no-user-config"] {
+            assert!(line.contains(&word.to_owned()));
+        }
+        assert!(!line.iter().any(|word| word.contains("net")), "{line:?}");
+        assert!(values(&line, "-sandbox")[0].contains("spawn=deny"));
+    }
+
+    #[test]
+    fn emulation_names_its_clock_and_processor() {
+        let emulated = line("a", "/img", Accelerator::Emulation);
+        assert_eq!(values(&emulated, "-cpu"), ["qemu64"]);
+        assert!(values(&emulated, "-append")[0].contains("tsc_early_khz=2000000 lpj=4000000 no_timer_check"));
+        let kvm = line("a", "/img", Accelerator::Kvm);
+        assert!(values(&kvm, "-cpu")[0].contains("-vmx,-svm"), "no virtualization inside");
+        assert!(!values(&kvm, "-append")[0].contains("tsc_early_khz"));
+    }
+}

@@ -1,0 +1,263 @@
+//! The driver: what a start is, from the specification to the handle.
+
+use super::boot::{self, Proofs, RunDirectory};
+use super::error::{MicrovmError, PartError};
+use super::parts::{self, Machinery};
+use super::trial::{self, Accelerator, AcceleratorChoice, Trial, USERS};
+use super::{capabilities, image, jail, libraries, packing, supervise};
+use crate::driver::{BoxFuture, Driver};
+use crate::process::order::{self, WithoutCgroup};
+use crate::{Capabilities, FileView, Network, Sandbox, SandboxSpec, StartError};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+/// The memory of a machine whose sandbox has no limit, and the least that a machine starts with, in bytes.
+const DEFAULT_MEMORY: u64 = 512 << 20;
+const LEAST_MEMORY: u64 = 128 << 20;
+
+/// Where the image is inside the machine, before it becomes the root.
+const IMAGE: &str = "/image";
+
+/// How the microVM driver is to work.
+#[derive(Clone, Debug)]
+pub struct MicrovmConfig {
+    /// Where images, the initramfs and the outcome of the trial are kept; made if need be.
+    pub directory: PathBuf,
+    /// The guest's kernel with its modules, as `sessile microvm setup` lays it out: `boot/vmlinuz-VERSION` and `lib/modules/VERSION`.
+    pub kernel: PathBuf,
+    /// What may carry machines.
+    pub accelerator: AcceleratorChoice,
+}
+
+/// The microVM driver.
+struct MicrovmDriver {
+    /// The process driver: every machine monitor is a server of it.
+    walls: Arc<dyn Driver>,
+    machinery: Machinery,
+    trial: Trial,
+    capabilities: Capabilities,
+    places: Places,
+    proofs: Proofs,
+    /// Machines that boot at once: each takes all of a processor.
+    boots: Arc<Semaphore>,
+}
+
+/// Directories of the host.
+struct Places {
+    images: PathBuf,
+    runs: PathBuf,
+}
+
+/// Makes the microVM driver. `walls` is the process driver, which holds each machine's monitor. Takes seconds when nothing is known yet of
+/// this host: a trial machine shows what works, and how long each accelerator may try is bounded.
+///
+/// # Errors
+/// [`MicrovmError`] if QEMU or the guest's kernel is missing, or no machine starts here.
+pub async fn microvm_driver(
+    config: MicrovmConfig,
+    walls: Arc<dyn Driver>,
+) -> Result<impl Driver + 'static, MicrovmError> {
+    let MicrovmConfig { directory, kernel, accelerator } = config;
+    let places = Places { images: directory.join("images"), runs: directory.join("run") };
+    parts::look(&kernel)?;
+    for place in [&directory, &places.images, &places.runs] {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(place);
+        made.map_err(PartError::io("make", place))?;
+        parts::sweep(place);
+    }
+    let found = {
+        let directory = directory.clone();
+        tokio::task::spawn_blocking(move || parts::find(&kernel, &directory)).await
+    };
+    let machinery = found.map_err(|error| PartError::io("prepare", &directory)(error.into()))??;
+    let trial = trial::find_out(&*walls, &machinery, accelerator, &directory, &places.runs).await?;
+    let capabilities = capabilities::of(&trial, walls.capabilities());
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    let boots = Arc::new(Semaphore::new(at_once));
+    Ok(MicrovmDriver { walls, machinery, trial, capabilities, places, proofs: Proofs::default(), boots })
+}
+
+/// What a machine is started with.
+struct Disk {
+    path: PathBuf,
+    /// What the image does not hold: private directories and generated files.
+    files: Vec<FileView>,
+    notes: Vec<String>,
+}
+
+fn invalid(what: impl Into<String>) -> StartError {
+    StartError::InvalidSpec { what: what.into() }
+}
+
+fn part(error: PartError) -> StartError {
+    invalid(error.to_string())
+}
+
+impl MicrovmDriver {
+    async fn start_one(&self, spec: SandboxSpec) -> Result<Sandbox, StartError> {
+        let late = StartError::Timeout { after: spec.start_timeout };
+        let deadline = Instant::now() + spec.start_timeout;
+        match timeout_at(deadline, self.start_in_time(spec)).await {
+            Ok(started) => started,
+            Err(_) => Err(late), // whatever had come into being was dropped, and is gone
+        }
+    }
+
+    async fn start_in_time(&self, spec: SandboxSpec) -> Result<Sandbox, StartError> {
+        check(&spec)?;
+        let memory = spec.limits.memory.unwrap_or(DEFAULT_MEMORY);
+        let disk = self.disk_of(&spec).await?;
+        let inside = self.spec_inside(&spec, disk.files);
+        let order = order::write_for_guest(&inside, USERS, WithoutCgroup { memory: false, pids: true })?;
+        let permit = Arc::clone(&self.boots).acquire_owned().await;
+        let permit = permit.map_err(|_| invalid("the driver is going"))?;
+        let run = RunDirectory::new(&self.places.runs, &parts::run_name(spec.id.as_str()))
+            .map_err(StartError::host("make the machine's directory"))?;
+        let around = jail::Order {
+            id: &spec.id,
+            machinery: &self.machinery,
+            accelerator: self.trial.accelerator,
+            disk: Some(&disk.path),
+            run: run.path(),
+            memory: memory.div_ceil(1 << 20),
+            processors: processors(spec.limits.cpu, self.trial.accelerator),
+            cpu: spec.limits.cpu,
+            orphan_grace: spec.orphan_grace,
+            held: spec.held.clone(),
+            start_timeout: spec.start_timeout,
+        };
+        let mut machine = boot::boot(&*self.walls, &around, &run, &self.proofs).await?;
+        let begun = machine.begin(order).await?;
+        drop(permit);
+        let mut notes = disk.notes;
+        notes.extend(machine.monitor.notes().iter().cloned());
+        notes.extend(begun.notes.iter().map(ToString::to_string));
+        supervise::watch_over(machine, spec.id, memory, notes)
+    }
+
+    /// The image of a specification: what it shows as its root, or what it lists.
+    async fn disk_of(&self, spec: &SandboxSpec) -> Result<Disk, StartError> {
+        let root = spec.files.iter().find_map(|file| match file {
+            FileView::CopyOnWrite { source, target } if target == Path::new("/") => Some(source.clone()),
+            _ => None,
+        });
+        let images = self.places.images.clone();
+        let is_inside = |file: &&FileView| matches!(file, FileView::Private { .. } | FileView::Text { .. });
+        let files: Vec<FileView> = spec.files.iter().filter(is_inside).cloned().collect();
+        let started = match root {
+            Some(image) if image.is_file() => return Ok(Disk { path: image, files, notes: Vec::new() }),
+            Some(directory) => tokio::task::spawn_blocking(move || {
+                let owners =
+                    if rustix::process::geteuid().is_root() { image::Owners::Kept } else { image::Owners::Root };
+                let path = image::of_directory(&directory, owners, &images)?;
+                Ok(Disk { path, files, notes: Vec::new() })
+            }),
+            None => {
+                let missing = || StartError::CommandNotFound {
+                    command: spec.command.first().cloned().unwrap_or_default(),
+                    searched: "what the view shows".into(),
+                };
+                let program = libraries::program_of(spec).ok_or_else(missing)?;
+                packing::check(&program).map_err(part)?;
+                let libraries = libraries::of(&*self.walls, &program, spec).await.map_err(part)?;
+                let spec = spec.clone();
+                tokio::task::spawn_blocking(move || {
+                    let mut files = files;
+                    let packing = packing::Packing::of(&spec, &program, &libraries)?;
+                    let path = packing.image(&images)?;
+                    files.extend(packing::shown_again(&spec, Path::new(IMAGE)));
+                    Ok(Disk { path, files, notes: packing.left_out })
+                })
+            }
+        };
+        started.await.map_err(|error| StartError::host("make the image")(error.into()))?.map_err(part)
+    }
+
+    /// The specification as the guest's init carries it out: the image is the root, and what no image can hold is laid over it.
+    fn spec_inside(&self, spec: &SandboxSpec, mut files: Vec<FileView>) -> SandboxSpec {
+        files.push(FileView::CopyOnWrite { source: IMAGE.into(), target: "/".into() });
+        // What tells two machines apart, even if they are copies of one.
+        for (target, id) in [("/etc/machine-id", fresh_id(false)), ("/proc/sys/kernel/random/boot_id", fresh_id(true))]
+        {
+            files.retain(|file| file.target() != Path::new(target));
+            files.push(FileView::Text { target: target.into(), content: format!("{id}\n") });
+        }
+        SandboxSpec { files, ..spec.clone() }
+    }
+}
+
+/// What this driver cannot do, said before anything is made.
+fn check(spec: &SandboxSpec) -> Result<(), StartError> {
+    match spec.network {
+        Network::Loopback => {}
+        Network::Gate => return Err(invalid("a microVM has no way through the gate yet: leave `egress.allow` out")),
+        Network::Host => return Err(invalid("a microVM never has the host's network")),
+    }
+    for file in &spec.files {
+        match file {
+            FileView::Writable { source, .. } => {
+                let what = "no directory of the host can be written from a microVM: leave it out, or use isolation \"process\"";
+                return Err(invalid(format!("`{}`: {what}", source.display())));
+            }
+            FileView::Device { source } => {
+                return Err(invalid(format!("`{}`: no device leads into a microVM", source.display())));
+            }
+            _ => {}
+        }
+    }
+    match spec.limits.memory {
+        Some(memory) if memory < LEAST_MEMORY => {
+            let least = LEAST_MEMORY >> 20;
+            Err(invalid(format!(
+                "a microVM's kernel does not start in {memory} bytes of memory: give it {least} MiB or more"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Processors of a machine. Under emulation one: several that wait for each other make it slower, not faster.
+fn processors(cpu: Option<f64>, accelerator: Accelerator) -> u32 {
+    let most = std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
+    match (accelerator, cpu) {
+        (Accelerator::Emulation, _) | (_, None) => 1,
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped before
+        (Accelerator::Kvm, Some(cpu)) => cpu.ceil().clamp(1.0, f64::from(most)) as u32,
+    }
+}
+
+/// 128 random bits, as a UUID (version 4) or as digits.
+fn fresh_id(dashes: bool) -> String {
+    let mut bytes = [0; 16];
+    // A host without randomness would have failed at its entropy long before.
+    let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    let [_, _, _, _, _, _, version, _, variant, ..] = &mut bytes;
+    *version = *version & 0x0f | 0x40;
+    *variant = *variant & 0x3f | 0x80;
+    let digits = parts::hex(&bytes);
+    if !dashes {
+        return digits;
+    }
+    let mut id = String::with_capacity(36);
+    for (at, digit) in digits.chars().enumerate() {
+        if matches!(at, 8 | 12 | 16 | 20) {
+            id.push('-');
+        }
+        id.push(digit);
+    }
+    id
+}
+
+impl Driver for MicrovmDriver {
+    fn start(&self, spec: SandboxSpec) -> BoxFuture<'_, Result<Sandbox, StartError>> {
+        Box::pin(self.start_one(spec))
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+}

@@ -1,0 +1,128 @@
+//! The wall around the machine monitor: QEMU is a server of the process driver, which sees its own program, the machine's parts, and
+//! nothing else of the host.
+
+use super::command_line::{self, Machine, Parts};
+use super::parts::Machinery;
+use super::trial::Accelerator;
+use crate::{FileView, Limits, Network, SandboxId, SandboxSpec};
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What QEMU takes beside the machine's memory, in bytes: itself and, under emulation, the code that it translates.
+const OVERHEAD_KVM: u64 = 96 << 20;
+const OVERHEAD_EMULATION: u64 = 224 << 20;
+
+/// Threads of QEMU: one for each processor, and those that read the disk.
+const THREADS: u32 = 96;
+
+/// Where QEMU finds the machine's parts.
+const KERNEL: &str = "/vmm/kernel";
+const INITRAMFS: &str = "/vmm/initramfs";
+const DISK: &str = "/vmm/disk";
+const RUN: &str = "/vmm/run";
+
+/// The socket in the machine's run directory, for control.
+pub(super) const CONTROL: &str = "control";
+
+/// What QEMU needs of the system: libraries, its own modules, firmware.
+const SYSTEM: [&str; 8] = [
+    "/usr/lib",
+    "/usr/lib64",
+    "/lib",
+    "/lib64",
+    "/usr/share/qemu",
+    "/usr/share/seabios",
+    "/etc/ld.so.cache",
+    "/etc/qemu",
+];
+
+/// A machine to be.
+#[derive(Debug)]
+pub(super) struct Order<'a> {
+    pub(super) id: &'a SandboxId,
+    pub(super) machinery: &'a Machinery,
+    pub(super) accelerator: Accelerator,
+    /// The image, free of symbolic links.
+    pub(super) disk: Option<&'a Path>,
+    /// Its directory with the [`CONTROL`] socket, free of symbolic links.
+    pub(super) run: &'a Path,
+    /// In MiB.
+    pub(super) memory: u64,
+    pub(super) processors: u32,
+    /// Of the host's, for the machine and its monitor together.
+    pub(super) cpu: Option<f64>,
+    pub(super) orphan_grace: Duration,
+    /// A lock that is to live as long as the machine.
+    pub(super) held: Option<Arc<OwnedFd>>,
+    pub(super) start_timeout: Duration,
+}
+
+/// Writes the specification that starts `order`'s machine.
+pub(super) fn around(order: &Order<'_>) -> SandboxSpec {
+    let machinery = order.machinery;
+    let parts = Parts {
+        qemu: &machinery.qemu,
+        kernel: Path::new(KERNEL),
+        initramfs: Path::new(INITRAMFS),
+        disk: order.disk.map(|_| Path::new(DISK)),
+        control: &Path::new(RUN).join(CONTROL),
+    };
+    let machine = Machine {
+        name: order.id.as_str(),
+        accelerator: order.accelerator,
+        memory: order.memory,
+        processors: order.processors,
+    };
+    let read_only =
+        |source: &Path, target: &str| FileView::ReadOnly { source: source.to_owned(), target: target.into() };
+    let mut files = system();
+    files.push(FileView::ReadOnly { source: machinery.qemu.clone(), target: machinery.qemu.clone() });
+    files.push(read_only(&machinery.kernel, KERNEL));
+    files.push(read_only(&machinery.initramfs, INITRAMFS));
+    files.push(read_only(order.run, RUN));
+    files.extend(order.disk.map(|disk| read_only(disk, DISK)));
+    if order.accelerator == Accelerator::Kvm {
+        files.push(FileView::Device { source: "/dev/kvm".into() });
+    }
+    let overhead = match order.accelerator {
+        Accelerator::Kvm => OVERHEAD_KVM,
+        Accelerator::Emulation => OVERHEAD_EMULATION,
+    };
+    let memory = (order.memory << 20).saturating_add(overhead);
+    SandboxSpec {
+        id: order.id.clone(),
+        command: command_line::write(&parts, &machine),
+        env: Vec::new(),
+        cwd: "/".into(),
+        files,
+        limits: Limits {
+            memory: Some(memory),
+            cpu: order.cpu,
+            pids: Some(THREADS),
+            disk: Some(1 << 20),
+            ..Limits::default()
+        },
+        network: Network::Loopback,
+        hostname: "vmm".into(),
+        orphan_grace: order.orphan_grace,
+        estate: None,
+        held: order.held.clone(),
+        start_timeout: order.start_timeout,
+    }
+}
+
+/// The parts of the system that QEMU needs, links as links.
+fn system() -> Vec<FileView> {
+    let show = |name: &str| {
+        let path = PathBuf::from(name);
+        match fs::read_link(&path) {
+            Ok(to) => Some(FileView::Symlink { target: path, to }),
+            Err(_) if path.exists() => Some(FileView::ReadOnly { source: path.clone(), target: path }),
+            Err(_) => None,
+        }
+    };
+    SYSTEM.iter().filter_map(|name| show(name)).collect()
+}

@@ -1,0 +1,182 @@
+//! What a machine is made of, and where it lies on this host: QEMU, a kernel with its modules, and the initramfs made of them.
+
+use super::cpio::Archive;
+use super::error::PartError;
+use super::modules;
+use crate::process::PROGRAM;
+use sha2::{Digest, Sha256};
+use std::env;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The emulator, and the Debian package that has it.
+const QEMU: (&str, &str) = ("qemu-system-x86_64", "qemu-system-x86");
+
+/// Where programs are looked for besides `PATH`.
+const PROGRAMS: [&str; 2] = ["/usr/bin", "/usr/local/bin"];
+
+/// In the name of what is not whole yet; behind it, the process that makes it.
+const PART: &str = ".part-";
+
+/// In front of the names of machines' directories; behind it, the process that they belong to.
+const RUN: &str = "vm-";
+
+/// Everything but the disk.
+#[derive(Clone, Debug)]
+pub(super) struct Machinery {
+    pub(super) qemu: PathBuf,
+    pub(super) kernel: PathBuf,
+    pub(super) initramfs: PathBuf,
+    /// Changes when any of it does: a digest.
+    pub(super) build: String,
+}
+
+/// A program of the host, free of symbolic links.
+pub(super) fn program(name: &'static str, package: &'static str) -> Result<PathBuf, PartError> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let places = env::split_paths(&path).chain(PROGRAMS.iter().map(PathBuf::from));
+    let mut found = places.filter(|place| place.is_absolute()).map(|place| place.join(name));
+    let found = found.find(|path| path.is_file()).ok_or(PartError::Program { program: name, package })?;
+    found.canonicalize().map_err(PartError::read(&found))
+}
+
+/// Whether everything is there that a machine is made of, before anything is written.
+pub(super) fn look(kernels: &Path) -> Result<(), PartError> {
+    if cfg!(not(target_arch = "x86_64")) {
+        return Err(PartError::Processor);
+    }
+    program(QEMU.0, QEMU.1)?;
+    newest_kernel(kernels).map(drop)
+}
+
+/// Removes from `directory` what processes left behind that were killed: half-made files, and machines' directories.
+pub(super) fn sweep(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let behind = name.split_once(PART).map_or(name.strip_prefix(RUN), |(_, behind)| Some(behind));
+        let owner = behind.and_then(|behind| behind.split('-').next()?.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            let path = entry.path();
+            let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        }
+    }
+}
+
+/// The name of the directory of the machine `id`.
+pub(super) fn run_name(id: &str) -> String {
+    format!("{RUN}{}-{id}", std::process::id())
+}
+
+/// Finds everything, and writes the initramfs into `directory` if it is not there yet.
+pub(super) fn find(kernels: &Path, directory: &Path) -> Result<Machinery, PartError> {
+    let qemu = program(QEMU.0, QEMU.1)?;
+    let (kernel, version) = newest_kernel(kernels)?;
+    let tree = ["lib/modules", "usr/lib/modules"].map(|place| kernels.join(place).join(&version));
+    let tree = tree.iter().find(|tree| tree.is_dir()).ok_or(PartError::Kernel { directory: kernels.to_owned() })?;
+    let archive = initramfs(tree)?;
+    let digest = hex(&Sha256::digest(&archive));
+    let initramfs = directory.join(format!("initramfs-{digest}.cpio"));
+    if !initramfs.is_file() {
+        write_whole(&initramfs, &archive).map_err(PartError::io("write", &initramfs))?;
+    }
+    let initramfs = initramfs.canonicalize().map_err(PartError::read(&initramfs))?;
+    let mut build = Sha256::new();
+    for path in [&qemu, &kernel] {
+        let known = fs::metadata(path).map_err(PartError::read(path))?;
+        build.update(format!("{}\0{}\0{}.{}\0", path.display(), known.size(), known.mtime(), known.mtime_nsec()));
+    }
+    build.update(digest);
+    Ok(Machinery { qemu, kernel, initramfs, build: hex(&build.finalize()) })
+}
+
+/// The newest of the kernels in `directory`, as a Debian package holds them, and its version.
+fn newest_kernel(directory: &Path) -> Result<(PathBuf, String), PartError> {
+    let boot = directory.join("boot");
+    let none = || PartError::Kernel { directory: directory.to_owned() };
+    let kernels = fs::read_dir(&boot).map_err(|_| none())?.flatten().filter_map(|entry| {
+        let version = entry.file_name().to_str()?.strip_prefix("vmlinuz-")?.to_owned();
+        Some((entry.metadata().ok()?.modified().ok()?, entry.path(), version))
+    });
+    let (_, path, version) = kernels.max().ok_or_else(none)?;
+    let path = path.canonicalize().map_err(PartError::read(&path))?;
+    Ok((path, version))
+}
+
+/// The initial file system: init, the modules that it loads, and two places to mount at.
+fn initramfs(tree: &Path) -> Result<Vec<u8>, PartError> {
+    let modules = modules::read(tree)?;
+    let list: String = modules.iter().map(|module| format!("{}.ko\n", module.name)).collect();
+    let write = || {
+        let mut archive = Archive::default().file("init", 0o755, PROGRAM)?;
+        for directory in ["dev", "base", "modules"] {
+            archive = archive.directory(directory, 0o755)?;
+        }
+        archive = archive.file("modules/list", 0o644, list.as_bytes())?;
+        for module in &modules {
+            archive = archive.file(&format!("modules/{}.ko", module.name), 0o644, &module.content)?;
+        }
+        archive.finish()
+    };
+    write().map_err(|error| PartError::io("pack", tree)(io::Error::other(error)))
+}
+
+/// Writes a file so that it is whole or not there, whoever is killed meanwhile.
+pub(super) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    let beside = beside(path);
+    let written = fs::write(&beside, content).and_then(|()| settle(&beside, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+/// A name beside `path` that nobody else uses, and that says whose it is.
+pub(super) fn beside(path: &Path) -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!("{PART}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+    path.with_file_name(name)
+}
+
+/// Makes what was written to `beside` durable, and gives it its name.
+pub(super) fn settle(beside: &Path, path: &Path) -> io::Result<()> {
+    fs::File::open(beside)?.sync_all()?;
+    fs::rename(beside, path)
+}
+
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_is_swept_and_the_rest_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = |name: &str| directory.path().join(name);
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let dead = child.id();
+        child.wait().unwrap();
+        let mine = beside(&place("image.erofs"));
+        let theirs = place(&format!("image.erofs{PART}{dead}-0"));
+        for path in [&mine, &theirs, &place("image.erofs"), &place("trial.json")] {
+            fs::write(path, "x").unwrap();
+        }
+        let run = [place(&run_name("s-1")), place(&format!("{RUN}{dead}-s-1"))];
+        let staging = place(&format!("image.erofs{PART}{dead}-0.staging"));
+        for path in run.iter().chain([&staging]) {
+            fs::create_dir(path).unwrap();
+        }
+        sweep(directory.path());
+        for (path, stays) in [(&mine, true), (&theirs, false), (&run[0], true), (&run[1], false), (&staging, false)] {
+            assert_eq!(path.exists(), stays, "{}", path.display());
+        }
+        assert!(place("image.erofs").exists() && place("trial.json").exists());
+    }
+}

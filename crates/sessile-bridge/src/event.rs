@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use bytes::Bytes;
 use sessile_protocol::{ErrorObject, Message};
 
 use crate::mint::CallId;

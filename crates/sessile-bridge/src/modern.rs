@@ -38,8 +38,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use bytes::Bytes;
 use sessile_protocol::{Era, ErrorObject, LogLevel, RequestId, to_line};
 
 use crate::config::{Config, Opening};

@@ -16,8 +16,8 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use bytes::Bytes;
 use sessile_protocol::error::cancelled;
 use sessile_protocol::{ErrorObject, LegacyVersion, RequestId, to_line};
 

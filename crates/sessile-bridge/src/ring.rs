@@ -6,8 +6,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use bytes::Bytes;
 use sessile_protocol::{Method, RequestId};
 
 use crate::event_id::StreamId;

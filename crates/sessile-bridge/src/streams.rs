@@ -12,8 +12,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use bytes::Bytes;
 use sessile_protocol::RequestId;
 
 use crate::config::{Config, Transport};
@@ -208,9 +208,8 @@ impl Streams {
     /// Nobody will pull any more. What nobody has taken is lost.
     pub(crate) fn end(&mut self) {
         for stream in std::mem::take(&mut self.streams).into_values() {
-            let answer = stream
-                .answer
-                .map(|answer| Effect::Lost(Content::Answer(answer.id), answer.data.len(), Why::SessionEnded));
+            let answer =
+                stream.answer.map(|answer| Effect::Lost(Content::Answer(answer.id), answer.data.len(), Why::SessionEnded));
             self.effects.extend(answer);
         }
         let unsent = self.ring.take_all().filter(|entry| !entry.sent);

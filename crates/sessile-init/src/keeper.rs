@@ -4,8 +4,8 @@
 //! that somebody has to remove. The keeper sits in a blocking read until the runtime is gone, holds nothing else, and ends when
 //! nothing is left. A runtime that takes the sandboxes over takes the [lease](crate::lease), and the keeper waits for it.
 
-use crate::lease::Lease;
 use crate::link::{Heard, Link};
+use crate::lease::Lease;
 use crate::{cgroup_tree, clock};
 use alloc::string::String;
 use alloc::vec::Vec;

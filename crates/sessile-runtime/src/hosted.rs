@@ -251,9 +251,7 @@ impl Hosted {
             return Ok(None);
         }
         let estate = Estate::new(self.message_limit());
-        estate
-            .map(|estate| Some(Arc::new(estate)))
-            .map_err(|error| format!("no memory for the session's record: {error}"))
+        estate.map(|estate| Some(Arc::new(estate))).map_err(|error| format!("no memory for the session's record: {error}"))
     }
 
     /// The driver of its sandboxes.

@@ -1,7 +1,7 @@
 //! A running node: its servers, and the way from a caller to a session.
 
-use crate::admission::{Admission, Budgets, Patience, whole_millicores};
 use crate::book::Book;
+use crate::admission::{Admission, Budgets, Patience, whole_millicores};
 use crate::chronicle::Chronicle;
 use crate::egress;
 use crate::error::{OpenError, SessionError};
@@ -169,8 +169,7 @@ impl Node {
         server: &Arc<Hosted>,
         principal: &Principal,
     ) -> Result<Arc<Session>, OpenError> {
-        let start =
-            Start { server, owner: principal, span: Span::Idle, transport: Transport::SingleStream, caller: None };
+        let start = Start { server, owner: principal, span: Span::Idle, transport: Transport::SingleStream, caller: None };
         self.start(start, |config, _, _| Bridge::relay(config)).await
     }
 
@@ -227,8 +226,7 @@ impl Node {
             opened: Moment::of(opened),
         };
         let book = estate.map(|estate| Book::new(estate, &identity)).transpose();
-        let book =
-            book.map_err(|error| OpenError::StartFailed { reason: error.to_string(), stderr_tail: String::new() })?;
+        let book = book.map_err(|error| OpenError::StartFailed { reason: error.to_string(), stderr_tail: String::new() })?;
         let tasks = self.task_desk(server);
         let parts = Parts {
             id,

@@ -81,8 +81,7 @@ impl Node {
         bridge: fn(Config) -> Bridge,
         is_lent: bool,
     ) -> Result<Exchange, OpenError> {
-        let start =
-            Start { server, owner: principal, span: Span::Idle, transport: Transport::Streamable, caller: None };
+        let start = Start { server, owner: principal, span: Span::Idle, transport: Transport::Streamable, caller: None };
         let start = self.start(start, |config, _, name| {
             let request_prefix = is_lent.then(|| format!("{name}:"));
             bridge(Config { request_prefix, ..config })

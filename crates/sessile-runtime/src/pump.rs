@@ -111,7 +111,8 @@ struct Pump {
 pub(crate) async fn run(session: Arc<Session>, sandbox: Sandbox, outputs: Outputs) -> PostMortem {
     let sandbox = Arc::new(sandbox);
     *session.sandbox.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&sandbox);
-    let mut pump = Pump { session, stdout: outputs.stdout, garbage: 0, stray: 0, closed: None, lifetime_over: false };
+    let mut pump =
+        Pump { session, stdout: outputs.stdout, garbage: 0, stray: 0, closed: None, lifetime_over: false };
     let (reason, ended) = pump.live(&sandbox).await;
     pump.finish(reason, ended, sandbox, outputs.stderr).await
 }

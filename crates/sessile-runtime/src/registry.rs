@@ -104,6 +104,7 @@ impl Registry {
 
     /// Moves a session from the live to the ended ones.
     pub(crate) fn end(&self, session: &Session, ended: EndedSession) {
+
         let mut inner = self.write();
         inner.live.remove(&session.id);
         if self.ended_kept == 0 {

@@ -17,8 +17,8 @@ use crate::error::SessionError;
 use crate::exchange::Exchange;
 use crate::hosted::Hosted;
 use crate::input::Input;
-use crate::memory::Epoch;
 use crate::record::Standing;
+use crate::memory::Epoch;
 use crate::session_id::{SessionId, SessionName};
 use crate::stderr::Tail;
 use crate::stop::StopReason;
@@ -98,13 +98,7 @@ impl Session {
     }
 
     /// A session that another runtime opened, as it was written down.
-    pub(crate) fn resumed(
-        parts: Parts,
-        bridge: Bridge,
-        input: Input,
-        standing: Standing,
-        names: Vec<Box<str>>,
-    ) -> Self {
+    pub(crate) fn resumed(parts: Parts, bridge: Bridge, input: Input, standing: Standing, names: Vec<Box<str>>) -> Self {
         let opened = bridge.profile().map(|profile| Opened::Ready(Arc::clone(profile)));
         let taken_places = standing.taken_places;
         let session = Self::with(parts, Core::resumed(bridge, input, standing, names));

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use bytes::Bytes;
 use sessile_protocol::{Method, Object, json_text};
 
 use crate::event::{ConnectionId, List};

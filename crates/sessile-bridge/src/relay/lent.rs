@@ -3,8 +3,8 @@
 //! A legacy client answers all questions through the session it initialized. Those of a session that it reached by a
 //! handle must not be taken for those of its own: they go out under a prefix, and lose it again on the way back.
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use bytes::Bytes;
 use sessile_protocol::{Body, Message, Object, RequestId};
 
 /// The prefix of one session's questions; none for a session that is nobody's but its client's.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use bytes::Bytes;
 use sessile_protocol::{RequestId, json_text};
 
 use super::Reach;

@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use bytes::Bytes;
 use sessile_protocol::error::{INTERNAL_ERROR, cancelled, error_response};
 use sessile_protocol::{ErrorObject, Message, Method, Object, RequestId, to_line};
 

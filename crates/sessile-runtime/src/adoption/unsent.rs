@@ -87,11 +87,7 @@ mod tests {
     #[test]
     fn what_nobody_can_tell_is_not_guessed() {
         assert_eq!(settled(ASK, 5, ASK.len() - 5), None, "the end of a message");
-        assert_eq!(
-            settled(&format!("{}{ASK}", " ".repeat(5000)), 0, 5000 + ASK.len()),
-            None,
-            "more than a pipe takes whole"
-        );
+        assert_eq!(settled(&format!("{}{ASK}", " ".repeat(5000)), 0, 5000 + ASK.len()), None, "more than a pipe takes whole");
         assert_eq!(settled(ASK, 0, ASK.len() + 1), None, "more than there was");
     }
 }

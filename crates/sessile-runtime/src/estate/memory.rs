@@ -105,8 +105,7 @@ impl Memory {
     /// Gives pages back to the system; they read as zero afterwards. `at` and `length` are whole pages.
     pub(super) fn release(&self, at: usize, length: usize) {
         // What cannot be given back is kept; it is only memory.
-        let _ =
-            fallocate(&*self.file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at as u64, length as u64);
+        let _ = fallocate(&*self.file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at as u64, length as u64);
     }
 
     /// Lends bytes to be read into; none where they are not in it.

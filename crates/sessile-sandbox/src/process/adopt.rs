@@ -40,9 +40,7 @@ impl Record {
     /// As init keeps it.
     pub(crate) fn into_bequest(self) -> Result<Bequest, StartError> {
         let record = serde_json::to_string(&self);
-        record
-            .map(|record| Bequest { record })
-            .map_err(|error| StartError::host("write the sandbox's record")(error.into()))
+        record.map(|record| Bequest { record }).map_err(|error| StartError::host("write the sandbox's record")(error.into()))
     }
 }
 
@@ -81,9 +79,7 @@ fn adopt(node: &Arc<Node>, name: &str, image: &Arc<InitImage>) -> Result<Adopted
     sessile_link::control::encode(&ToInit::Adopt, &mut ask).map_err(|_| strange("ask for"))?;
     link.write_all(&ask).map_err(failed("ask for"))?;
     let mut answers = Answers::over(link);
-    let answer = answers
-        .next(Instant::now() + PATIENCE)
-        .map_err(|error| failed("hear from the init of")(std::io::Error::other(error)))?;
+    let answer = answers.next(Instant::now() + PATIENCE).map_err(|error| failed("hear from the init of")(std::io::Error::other(error)))?;
     let FromInit::Adopted { record, pid: server, landlock, notes, stdin, gate, .. } = answer else {
         return Err(strange("understand the init of"));
     };

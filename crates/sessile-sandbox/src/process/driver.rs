@@ -2,8 +2,8 @@
 
 use crate::cgroup::{Controller, Group};
 use crate::driver::{BoxFuture, Driver};
-use crate::process::adopt;
 use crate::process::init_image::InitImage;
+use crate::process::adopt;
 use crate::process::launch::{Deadline, Heirloom, Keepsakes, Launched, launch};
 use crate::process::order::WithoutCgroup;
 use crate::process::users::Users;
@@ -114,8 +114,7 @@ impl Host {
         let group = Group::new(&places.places, spec.id.as_str(), &spec.limits)?;
         let heirloom = self.heirloom(spec, notes)?;
         self.node.allow(spec.orphan_grace);
-        let held =
-            spec.held.as_deref().map(OwnedFd::try_clone).transpose().map_err(StartError::host("hold a descriptor"))?;
+        let held = spec.held.as_deref().map(OwnedFd::try_clone).transpose().map_err(StartError::host("hold a descriptor"))?;
         launch(&self.image, order, Keepsakes { heirloom, held }, group, Arc::clone(&self.node), deadline)
     }
 

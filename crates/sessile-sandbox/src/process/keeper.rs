@@ -34,8 +34,7 @@ impl Keeper {
         let (link, keepers) = UnixStream::pair()?;
         let name = c"sessile-keeper";
         let joining = Default::default();
-        let birth =
-            Birth { image, name, link: keepers.into(), also: Also::default(), namespaces: 0, joining, close: true };
+        let birth = Birth { image, name, link: keepers.into(), also: Also::default(), namespaces: 0, joining, close: true };
         let process = spawn(birth).map_err(|error| match error {
             SpawnError::Clone(error) | SpawnError::Child(_, error) => error,
         })?;

@@ -1,7 +1,7 @@
 //! The public listener, which can be opened anew while sessions, and calls that wait for their clients, live on.
 
-use super::Failure;
 use super::listen::{self, Again, Socket};
+use super::Failure;
 use crate::out;
 use sessile_front::{Hosts, Public, Remote, RemoteSettings, Side};
 use sessile_identity::{Anonymous, Door, KeyFile, refuse_open_listener};

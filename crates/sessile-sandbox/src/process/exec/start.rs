@@ -64,15 +64,7 @@ pub(super) fn start(image: &InitImage, group: &Group, init: &OwnedFd, order: Exe
     let (link, theirs) = UnixStream::pair().map_err(ExecError::host("make the link"))?;
     // Without its cgroups there is no sandbox any more.
     let joining = group.joining().map_err(|_| ExecError::Ended)?;
-    let process = spawn(Birth {
-        image,
-        name: c"sessile-exec",
-        link: theirs.into(),
-        also: Also::default(),
-        namespaces: 0,
-        joining,
-        close,
-    })?;
+    let process = spawn(Birth { image, name: c"sessile-exec", link: theirs.into(), also: Also::default(), namespaces: 0, joining, close })?;
     let mut parent = Parent { link, process };
     parent.link.set_write_timeout(Some(PATIENCE)).map_err(ExecError::host("set up the link"))?;
     let died = || ExecError::Lost { why: "it was killed, by the sandbox's memory limit or from outside".into() };

@@ -205,7 +205,8 @@ fn become_init(layout: &Layout) -> ChildStep {
             let placed = match given {
                 Some(given) => libc::dup2(*given, number),
                 // Whatever lies there is not for init.
-                None => libc::dup3(layout.null, number, libc::O_CLOEXEC),
+                None if layout.close => libc::dup3(layout.null, number, libc::O_CLOEXEC),
+                None => number,
             };
             if placed < 0 {
                 return ChildStep::Descriptors;

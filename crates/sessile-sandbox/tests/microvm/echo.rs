@@ -61,6 +61,8 @@ async fn a_full_stderr_does_not_hold_back_stdout() {
     let mut sandbox = start(&driver, machine(script)).await;
     let Pipes { stdin, stdout, stderr } = sandbox.take_pipes().unwrap();
     let (mut stdin, mut stdout) = (blocking(stdin), blocking(stdout));
+    let is_full = || rustix::io::ioctl_fionread(&stderr).unwrap() >= 60_000;
+    assert!(support::eventually(Duration::from_secs(60), is_full), "it makes noise");
     let talking = tokio::task::spawn_blocking(move || {
         for number in 0..200 {
             write_line(&mut stdin, &format!("line {number}"));

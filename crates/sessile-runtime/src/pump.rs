@@ -89,11 +89,11 @@ impl Stdout {
             return matches!(self.pipe.read_buf(buffer).await, Ok(1..));
         };
         let taken = self.lines.taken();
-        match self.pipe.read(inbox.room(taken)).await {
-            Ok(length @ 1..) => self.lines.buffer().extend_from_slice(&inbox.read(length)),
-            Ok(0) | Err(_) => return false,
-        }
-        true
+        let room = inbox.room(taken);
+        let length = self.pipe.read(room).await.unwrap_or(0);
+        self.lines.buffer().extend_from_slice(room.get(..length).unwrap_or_default());
+        inbox.took(length);
+        length > 0
     }
 
     /// Reads once what is there already: how much that was. An error says that nothing is there yet.
@@ -104,8 +104,10 @@ impl Stdout {
             buffer.reserve(READ_CHUNK);
             return self.pipe.try_read_buf(buffer);
         };
-        let length = self.pipe.try_read(inbox.room(taken))?;
-        self.lines.buffer().extend_from_slice(&inbox.read(length));
+        let room = inbox.room(taken);
+        let length = self.pipe.try_read(room)?;
+        self.lines.buffer().extend_from_slice(room.get(..length).unwrap_or_default());
+        inbox.took(length);
         Ok(length)
     }
 }

@@ -44,7 +44,7 @@ impl Inbox {
         self.memory.release(HEADER + 2 * SLOT + (1 - self.side) * self.half, self.half);
         let just_read = self.memory.get(self.at(self.filled), READ_CHUNK.min(self.half - self.filled));
         let length = just_read.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        self.fill(length);
+        self.took(length);
         let done = usize::try_from(taken.saturating_sub(self.origin)).unwrap_or(usize::MAX).min(self.filled);
         self.memory.get(self.at(done), self.filled - done)
     }
@@ -66,14 +66,8 @@ impl Inbox {
         }
     }
 
-    /// So many bytes were read into the room. Gives a copy of them.
-    pub(crate) fn read(&mut self, length: usize) -> Vec<u8> {
-        let from = self.filled;
-        self.fill(length);
-        self.memory.get(self.at(from), self.filled - from)
-    }
-
-    fn fill(&mut self, length: usize) {
+    /// So many bytes were read into the room.
+    pub(crate) fn took(&mut self, length: usize) {
         self.filled = (self.filled + length).min(self.half);
         self.store(word::FILLED, self.filled as u64);
     }

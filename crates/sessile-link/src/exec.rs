@@ -3,7 +3,7 @@
 //! `sessile-exec` is init's program under another name, started by the runtime for one command. It joins the sandbox from outside,
 //! because init, by then, has given up the power to start anything as another user.
 
-use crate::{HostUsers, Protection, Refusal, Rlimits, ServerEnd, StartOrder, View};
+use crate::{HostUsers, LeftOut, Protection, Refusal, Rlimits, ServerEnd, StartOrder, View};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -24,9 +24,8 @@ pub struct Confinement {
     pub users: HostUsers,
     /// Paths inside that are meant to be written.
     pub writable: Vec<String>,
-    /// Protections to leave out, for the tests that show what each is worth.
-    #[cfg(feature = "weaken")]
-    pub without: Vec<Protection>,
+    /// Protections to leave out.
+    pub without: LeftOut,
 }
 
 impl Confinement {
@@ -43,23 +42,14 @@ impl Confinement {
             rlimits: order.rlimits,
             users: order.users,
             writable: writable.collect(),
-            #[cfg(feature = "weaken")]
             without: order.without.clone(),
         }
     }
 
-    /// Whether `protection` is to be there: always, but in the builds that exist to leave one out.
-    #[must_use]
-    #[cfg(not(feature = "weaken"))]
-    pub fn keeps(&self, _protection: Protection) -> bool {
-        true
-    }
-
     /// Whether `protection` is to be there.
     #[must_use]
-    #[cfg(feature = "weaken")]
     pub fn keeps(&self, protection: Protection) -> bool {
-        !self.without.contains(&protection)
+        !self.without.has(protection)
     }
 }
 

@@ -28,6 +28,6 @@ pub use control::{FromInit, Inbox, LinkError, Loopback, ServerEnd, ToInit, ToKee
 pub use exec::{Confinement, ExecOrder, FromExec, ToExec, WindowSize};
 pub use frame::{Frame, FrameDecoder, FrameError};
 pub use order::{Bequest, GATE_PORT, HostUsers, Note, Program, Rlimits, StartOrder, View};
-pub use protection::Protection;
+pub use protection::{LeftOut, Protection};
 pub use refusal::Refusal;
 pub use streams::{Packet, Stream, StreamError};

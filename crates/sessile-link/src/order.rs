@@ -1,6 +1,6 @@
 //! The order to start a server, as the runtime sends it to init.
 
-use crate::Protection;
+use crate::{LeftOut, Protection};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -32,24 +32,15 @@ pub struct StartOrder {
     pub bequest: Option<Bequest>,
     /// Whom to become.
     pub users: HostUsers,
-    /// Protections to leave out, for the tests that show what each is worth.
-    #[cfg(feature = "weaken")]
-    pub without: Vec<Protection>,
+    /// Protections to leave out.
+    pub without: LeftOut,
 }
 
 impl StartOrder {
-    /// Whether `protection` is to be there: always, but in the builds that exist to leave one out.
-    #[must_use]
-    #[cfg(not(feature = "weaken"))]
-    pub fn keeps(&self, _protection: Protection) -> bool {
-        true
-    }
-
     /// Whether `protection` is to be there.
     #[must_use]
-    #[cfg(feature = "weaken")]
     pub fn keeps(&self, protection: Protection) -> bool {
-        !self.without.contains(&protection)
+        !self.without.has(protection)
     }
 }
 

@@ -55,6 +55,26 @@ pub enum Protection {
     FixedUmask,
 }
 
+/// Protections that a sandbox is left without: none, but in the builds that exist to leave one out and show what each is worth.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut(#[cfg(feature = "weaken")] pub alloc::vec::Vec<Protection>);
+
+impl LeftOut {
+    /// Whether `protection` is one of them.
+    #[must_use]
+    #[cfg(not(feature = "weaken"))]
+    pub fn has(&self, _protection: Protection) -> bool {
+        false
+    }
+
+    /// Whether `protection` is one of them.
+    #[must_use]
+    #[cfg(feature = "weaken")]
+    pub fn has(&self, protection: Protection) -> bool {
+        self.0.contains(&protection)
+    }
+}
+
 impl Protection {
     /// Every one.
     pub const ALL: [Self; 23] = [

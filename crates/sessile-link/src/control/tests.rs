@@ -1,5 +1,5 @@
 use super::*;
-use crate::{HostUsers, Program, Rlimits, View};
+use crate::{HostUsers, LeftOut, Program, Rlimits, View};
 use proptest::prelude::*;
 use std::prelude::rust_2024::*;
 use std::vec;
@@ -23,8 +23,7 @@ fn order() -> StartOrder {
         orphan_grace_ms: 60_000,
         bequest: None,
         users: HostUsers::Root { server: 0x7000_0000, init: 0x7000_0001 },
-        #[cfg(feature = "weaken")]
-        without: vec![],
+        without: LeftOut::default(),
     }
 }
 

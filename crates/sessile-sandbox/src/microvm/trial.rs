@@ -9,7 +9,7 @@ use crate::driver::Driver;
 use crate::{SandboxId, StartError};
 use rustix::fs::{FileType, stat};
 use serde::{Deserialize, Serialize};
-use sessile_link::{HostUsers, Note, Program, Rlimits, StartOrder, View};
+use sessile_link::{HostUsers, LeftOut, Note, Program, Rlimits, StartOrder, View};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::fs::{self, File};
@@ -217,8 +217,7 @@ fn trial_order() -> StartOrder {
         orphan_grace_ms: 0,
         bequest: None,
         users: USERS,
-        #[cfg(feature = "weaken")]
-        without: Vec::new(),
+        without: LeftOut::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{FileView, Network, SandboxSpec, StartError};
 #[cfg(feature = "weaken")]
 use sessile_link::Protection;
-use sessile_link::{HostUsers, Program, Rlimits, StartOrder, View};
+use sessile_link::{HostUsers, LeftOut, Program, Rlimits, StartOrder, View};
 use std::path::Path;
 
 /// The longest host name, in bytes (`HOST_NAME_MAX`).
@@ -65,15 +65,14 @@ fn write_with(
         orphan_grace_ms: u64::try_from(spec.orphan_grace.as_millis()).unwrap_or(u64::MAX),
         users,
         bequest: None,
-        #[cfg(feature = "weaken")]
-        without: Vec::new(),
+        without: LeftOut::default(),
     })
 }
 
 /// The order without some protections.
 #[cfg(feature = "weaken")]
 pub(crate) fn weakened(mut order: StartOrder, without: &[Protection]) -> StartOrder {
-    order.without = without.to_vec();
+    order.without = LeftOut(without.to_vec());
     order.loopback &= order.keeps(Protection::OwnNetwork);
     order.gate &= order.loopback; // the host's ports are not the sandbox's
     if let Program::Server { env, .. } = &mut order.program

@@ -6,7 +6,7 @@ use crate::process::init_image::InitImage;
 use crate::process::launch::{Deadline, Keepsakes, launch};
 use crate::process::users::Users;
 use crate::{Capabilities, Capability, Feature, Limits, StartError, Strength};
-use sessile_link::{HostUsers, Note, Program, Rlimits, StartOrder, View};
+use sessile_link::{HostUsers, LeftOut, Note, Program, Rlimits, StartOrder, View};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,8 +40,7 @@ pub(crate) fn run(image: &Arc<InitImage>, node: &Arc<Node>, users: &Users) -> Re
         orphan_grace_ms: 0,
         bequest: None,
         users: users.next(),
-        #[cfg(feature = "weaken")]
-        without: Vec::new(),
+        without: LeftOut::default(),
     };
     let rootless = order.users == HostUsers::Rootless;
     let mut launched = launch(image, order, Keepsakes::default(), group, Arc::clone(node), Deadline::in_(PATIENCE))?;

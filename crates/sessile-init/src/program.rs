@@ -137,28 +137,8 @@ fn read_head(path: &CStr) -> Option<Vec<u8>> {
 pub(crate) fn needs(head: &[u8]) -> Option<String> {
     let name = match head.strip_prefix(b"#!") {
         Some(line) => line.split(|byte| *byte == b'\n').next()?.trim_ascii(),
-        None => loader(head)?,
+        None => sessile_link::elf::loader(head)?,
     };
     let name = name.split(|byte| byte.is_ascii_whitespace() || *byte == 0).next()?;
     (!name.is_empty()).then(|| String::from_utf8_lossy(name).into_owned())
-}
-
-/// The segment of an ELF file that names the loader (`PT_INTERP`); 64 bits, little endian.
-fn loader(head: &[u8]) -> Option<&[u8]> {
-    const INTERPRETER: u32 = 3;
-    let u16_at = |at: usize| Some(u16::from_le_bytes(*head.get(at..)?.first_chunk()?));
-    let u32_at = |at: usize| Some(u32::from_le_bytes(*head.get(at..)?.first_chunk()?));
-    let u64_at = |at: usize| usize::try_from(u64::from_le_bytes(*head.get(at..)?.first_chunk()?)).ok();
-    if !head.starts_with(b"\x7fELF\x02\x01") {
-        return None;
-    }
-    let (table, size, count) = (u64_at(32)?, usize::from(u16_at(54)?), usize::from(u16_at(56)?));
-    for index in 0..count {
-        let entry = table.checked_add(index.checked_mul(size)?)?;
-        if u32_at(entry)? == INTERPRETER {
-            let (from, length) = (u64_at(entry.checked_add(8)?)?, u64_at(entry.checked_add(32)?)?);
-            return head.get(from..from.checked_add(length)?);
-        }
-    }
-    None
 }

@@ -6,7 +6,7 @@
 //! JSON is an error that ends the link, never a panic.
 //!
 //! Start reading at [`control`], the two enums of messages; [`order`] is the order to start a server, [`refusal`] why it
-//! was not carried out, [`exec`] the order to run a further command beside it, [`frame`] the bytes; [`streams`] and [`guest`] are
+//! was not carried out, [`elf`] what both sides read of a program, [`exec`] the order to run a further command beside it, [`frame`] the bytes; [`streams`] and [`guest`] are
 //! what a virtual machine needs beside them.
 
 #![no_std] // init is built without the standard library
@@ -16,6 +16,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod control;
+pub mod elf;
 pub mod exec;
 pub mod frame;
 pub mod guest;

@@ -91,25 +91,10 @@ pub(super) fn program_of(spec: &SandboxSpec) -> Option<PathBuf> {
     candidates.into_iter().map(on_host).find(|path| fs::metadata(path).is_ok_and(|known| known.is_file()))
 }
 
-/// The loader that an ELF program names (`PT_INTERP`); 64 bits, little endian.
+/// The loader that a program names, if it is an absolute path.
 fn loader(head: &[u8]) -> Option<PathBuf> {
-    const INTERPRETER: u32 = 3;
-    let u16_at = |at: usize| Some(u16::from_le_bytes(*head.get(at..)?.first_chunk()?));
-    let u32_at = |at: usize| Some(u32::from_le_bytes(*head.get(at..)?.first_chunk()?));
-    let u64_at = |at: usize| usize::try_from(u64::from_le_bytes(*head.get(at..)?.first_chunk()?)).ok();
-    if !head.starts_with(b"\x7fELF\x02\x01") {
-        return None;
-    }
-    let (table, size, count) = (u64_at(32)?, usize::from(u16_at(54)?), usize::from(u16_at(56)?));
-    for index in 0..count {
-        let entry = table.checked_add(index.checked_mul(size)?)?;
-        if u32_at(entry)? == INTERPRETER {
-            let (from, length) = (u64_at(entry.checked_add(8)?)?, u64_at(entry.checked_add(32)?)?);
-            let name = head.get(from..from.checked_add(length)?)?.split(|byte| *byte == 0).next()?;
-            return Some(PathBuf::from(std::str::from_utf8(name).ok()?)).filter(|path| path.is_absolute());
-        }
-    }
-    None
+    let name = sessile_link::elf::loader(head)?.split(|byte| *byte == 0).next()?;
+    Some(PathBuf::from(std::str::from_utf8(name).ok()?)).filter(|path| path.is_absolute())
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! Writes down in the ledger which sessions there are and how they end, beside the work: a thread of its own waits for the disk.
 
-use crate::process::{Process, own};
 use crate::registry::EndedSession;
 use crate::session::Session;
 use crate::session_id::SessionId;
 use crate::states::unix_millis;
 use crate::stop::{PostMortem, StopReason};
 use serde::{Deserialize, Serialize};
-use sessile_store::{Ledger, LedgerError, SessionEnd, SessionRow};
+use sessile_store::{Ledger, LedgerError, Process, SessionEnd, SessionRow};
 use sha2::{Digest, Sha256};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,7 +63,7 @@ impl Chronicle {
             id_digest: digest(&session.id),
             server: session.server.to_string(),
             principal: session.principal.id().to_string(),
-            runtime: own().to_string(),
+            runtime: Process::own().to_string(),
             started_ms: unix_millis(),
             end: None,
         }));

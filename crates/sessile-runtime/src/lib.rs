@@ -35,7 +35,6 @@ mod oversized;
 mod peer;
 mod place;
 mod pool;
-mod process;
 mod pump;
 mod record;
 mod records;

@@ -7,9 +7,9 @@
 //! that one is gone.
 
 use super::{Usage, Workspace, WorkspaceError, usage};
+use crate::Process;
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, ftruncate, openat};
 use rustix::io::{Errno, pread, pwrite};
-use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl Workspace {
             Err(Errno::WOULDBLOCK) => return Ok(Attempt::HeldBy(Entry::read(&lock).map(|entry| entry.session))),
             Err(errno) => return Err(failed(errno)),
         }
-        if let Some(entry) = Entry::read(&lock).filter(|entry| entry.init.as_ref().is_some_and(Init::lives)) {
+        if let Some(entry) = Entry::read(&lock).filter(|entry| entry.init.as_ref().is_some_and(Process::is_alive)) {
             return Ok(Attempt::HeldBy(Some(entry.session)));
         }
         let lease = Lease { lock: Arc::new(lock), files: self.files(), session: session.to_owned() };
@@ -78,8 +78,8 @@ impl Lease {
     /// What the operating system said.
     pub fn record(&self, init: i32) -> std::io::Result<()> {
         let session = &self.session;
-        let text = match Init::of(init) {
-            Some(Init { pid, started, boot }) => format!("{session} {pid} {started} {boot}\n"),
+        let text = match u32::try_from(init).ok().and_then(Process::of) {
+            Some(init) => format!("{session} {init}\n"),
             None => format!("{session}\n"), // gone already
         };
         Ok(self.write(&text)?)
@@ -103,7 +103,7 @@ impl Lease {
 /// What a lease says.
 struct Entry {
     session: String,
-    init: Option<Init>,
+    init: Option<Process>,
 }
 
 impl Entry {
@@ -111,38 +111,9 @@ impl Entry {
         let mut bytes = [0; LONGEST];
         let count = pread(lock, &mut bytes, 0).ok()?;
         let text = std::str::from_utf8(bytes.get(..count)?).ok()?;
-        let mut words = text.lines().next()?.split(' ');
-        let session = words.next().filter(|word| !word.is_empty())?.to_owned();
-        let mut init = || {
-            let (pid, started) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-            Some(Init { pid, started, boot: words.next()?.to_owned() })
-        };
-        Some(Self { session, init: init() })
-    }
-}
-
-/// A process, told from every other that ever had its number.
-#[derive(PartialEq, Eq)]
-struct Init {
-    pid: i32,
-    /// Ticks since the boot.
-    started: u64,
-    boot: String,
-}
-
-impl Init {
-    fn of(pid: i32) -> Option<Self> {
-        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name stands in parentheses and may hold anything, parentheses too.
-        let fields: Vec<_> = stat.rsplit_once(") ")?.1.split(' ').collect();
-        // An init that waits to be reaped has seen the end of everything in its sandbox.
-        let is_over = matches!(*fields.first()?, "Z" | "X");
-        let started = fields.get(19)?.parse().ok()?;
-        (!is_over).then(|| Self { pid, started, boot: boot.trim().to_owned() })
-    }
-
-    fn lives(&self) -> bool {
-        Self::of(self.pid).is_some_and(|found| found == *self)
+        let line = text.lines().next()?;
+        let (session, init) = line.split_once(' ').unwrap_or((line, ""));
+        let session = Some(session).filter(|session| !session.is_empty())?.to_owned();
+        Some(Self { session, init: init.parse().ok() })
     }
 }

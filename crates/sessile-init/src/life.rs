@@ -19,7 +19,8 @@ pub(crate) fn run() -> i32 {
     let Heard::Message(ToInit::Start(order)) = link.wait() else {
         return 1; // the runtime went away before it said what it wants
     };
-    match begin(&order) {
+    let begun = begin(&order).and_then(|begun| privileges::resign(order.users).map(|()| begun));
+    match begun {
         Ok(begun) => {
             let patience = Duration::from_millis(order.orphan_grace_ms);
             drop(order);
@@ -42,10 +43,13 @@ pub(crate) struct Begun {
     bequest: Option<Bequest>,
 }
 
-/// Everything up to the server running and init being nobody.
+/// Wraps the kernel's answer, for use with `map_err`.
+pub(crate) fn kernel(what: &'static str) -> impl FnOnce(Errno) -> Refusal {
+    move |errno| Refusal::Kernel { what: what.into(), errno: errno.raw_os_error() }
+}
+
+/// Everything up to the server running. Whoever calls this is to [resign](privileges::resign).
 pub(crate) fn begin(order: &StartOrder) -> Result<Begun, Refusal> {
-    let kernel =
-        |what: &'static str| move |errno: Errno| Refusal::Kernel { what: what.into(), errno: errno.raw_os_error() };
     // First of all: nothing else may open descriptors where these lie.
     let bequest = Bequest::inherited(order).map_err(kernel("keep what is for the next runtime"))?;
     let signals = signals::as_descriptor().map_err(kernel("take signals"))?;
@@ -62,7 +66,6 @@ pub(crate) fn begin(order: &StartOrder) -> Result<Begun, Refusal> {
     // That gives nothing away but the sandbox's id: no reason not to start.
     built.notes.extend(hidden.err().map(|errno| Note::CgroupShown { errno: errno.raw_os_error() }));
     let server = server::start(order, &built.proc, &mut built.notes)?;
-    privileges::resign(order.users)?;
     Ok(Begun { server, signals, built, gate, bequest })
 }
 

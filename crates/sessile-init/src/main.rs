@@ -28,8 +28,10 @@ mod errno;
 mod exec;
 #[cfg(all(panic = "abort", not(test)))]
 mod floor;
+mod given;
 mod guest;
 mod held;
+mod inherited;
 mod keeper;
 mod landlock;
 mod lease;

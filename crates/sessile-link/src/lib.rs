@@ -29,7 +29,7 @@ pub mod streams;
 pub use control::{FromInit, Inbox, LinkError, Loopback, ServerEnd, ToInit, ToKeeper};
 pub use exec::{Confinement, ExecOrder, FromExec, ToExec, WindowSize};
 pub use frame::{Frame, FrameDecoder, FrameError};
-pub use order::{Bequest, GATE_PORT, HostUsers, Note, Program, Rlimits, StartOrder, View};
+pub use order::{Bequest, GATE_PORT, HostUsers, MAX_GIVEN, Note, Program, Rlimits, StartOrder, View};
 pub use protection::{LeftOut, Protection};
 pub use refusal::Refusal;
 pub use streams::{Packet, Stream, StreamError};

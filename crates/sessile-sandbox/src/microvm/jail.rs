@@ -110,6 +110,8 @@ pub(super) fn around(order: &Order<'_>) -> SandboxSpec {
         orphan_grace: order.orphan_grace,
         estate: None,
         held: order.held.clone(),
+        given: Vec::new(),
+        note: None,
         start_timeout: order.start_timeout,
     }
 }

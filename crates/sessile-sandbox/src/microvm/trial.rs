@@ -216,6 +216,7 @@ fn trial_order() -> StartOrder {
         gate: false,
         orphan_grace_ms: 0,
         bequest: None,
+        given: 0,
         users: USERS,
         without: LeftOut::default(),
     }

@@ -35,6 +35,8 @@ async fn played(console: &'static str) -> Played {
         orphan_grace: Duration::ZERO,
         estate: None,
         held: None,
+        given: Vec::new(),
+        note: None,
         start_timeout: Duration::from_secs(10),
     };
     let monitor = crate::unsandboxed_driver().start(monitor).await.unwrap();

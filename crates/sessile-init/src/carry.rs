@@ -118,8 +118,12 @@ impl Carrier {
     fn hear(&mut self, packet: Packet) -> Result<Option<Event>, StreamError> {
         let stream = match &packet {
             Packet::Control(_) | Packet::Machine(_) => None,
-            Packet::Piece(stream, _) | Packet::End(stream) | Packet::Credit(stream, _) | Packet::Open(stream, _)
-            | Packet::Opened(stream) | Packet::Closed(stream, _) => Some(*stream),
+            Packet::Piece(stream, _)
+            | Packet::End(stream)
+            | Packet::Credit(stream, _)
+            | Packet::Open(stream, _)
+            | Packet::Opened(stream)
+            | Packet::Closed(stream, _) => Some(*stream),
         };
         // Before it rests, a machine may still speak of connections that are no more.
         if self.unsaid.is_some() && stream.is_some_and(|stream| stream.opener().is_some()) {
@@ -142,7 +146,8 @@ impl Carrier {
                 return Ok(None);
             }
             let Packet::Open(_, opening) = packet else { return Err(StreamError::State(stream)) };
-            let opening = serde_json::from_slice(&opening).ok().filter(|_| stream.opener().is_some_and(|side| side != self.side));
+            let opening =
+                serde_json::from_slice(&opening).ok().filter(|_| stream.opener().is_some_and(|side| side != self.side));
             return opening.map(|opening| Some(Event::Open(stream, opening))).ok_or(StreamError::State(stream));
         }
         Ok(match packet {
@@ -165,7 +170,12 @@ impl Carrier {
     ///
     /// # Errors
     /// Gives the socket back if all channels are taken.
-    pub(crate) fn open(&mut self, opening: &Opening, socket: OwnedFd, announce: Option<fn(u16) -> Vec<u8>>) -> Result<(), OwnedFd> {
+    pub(crate) fn open(
+        &mut self,
+        opening: &Opening,
+        socket: OwnedFd,
+        announce: Option<fn(u16) -> Vec<u8>>,
+    ) -> Result<(), OwnedFd> {
         let stream = self.free().filter(|_| self.has_room());
         let json = serde_json::to_vec(opening).ok();
         let (Some(stream), Some(json)) = (stream, json) else { return Err(socket) };
@@ -230,7 +240,8 @@ impl Carrier {
     /// Where everything stands, for another carrier to go on from; `None` unless it rests.
     pub(crate) fn standing(&self) -> Option<Rest> {
         let unsaid = self.unsaid.clone()?;
-        let of = |stream| self.lines.iter().find(|line| line.stream() == stream).map(Line::standing).unwrap_or_default();
+        let of =
+            |stream| self.lines.iter().find(|line| line.stream() == stream).map(Line::standing).unwrap_or_default();
         let outputs = [Stream::STDOUT, Stream::STDERR].map(|stream| of(stream).1);
         Some(Rest { stdin: of(Stream::STDIN).0, outputs, unsaid })
     }

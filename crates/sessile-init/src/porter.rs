@@ -93,15 +93,25 @@ struct Porter {
 }
 
 impl Porter {
-    fn new(port: Port, streams: [OwnedFd; 3], rest: Option<Rest>, monitor: Option<Monitor>, visitors: Visitors) -> Self {
+    fn new(
+        port: Port,
+        streams: [OwnedFd; 3],
+        rest: Option<Rest>,
+        monitor: Option<Monitor>,
+        visitors: Visitors,
+    ) -> Self {
         let [stdin, stdout, stderr] = streams;
         let rests = rest.is_some();
         let carrier = match rest {
-            None => Carrier::new(port, Side::Host, Vec::from([
-                Line::source(stdin, Stream::STDIN, None),
-                Line::sink(stdout, Stream::STDOUT, None),
-                Line::sink(stderr, Stream::STDERR, None),
-            ])),
+            None => Carrier::new(
+                port,
+                Side::Host,
+                Vec::from([
+                    Line::source(stdin, Stream::STDIN, None),
+                    Line::sink(stdout, Stream::STDOUT, None),
+                    Line::sink(stderr, Stream::STDERR, None),
+                ]),
+            ),
             Some(Rest { stdin: to_server, outputs: [out, err], unsaid }) => {
                 let stdin = to_server.map(|flow| Line::source(stdin, Stream::STDIN, Some(flow)));
                 let stdout = out.map(|flow| Line::sink(stdout, Stream::STDOUT, Some(flow)));
@@ -165,7 +175,8 @@ impl Porter {
     fn hear(&mut self, event: Event) -> Result<(), Fault> {
         match event {
             Event::Control(message) => {
-                let exited = matches!(serde_json::from_slice(&message), Ok(FromInit::Exited { .. } | FromInit::Refused(_)));
+                let exited =
+                    matches!(serde_json::from_slice(&message), Ok(FromInit::Exited { .. } | FromInit::Refused(_)));
                 self.pass(frame::CONTROL, &message)?;
                 if exited {
                     self.end();
@@ -184,7 +195,9 @@ impl Porter {
                 Ok(socket) => self.carrier.join(stream, socket),
                 Err(errno) => self.carrier.refuse(stream, errno),
             },
-            Event::Open(stream, Opening::Port { .. } | Opening::Exec(_)) => self.carrier.refuse(stream, Errno::OPNOTSUPP),
+            Event::Open(stream, Opening::Port { .. } | Opening::Exec(_)) => {
+                self.carrier.refuse(stream, Errno::OPNOTSUPP)
+            }
         }
         Ok(())
     }

@@ -7,9 +7,9 @@
 //! A connection has a channel for both ways, which whoever opens it picks among its own. When a side is done with it, in peace or not, it
 //! says so and says nothing more on it; when both have, the channel is free.
 
+use crate::control::Loopback;
 use crate::exec::ExecOrder;
 use crate::frame::{self, CONTROL, Frame, FrameError};
-use crate::control::Loopback;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};

@@ -54,7 +54,17 @@ pub(crate) struct Line {
 
 impl Line {
     fn new(stream: Stream, end: End, stage: Stage) -> Self {
-        Self { stream, end, stage, outgoing: None, incoming: None, queue: Vec::new(), ended: false, done: false, gone: false }
+        Self {
+            stream,
+            end,
+            stage,
+            outgoing: None,
+            incoming: None,
+            queue: Vec::new(),
+            ended: false,
+            done: false,
+            gone: false,
+        }
     }
 
     /// A pipe that is read here, from where it stood.

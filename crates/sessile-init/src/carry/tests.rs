@@ -54,14 +54,16 @@ fn pair() -> (Carrier, Carrier, Ends) {
     let (host, guest) = ports();
     let ((host_in, stdin), (stdout, host_out)) = (pipe(), pipe());
     let ((server_in, guest_in), (guest_out, server_out)) = (pipe(), pipe());
-    let host = Carrier::new(host, Side::Host, vec![
-        Line::source(host_in, Stream::STDIN, None),
-        Line::sink(host_out, Stream::STDOUT, None),
-    ]);
-    let guest = Carrier::new(guest, Side::Guest, vec![
-        Line::sink(guest_in, Stream::STDIN, None),
-        Line::source(guest_out, Stream::STDOUT, None),
-    ]);
+    let host = Carrier::new(
+        host,
+        Side::Host,
+        vec![Line::source(host_in, Stream::STDIN, None), Line::sink(host_out, Stream::STDOUT, None)],
+    );
+    let guest = Carrier::new(
+        guest,
+        Side::Guest,
+        vec![Line::sink(guest_in, Stream::STDIN, None), Line::source(guest_out, Stream::STDOUT, None)],
+    );
     let [stdin, stdout, server_in, server_out] = [stdin, stdout, server_in, server_out].map(blocking);
     (host, guest, Ends { stdin, stdout, server_in, server_out })
 }
@@ -127,7 +129,7 @@ fn whoever_stops_listening_stops_who_speaks() {
     }
     assert_eq!(error, Some(std::io::ErrorKind::BrokenPipe));
     stop.store(true, Ordering::Relaxed);
-    carried.map(|carrier| carrier.join().unwrap());
+    carried.into_iter().for_each(|carrier| drop(carrier.join().unwrap()));
 }
 
 /// A connection opened by the guest, and what is at its end there.
@@ -228,11 +230,15 @@ fn after(bytes: &[u8]) -> Result<(), String> {
     let (stdout_read, stdout) = pipe();
     let (stdin, _stdin) = pipe();
     let (stderr_read, stderr) = pipe();
-    let mut carrier = Carrier::new(Port::new(from, to), Side::Host, vec![
-        Line::source(stdin, Stream::STDIN, None),
-        Line::sink(stdout, Stream::STDOUT, None),
-        Line::sink(stderr, Stream::STDERR, None),
-    ]);
+    let mut carrier = Carrier::new(
+        Port::new(from, to),
+        Side::Host,
+        vec![
+            Line::source(stdin, Stream::STDIN, None),
+            Line::sink(stdout, Stream::STDOUT, None),
+            Line::sink(stderr, Stream::STDERR, None),
+        ],
+    );
     let bytes = bytes.to_vec();
     let saying = thread::spawn(move || {
         let _ = blocking(to_host).write_all(&bytes);

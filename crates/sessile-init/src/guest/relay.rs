@@ -101,7 +101,9 @@ impl Relay {
                     }
                 }
                 Ok(ToInit::CloseStdin) => {} // the end of the stream says it
-                Ok(ToInit::Start(_) | ToInit::Adopt | ToInit::Connect { .. }) | Err(_) => return Err(Errno::PROTO.into()),
+                Ok(ToInit::Start(_) | ToInit::Adopt | ToInit::Connect { .. }) | Err(_) => {
+                    return Err(Errno::PROTO.into());
+                }
             },
             Event::Machine(message) => match serde_json::from_slice(&message).map_err(|_| Errno::PROTO)? {
                 ToGuest::Rest => {

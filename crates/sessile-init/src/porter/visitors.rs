@@ -167,7 +167,9 @@ impl Visitors {
                 Ok(Some(Frame { channel: channel @ (CONTROL | MACHINE), payload })) => {
                     Some(Said::ToGuest { channel, message: payload })
                 }
-                Ok(Some(Frame { channel: PORTER, payload })) => serde_json::from_slice::<Errand>(&payload).ok().map(Said::Errand),
+                Ok(Some(Frame { channel: PORTER, payload })) => {
+                    serde_json::from_slice::<Errand>(&payload).ok().map(Said::Errand)
+                }
                 Ok(None) => return,
                 Ok(Some(_)) | Err(_) => None,
             };
@@ -181,7 +183,9 @@ impl Visitors {
     /// Keeps a message for the runtime. `false` if there is no room for it.
     pub(super) fn say(&mut self, channel: u8, message: &[u8]) -> bool {
         let mut bytes = Vec::new();
-        if self.unheard().saturating_add(message.len()) > UNHEARD || frame::encode(channel, message, &mut bytes).is_err() {
+        if self.unheard().saturating_add(message.len()) > UNHEARD
+            || frame::encode(channel, message, &mut bytes).is_err()
+        {
             return false;
         }
         self.unheard.push_back(bytes);

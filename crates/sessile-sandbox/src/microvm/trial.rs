@@ -230,7 +230,13 @@ mod tests {
     use super::*;
 
     fn machinery(build: &str) -> Machinery {
-        Machinery { qemu: "/q".into(), kernel: "/k".into(), initramfs: "/i".into(), porter: "/p".into(), build: build.into() }
+        Machinery {
+            qemu: "/q".into(),
+            kernel: "/k".into(),
+            initramfs: "/i".into(),
+            porter: "/p".into(),
+            build: build.into(),
+        }
     }
 
     fn trial() -> Trial {

@@ -312,6 +312,7 @@ impl Hosted {
             hostname: "sessile".to_owned(),
             orphan_grace: self.limits.adopt_grace,
             estate: estate.map(Estate::file),
+            kept: None,
             held: workspace.map(HeldWorkspace::descriptor),
             given: Vec::new(),
             note: None,

@@ -224,6 +224,21 @@ impl Carrier {
         self.lines.iter().any(|line| line.stream() == stream && line.is_live())
     }
 
+    /// Whether there is nothing to be read here that the other side would take.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.poll(&[], Some(Duration::ZERO)).lines.iter().all(|(_, flags)| !flags.contains(PollFlags::IN))
+    }
+
+    /// Whether the other side has ended a stream, and everything before that has been taken here.
+    pub(crate) fn has_been_told_all(&self, stream: Stream) -> bool {
+        self.lines.iter().any(|line| line.stream() == stream && line.has_been_told_all())
+    }
+
+    /// Ends a stream of the server's, whoever is at the other end of it here.
+    pub(crate) fn give_up(&mut self, stream: Stream) {
+        self.with(stream, |line, _, out| line.give_up(out));
+    }
+
     /// Goes on without the link: what came is still given out here.
     pub(crate) fn cut(&mut self) {
         self.lines.retain(|line| line.stream().opener().is_none());

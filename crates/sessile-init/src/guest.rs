@@ -3,8 +3,10 @@
 //!
 //! The machine is made ready ([`machine`]: modules, devices, a root that can be left), becomes another one than all before
 //! ([`renewal`]), and then the order is carried out as it is in every sandbox: the same code builds the root and starts the server. What
-//! differs is that no pipe can be handed over: [`relay`] carries them. When init ends, the kernel resets the machine.
+//! differs is that no pipe can be handed over: [`relay`] carries them; and that nobody can come in from outside: the [`door`] starts what
+//! an operator wants to run beside the server. When init ends, the kernel resets the machine.
 
+mod command;
 mod door;
 mod machine;
 mod modules;
@@ -77,7 +79,7 @@ fn live() -> Result<(), Fault> {
     let counters = machine::leave_initramfs().map_err(cannot("leave the initial file system"))?;
     // From here on a failure can be told.
     let begun = life::begin(&order).and_then(|begun| {
-        let door = door::Door::open().map_err(|errno| life::kernel("keep a door")(errno))?;
+        let door = door::Door::open(&order, &begun)?;
         privileges::resign(order.users)?;
         Ok((begun, door))
     });

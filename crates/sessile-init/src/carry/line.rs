@@ -135,6 +135,11 @@ impl Line {
         !matches!(self.end, End::None)
     }
 
+    /// Whether the other side has ended it, and everything before that has been taken here.
+    pub(crate) fn has_been_told_all(&self) -> bool {
+        self.ended && self.is_drained()
+    }
+
     /// Where it stands, for another line to go on from.
     pub(crate) fn standing(&self) -> (Option<Outgoing>, Option<Incoming>) {
         let there = !matches!(self.end, End::None);
@@ -249,6 +254,11 @@ impl Line {
             End::None => {}
         }
         (self.end, self.queue) = (End::None, Vec::new());
+    }
+
+    /// Ends it, whoever is here.
+    pub(crate) fn give_up(&mut self, out: &mut Vec<u8>) {
+        self.deaf(Errno::PIPE, out);
     }
 
     /// Ends a connection.

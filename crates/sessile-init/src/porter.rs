@@ -166,6 +166,7 @@ impl Porter {
         for said in self.visitors.carry(&ready) {
             self.act(said)?;
         }
+        self.come_to_rest()?;
         self.tell_of_rest();
         self.visitors.flush();
         self.carrier.flush()
@@ -220,15 +221,20 @@ impl Porter {
             }
             Said::Errand(Errand::Rest) => {
                 self.is_to_rest = true;
-                if !self.rests {
-                    self.carrier.rest();
-                    self.carrier.port().put(MACHINE, &ToGuest::Rest)?;
-                }
             }
             Said::Errand(Errand::End(words)) => {
                 self.carrier.add(Stream::STDERR, words.as_bytes());
                 self.end();
             }
+        }
+        Ok(())
+    }
+
+    /// Has the machine rest, once everything that was written for its server is on its way there.
+    fn come_to_rest(&mut self) -> Result<(), Fault> {
+        if self.is_to_rest && !self.rests && !self.carrier.rests() && self.carrier.has_taken(Stream::STDIN) {
+            self.carrier.rest();
+            self.carrier.port().put(MACHINE, &ToGuest::Rest)?;
         }
         Ok(())
     }

@@ -23,6 +23,7 @@ mod modules;
 mod packing;
 mod parts;
 mod qmp;
+mod sleep;
 mod supervise;
 mod trial;
 mod wire;

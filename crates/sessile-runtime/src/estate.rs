@@ -141,6 +141,11 @@ impl Estate {
         self.memory.word(word::WRITTEN).load(Ordering::Relaxed)
     }
 
+    /// Notes that so many bytes need not be written any more. For a server whose bytes are not simply written to a pipe.
+    pub(crate) fn passed_on(&self, bytes: u64) {
+        self.memory.word(word::WRITTEN).fetch_add(bytes, Ordering::Release);
+    }
+
     /// Writes `bytes` to the server by `write`, which tells how many it wrote.
     pub(crate) fn write(&self, bytes: usize, write: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
         self.memory.word(word::ATTEMPT).store(bytes as u64, Ordering::Release);

@@ -266,8 +266,7 @@ impl Hosted {
 
     /// What a session leaves to the next runtime, where its driver keeps such things.
     pub(crate) fn new_estate(&self) -> Result<Option<Arc<Estate>>, String> {
-        // Of a server that speaks HTTP, the connections end with the runtime, and what was said on them is lost.
-        if !self.driver.keeps_estates() || self.endpoint.is_some() {
+        if !self.driver.keeps_estates() {
             return Ok(None);
         }
         let estate = Estate::new(self.message_limit());

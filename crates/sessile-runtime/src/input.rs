@@ -180,3 +180,46 @@ fn advance(queue: &mut VecDeque<Bytes>, mut bytes: usize, mut lent: Option<&mut 
         queue.pop_front();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sessile_manifest::Endpoint;
+    use std::future::poll_fn;
+    use tokio::io::AsyncReadExt;
+
+    fn waiting(input: &Input) -> Vec<u8> {
+        input.waiting().map(|part| &part[..]).collect::<Vec<_>>().concat()
+    }
+
+    /// The next runtime has to write what this one's peer has not taken, wherever that lies now.
+    #[tokio::test]
+    async fn what_lies_with_the_peer_waits_until_it_is_taken() {
+        let (to_peer, mut peer) = pipe::pipe().unwrap();
+        let endpoint = Endpoint { port: 8000.try_into().unwrap(), path: "/mcp".parse().unwrap() };
+        let mut input = Input::new(to_peer, 1 << 20, Kept::Lent(Lent::new(Conversation::new(endpoint), 100)));
+        let large = Bytes::from(vec![b'x'; 200_000]);
+        for message in [Bytes::from_static(b"first"), large.clone(), Bytes::from_static(b"last")] {
+            input.add(message);
+        }
+        let all = [b"first\n", &large[..], b"\nlast\n"].concat();
+        poll_fn(|cx| input.poll_writable(cx)).await;
+        assert!(!input.flush() && input.queued() < all.len(), "a part is in the pipe");
+        assert_eq!(waiting(&input), all);
+        input.taken(100 + 6);
+        assert_eq!(waiting(&input), all[6..]);
+        let mut read = vec![0; all.len()];
+        let (mut at, mut taken) = (0, 6);
+        while at < all.len() {
+            at += peer.read(&mut read[at..]).await.unwrap();
+            poll_fn(|cx| input.poll_writable(cx)).await;
+            input.flush();
+            taken = taken.max(at.saturating_sub(10));
+            input.taken(100 + taken as u64);
+            assert!(waiting(&input) == all[taken..], "after {at} bytes");
+        }
+        assert!(read == all && input.queued() == 0);
+        input.taken(100 + all.len() as u64);
+        assert_eq!(waiting(&input), b"");
+    }
+}

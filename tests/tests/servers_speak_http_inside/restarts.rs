@@ -247,3 +247,27 @@ async fn what_had_not_been_sent_is_sent_by_the_next_node() {
     let told = seen.iter().filter(|line| line.ends_with("roots/list_changed")).count();
     assert_eq!(told, 2, "one too many harms nobody: {seen:?}");
 }
+
+/// What the official SDK for Rust gives its streams: ids, and a memory of what was said on them.
+#[tokio::test]
+async fn a_server_of_an_official_sdk_is_gone_on_with() {
+    let arguments = ["--http", "127.0.0.1:8000", "--era", "legacy"];
+    let node = Node::configured("everything", &arguments, "port = 8000");
+    let mut client = Client::open(node.endpoint()).await;
+    let mut events = client.begin_with_progress("progress", json!({ "steps": 20, "interval_ms": 100 }), "t").await;
+    let mut all = vec![events.message_event().await, events.message_event().await];
+    let last = all[1].0.clone();
+    let modern = Modern::able(node.endpoint());
+    let parked = modern.park("test_elicitation", json!({ "message": "Who?" })).await;
+    let node = node.restart(Signal::KILL);
+    drop(events);
+    all.extend(at(&client, &node).resume(&last).await.events().rest().await);
+    let steps: Vec<_> = all.iter().filter_map(|(_, message)| message["params"]["progress"].as_f64()).collect();
+    assert_eq!(steps, (1..=20).map(f64::from).collect::<Vec<_>>(), "each once, in order");
+    assert_eq!(text_of(&all.last().unwrap().1["result"]), "20 steps done");
+
+    let modern = modern.to(node.endpoint());
+    let answer = parked.all(&accept(json!({ "username": "ada", "email": "ada@example.com" })));
+    let text = modern.finish(&parked, &answer).await;
+    assert!(text.contains("ada@example.com"), "{text}");
+}

@@ -89,6 +89,7 @@ pub(super) async fn relay(
     let limit = shared.settings.message;
     let mut decoder = Decoder::new(limit.saturating_add(FRAMING)).after(&place.last);
     let mut answered: Option<Instant> = None;
+    let mut is_first = true;
     loop {
         let piece = match answered {
             None => answer.piece().await,
@@ -109,6 +110,11 @@ pub(super) async fn relay(
                 Err(_) if answered.is_some() => return Ok(Ended::Answered),
                 Err(_) => return Err(Fault::TooLarge { limit }),
             };
+            // Some servers go on with the event itself that they are to go on after.
+            let is_known = !place.last.is_empty() && event.id.as_deref() == Some(&place.last);
+            if std::mem::take(&mut is_first) && is_known {
+                continue;
+            }
             place.heard = true;
             place.move_to(decoder.last_event_id());
             if event.data.is_empty() || event.event.is_some_and(|name| name != "message") {

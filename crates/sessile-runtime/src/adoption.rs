@@ -14,6 +14,7 @@ use crate::session::{Parts, Session};
 use crate::session_id::{SessionId, SessionName};
 use crate::started::{Before, Origin, Started};
 use crate::states::{SessionMint, unix_millis};
+use crate::workspace::HeldWorkspace;
 use sessile_bridge::{Bridge, Event};
 use sessile_protocol::error::{SERVER_GONE, error_response};
 use sessile_protocol::{ErrorObject, Message, RequestId};
@@ -165,8 +166,8 @@ impl Node {
         self.registry.add(Arc::clone(&session));
         self.name_again(&session, &names);
         let gate = way_out.and_then(|way_out| way_out.open(&session));
-        // The workspace that it may have is held by its init.
-        self.run(&server, session, sandbox, None, gate, outputs);
+        let workspace = found_workspace(&server, &session);
+        self.run(&server, session, sandbox, workspace, gate, outputs);
         Ok(())
     }
 
@@ -183,6 +184,17 @@ impl Node {
         let amount: Amount = server.amount();
         Permit::new(self.admission.place_taken(server.shared_name(), owner), self.admission.share_taken(amount))
     }
+}
+
+/// The workspace that its sandbox has, if it has one that its principal keeps.
+fn found_workspace(server: &Hosted, session: &Session) -> Option<HeldWorkspace> {
+    server.workspaces()?.found(&session.principal, &session.name).unwrap_or_else(|error| {
+        tracing::error!(
+            target: "sessile::runtime", server = &*session.server, session = session.name.as_str(), %error,
+            "the workspace cannot be looked at; nothing limits it in this session"
+        );
+        None
+    })
 }
 
 /// The answer to a request that may or may not have reached the server, or whose answer will reach nobody.

@@ -311,7 +311,7 @@ impl Hosted {
             hostname: "sessile".to_owned(),
             orphan_grace: self.limits.adopt_grace,
             estate: estate.map(Estate::file),
-            held: workspace.map(HeldWorkspace::descriptor),
+            held: workspace.and_then(HeldWorkspace::descriptor),
             start_timeout: self.limits.start_timeout,
         };
         let sandbox = self.driver.start(spec).await.map_err(|error| error.to_string())?;
@@ -334,7 +334,7 @@ impl Hosted {
         if let Some(workspace) = workspace {
             let target = PathBuf::from(WORKSPACE);
             files.retain(|view| *view.target() != target);
-            files.push(FileView::Writable { source: workspace.files().to_owned(), target });
+            files.push(FileView::Writable { source: workspace.files(), target });
         }
         files
     }

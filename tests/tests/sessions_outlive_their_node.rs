@@ -4,7 +4,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use sessile_tests::client::text_of;
 use sessile_tests::modern::{accept, form};
-use sessile_tests::{Client, Modern, Node};
+use sessile_tests::wait::{PATIENCE, until};
+use sessile_tests::{Client, Modern, Node, Script};
 use std::time::Duration;
 
 /// The same client at the node that came after.
@@ -99,6 +100,19 @@ async fn a_node_that_leaves_hands_over_and_ends_well() {
     client.call("increment", json!({})).await;
     let node = node.restart(Signal::USR2);
     assert_eq!(at(&client, &node).call("increment", json!({})).await, "2");
+}
+
+#[tokio::test]
+async fn the_last_words_of_a_server_are_those_of_before_as_well() {
+    let script = Script::new().first("echo before the kill >&2").on("tools/list", "echo after it >&2; exit 3");
+    let node = Node::scripted(&script, "");
+    let client = Client::open(node.endpoint()).await;
+    until("it is read", PATIENCE, async || node.log().contains("before the kill").then_some(())).await;
+    let node = node.restart(Signal::KILL);
+    let body = at(&client, &node).ask("tools/list", json!({})).await.json().await;
+    assert_eq!(body["error"]["data"]["stderrTail"], "before the kill\nafter it", "{body}");
+    let end = node.admin().end_of_only_session().await;
+    assert_eq!(end["stderr_tail"], "before the kill\nafter it", "{end}");
 }
 
 #[tokio::test]

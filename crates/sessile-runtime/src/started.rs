@@ -122,7 +122,7 @@ impl Started {
         let failed = |error: io::Error| format!("the server's pipes cannot be watched: {error}");
         let stdin = pipe::Sender::from_owned_fd(stdin).map_err(failed)?;
         let stdout = pipe::Receiver::from_owned_fd(stdout).map_err(failed)?;
-        let output = Output::of(server, &name, telemetry);
+        let output = Output::of(server, &name, estate.as_deref(), telemetry);
         let tail = Arc::clone(&output.tail);
         let log = output.log(stderr).map_err(failed)?;
         // A whole message may wait, and as much again of smaller ones.
@@ -147,14 +147,14 @@ struct Output {
 }
 
 impl Output {
-    fn of(server: &Hosted, name: &SessionName, telemetry: &Telemetry) -> Self {
+    fn of(server: &Hosted, name: &SessionName, estate: Option<&Estate>, telemetry: &Telemetry) -> Self {
         let source = stderr::Source {
             server: Arc::clone(server.shared_name()),
             session: name.as_str().into(),
             stream: "stderr",
             telemetry: telemetry.clone(),
         };
-        Self { tail: Arc::default(), source }
+        Self { tail: Arc::new(Tail::of(estate)), source }
     }
 
     fn log(self, stderr: OwnedFd) -> io::Result<AbortOnDropHandle<()>> {

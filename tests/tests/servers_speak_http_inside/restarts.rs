@@ -60,7 +60,9 @@ async fn the_servers_own_session_is_gone_on_with_and_ended() {
     }
     client.close().await;
     let end = node.admin().end_of_only_session().await;
-    assert!(end["stderr_tail"].as_str().unwrap().contains("the session was deleted"), "{end}");
+    let tail = end["stderr_tail"].as_str().unwrap();
+    assert!(tail.ends_with("the session was deleted"), "{end}");
+    assert!(tail.contains("on stdout") && tail.contains("on stderr"), "what it said before: {end}");
     node.stop();
 }
 

@@ -41,7 +41,7 @@ impl Started {
         // Before it listens, it may want to reach something.
         let way_out = WayOut::take(&mut sandbox, reach)?;
         let way_out = way_out.map(|way_out| way_out.opened(Account::new(server.shared_name(), &name, telemetry)));
-        let output = Output::of(server, &name, telemetry);
+        let output = Output::of(server, &name, estate.as_deref(), telemetry);
         let tail = Arc::clone(&output.tail);
         let log = output.log_both(stdout, stderr).map_err(unwatched)?;
         let patience = server.limits().start_timeout;
@@ -65,7 +65,7 @@ impl Started {
         let Origin { name, since, mut sandbox, estate, reach, .. } = origin;
         let Pipes { stdin, stdout, stderr } = sandbox.take_pipes().ok_or("the sandbox has no pipes")?;
         let way_out = WayOut::take(&mut sandbox, reach)?;
-        let output = Output::of(server, &name, telemetry);
+        let output = Output::of(server, &name, estate.as_deref(), telemetry);
         let tail = Arc::clone(&output.tail);
         let failed = |error: io::Error| format!("the server's pipes cannot be watched: {error}");
         let log = output.log_both(stdout, stderr).map_err(failed)?;

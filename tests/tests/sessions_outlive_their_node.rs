@@ -116,6 +116,25 @@ async fn the_last_words_of_a_server_are_those_of_before_as_well() {
 }
 
 #[tokio::test]
+async fn the_last_node_leaves_no_place_behind_where_sandboxes_are_found() {
+    let node = Node::of("counter", &[]);
+    let home = node.home().clone();
+    let places = home.state().join("run");
+    let mut client = Client::open(node.endpoint()).await;
+    client.call("increment", json!({})).await;
+    // The second node has sandboxes of the first, and the third of both.
+    let node = node.restart(Signal::KILL);
+    Client::open(node.endpoint()).await;
+    let node = node.restart(Signal::KILL);
+    assert_eq!(node.admin().live().await.len(), 2);
+    assert_eq!(std::fs::read_dir(&places).unwrap().count(), 1);
+    at(&client, &node).close().await;
+    node.stop();
+    // What the nodes that were killed have started to clear up after them may take a moment longer.
+    until("nothing is left", PATIENCE, async || (std::fs::read_dir(&places).unwrap().count() == 0).then_some(())).await;
+}
+
+#[tokio::test]
 async fn what_nobody_goes_on_with_in_time_is_known_to_be_lost() {
     let node = Node::limited("counter", &[], "adopt_grace = \"1s\"");
     let client = Client::open(node.endpoint()).await;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Value, json};
-use sessile_protocol::error::{self as code, error_response};
+use sessile_protocol::error::{self as code, error_response, raw_error};
 use sessile_protocol::{ErrorObject, Object, RequestId};
 
 /// What the caller of a request is told that was under way when its runtime was killed, and whose answer nobody will hear.
@@ -73,7 +73,7 @@ impl Fault {
             error_response(Some(id), &ErrorObject::new(code::SERVER_GONE, message).with_data(data))
         };
         match self {
-            Self::Said(error) => Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#)),
+            Self::Said(error) => raw_error(id.as_json(), error),
             Self::Busy { limit } => {
                 let message = format!("session is busy: {limit} requests in flight");
                 error_response(Some(id), &ErrorObject::new(code::BUSY, message))

@@ -273,3 +273,19 @@ async fn a_server_of_an_official_sdk_is_gone_on_with() {
     let text = modern.finish(&parked, &answer).await;
     assert!(text.contains("ada@example.com"), "{text}");
 }
+
+/// Nothing was said to it, so there is nothing to go on with.
+#[tokio::test]
+async fn a_warm_one_ends_with_its_node() {
+    let node = node(&["--era", "legacy"], "pool = { warm = 1 }");
+    let warm = async |node: &Node| {
+        let sessions = node.admin().sessions().await;
+        sessions.iter().find(|session| session["state"] == "warm").map(|session| session["name"].clone())
+    };
+    let before = until("one is warm", PATIENCE, async || warm(&node).await).await;
+    let node = node.restart(Signal::KILL);
+    let after = until("another one is warm", PATIENCE, async || warm(&node).await).await;
+    assert_ne!(before, after);
+    assert!(!node.log().contains("goes on with"), "{}", node.log());
+    node.stop();
+}

@@ -175,3 +175,40 @@ pub(super) async fn hand_on(
     }
     Ok(answered)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sessile_protocol::Message;
+
+    fn asked(params: &str) -> Asked {
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
+        Asked::of(&Message::parse(text.into()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_session_hears_of_each_new_place_once() {
+        let mut place = Place::after("a".to_owned());
+        assert_eq!(place.news(None), None, "it knows");
+        place.move_to("a");
+        assert_eq!(place.news(None), None);
+        place.move_to("b");
+        assert_eq!((place.news(Some(&asked("{}"))), place.news(None)), (Some("b".to_owned()), None));
+    }
+
+    /// To go on after an older event would be to hear some twice.
+    #[test]
+    fn what_is_too_long_to_be_written_down_takes_the_place_of_what_was() {
+        let mut place = Place::after("a".to_owned());
+        place.move_to(&"x".repeat(MAX_EVENT_ID + 1));
+        assert_eq!(place.news(None), Some(String::new()));
+    }
+
+    #[test]
+    fn a_call_of_the_modern_era_has_no_place() {
+        let mut place = Place::default();
+        place.move_to("a");
+        let meta = r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#;
+        assert_eq!(place.news(Some(&asked(meta))), None);
+    }
+}

@@ -1,13 +1,12 @@
 //! What init keeps for the runtime that comes after the one which made the sandbox: where it can be met, and what it hands over then.
-#![allow(unsafe_code)]
 
-use crate::errno;
+use crate::inherited::inherited;
 use crate::link::Link;
 use crate::server::Server;
 use alloc::string::String;
 use alloc::vec::Vec;
-use rustix::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with, listen};
 use sessile_link::{FromInit, Note, StartOrder, ToInit};
 
@@ -79,17 +78,4 @@ impl AsFd for Bequest {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.meeting.as_fd()
     }
-}
-
-/// Takes over a descriptor that the driver left open.
-fn inherited(number: RawFd) -> Result<OwnedFd, Errno> {
-    // SAFETY: asks about a number; if nothing is open there, it says so.
-    if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
-        return Err(errno::last());
-    }
-    // SAFETY: it is open, and nobody else in this process knows of it.
-    let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
-    // It arrived without, or it would not have arrived; the server must never get it.
-    fcntl_setfd(&descriptor, FdFlags::CLOEXEC)?;
-    Ok(descriptor)
 }

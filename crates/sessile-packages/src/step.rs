@@ -140,6 +140,8 @@ impl Workshop<'_> {
             orphan_grace: Duration::from_secs(2),
             estate: None,
             held: None,
+            given: Vec::new(),
+            note: None,
             start_timeout: Duration::from_secs(30),
         })
     }

@@ -86,7 +86,7 @@ impl Node {
     }
 
     fn go_on(&self, left: Adopted) -> Result<(), Refused> {
-        let Adopted { sandbox, estate } = left;
+        let Adopted { sandbox, estate, .. } = left;
         let began = Instant::now();
         let name = sandbox.id().to_string();
         let lost = |why: String| Refused::Lost(format!("{name}: {why}"));

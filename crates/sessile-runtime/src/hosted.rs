@@ -312,6 +312,8 @@ impl Hosted {
             orphan_grace: self.limits.adopt_grace,
             estate: estate.map(Estate::file),
             held: workspace.and_then(HeldWorkspace::descriptor),
+            given: Vec::new(),
+            note: None,
             start_timeout: self.limits.start_timeout,
         };
         let sandbox = self.driver.start(spec).await.map_err(|error| error.to_string())?;

@@ -50,6 +50,8 @@ fn spec(name: String, command: &[&str]) -> SandboxSpec {
         orphan_grace: Duration::from_secs(1),
         estate: None,
         held: None,
+        given: Vec::new(),
+        note: None,
         start_timeout: Duration::from_secs(30),
     }
 }

@@ -35,6 +35,8 @@ fn spec(number: usize) -> SandboxSpec {
         orphan_grace: Duration::ZERO,
         estate: None,
         held: None,
+        given: Vec::new(),
+        note: None,
         start_timeout: Duration::from_secs(60),
     }
 }

@@ -1,6 +1,6 @@
 //! The trait that every way of making sandboxes implements.
 
-use crate::{AdoptError, Capabilities, Sandbox, SandboxSpec, StartError};
+use crate::{AdoptError, Capabilities, Sandbox, SandboxSpec, StartError, StateSource, WakeError};
 use std::future::Future;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
@@ -15,6 +15,8 @@ pub struct Adopted {
     pub sandbox: Sandbox,
     /// What that runtime kept with it.
     pub estate: OwnedFd,
+    /// What that runtime noted of it: [`SandboxSpec::note`].
+    pub note: Option<String>,
 }
 
 /// Makes sandboxes.
@@ -33,6 +35,30 @@ pub trait Driver: Send + Sync {
     /// [`SandboxSpec::estate`]. Each is given out once. Must be polled inside a tokio runtime. A driver that keeps none has none.
     fn adopt(&self) -> BoxFuture<'_, Vec<Result<Adopted, AdoptError>>> {
         Box::pin(std::future::ready(Vec::new()))
+    }
+
+    /// Whether sandboxes can be [written down](Sandbox::hibernate) and woken.
+    fn hibernates(&self) -> bool {
+        false
+    }
+
+    /// Wakes a sandbox that [`Sandbox::hibernate`] wrote down: `asleep` is what that returned, `state` what it wrote. `spec` is as for a
+    /// start. What comes of it has pipes, a gate and everything else as a started one has. Must be polled inside a tokio runtime.
+    ///
+    /// One state is to be woken once. When this resolves with [`WakeError::Start`], nothing of it has run yet. Dropping the future
+    /// gives the wake up: whatever came into being goes, and the state must count as used.
+    fn wake(
+        &self,
+        _spec: SandboxSpec,
+        _asleep: String,
+        _state: StateSource,
+    ) -> BoxFuture<'_, Result<Sandbox, WakeError>> {
+        Box::pin(std::future::ready(Err(WakeError::Unsupported)))
+    }
+
+    /// Whether sandboxes can be [frozen](Sandbox::freeze).
+    fn freezes(&self) -> bool {
+        false
     }
 
     /// What this driver can enforce on this host, found out by trying.

@@ -22,6 +22,7 @@ pub mod process;
 mod process_tree;
 mod readiness;
 pub mod sandbox;
+pub mod sleep;
 pub mod spec;
 pub mod unsandboxed;
 pub mod view;
@@ -39,5 +40,6 @@ pub use process::{CgroupUse, ProcessConfig, owner_of_kept_files, process_driver}
 pub use sandbox::Sandbox;
 /// The port of a sandbox's loopback that leads to the gate, with [`Network::Gate`].
 pub use sessile_link::GATE_PORT;
+pub use sleep::{FreezeError, HibernateError, StateSink, StateSource, WakeError};
 pub use spec::{FileView, InvalidSandboxId, Limits, Network, Pipes, SandboxId, SandboxSpec};
 pub use unsandboxed::unsandboxed_driver;

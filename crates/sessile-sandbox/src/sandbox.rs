@@ -1,6 +1,9 @@
 //! The handle of a running sandbox.
 
-use crate::{BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, Pipes, PortInside, SandboxId, Usage};
+use crate::{
+    BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, FreezeError, HibernateError, Pipes, PortInside, SandboxId,
+};
+use crate::{StateSink, Usage};
 use sessile_link::Loopback;
 use std::fmt;
 use std::future::Future;
@@ -8,6 +11,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -33,6 +37,18 @@ pub(crate) trait Grip: Send + Sync {
     }
     /// Runs a further command inside.
     fn exec(&self, spec: ExecSpec) -> BoxFuture<'static, Result<Exec, ExecError>>;
+    /// See [`Sandbox::hibernate`].
+    fn hibernate(&self, _into: StateSink) -> BoxFuture<'static, Result<String, HibernateError>> {
+        Box::pin(std::future::ready(Err(HibernateError::Unsupported)))
+    }
+    /// See [`Sandbox::freeze`].
+    fn freeze(&self) -> BoxFuture<'static, Result<(), FreezeError>> {
+        Box::pin(std::future::ready(Err(FreezeError::none())))
+    }
+    /// See [`Sandbox::thaw`].
+    fn thaw(&self) -> BoxFuture<'static, Result<(), FreezeError>> {
+        Box::pin(std::future::ready(Err(FreezeError::none())))
+    }
 }
 
 /// A running sandbox. The handle is its life: dropping it kills the whole process tree and removes everything of it, in the
@@ -150,6 +166,49 @@ impl Sandbox {
                 None => Err(ExecError::Ended),
             }
         }
+    }
+
+    /// Writes the sandbox down into `into`, and ends it. When it resolves with a text, everything the server has said is in the pipes
+    /// (to be read to their end), and nothing of the sandbox runs any more; text and state are what
+    /// [`Driver::wake`](crate::Driver::wake) takes. The pipes are to be read meanwhile: what the server says last must find room.
+    ///
+    /// Nobody may write to the server meanwhile: such bytes may be lost. Dropping the future ends the sandbox, or leaves it running.
+    ///
+    /// # Errors
+    /// [`HibernateError`]; what was written is worth nothing then, and the sandbox goes on as before or has ended.
+    pub fn hibernate(
+        &self,
+        into: impl AsyncWrite + Send + Unpin + 'static,
+    ) -> BoxFuture<'static, Result<String, HibernateError>> {
+        match self.ended.borrow().clone() {
+            Some(ended) => Box::pin(std::future::ready(Err(HibernateError::Ended(ended)))),
+            None => self.grip.hibernate(Box::new(into)),
+        }
+    }
+
+    /// Stops every process of the sandbox where it is, until [`thaw`](Self::thaw). Its memory is given back to the host as far as the
+    /// kernel does that. Killing it works as ever; of everything else, thaw it first.
+    ///
+    /// # Errors
+    /// [`FreezeError`]; the sandbox goes on as before then, or has ended.
+    pub fn freeze(&self) -> BoxFuture<'static, Result<(), FreezeError>> {
+        self.unless_ended(|grip| grip.freeze())
+    }
+
+    /// Lets a frozen sandbox go on. Nothing happens to one that is not frozen.
+    ///
+    /// # Errors
+    /// [`FreezeError`]; the sandbox is as it was, or has ended.
+    pub fn thaw(&self) -> BoxFuture<'static, Result<(), FreezeError>> {
+        self.unless_ended(|grip| grip.thaw())
+    }
+
+    fn unless_ended(
+        &self,
+        act: impl FnOnce(&dyn Grip) -> BoxFuture<'static, Result<(), FreezeError>>,
+    ) -> BoxFuture<'static, Result<(), FreezeError>> {
+        let has_ended = self.ended.borrow().is_some();
+        if has_ended { Box::pin(std::future::ready(Err(FreezeError::Ended))) } else { act(&*self.grip) }
     }
 
     /// Ends the sandbox: the server's standard input ends, then after at most 500 ms (or half of `grace`) SIGTERM, then after

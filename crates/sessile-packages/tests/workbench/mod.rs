@@ -97,6 +97,8 @@ impl Workbench {
             orphan_grace: Duration::from_secs(2),
             estate: None,
             held: None,
+            given: Vec::new(),
+            note: None,
             start_timeout: Duration::from_secs(20),
         };
         let mut sandbox = self.driver.start(spec).await.unwrap();

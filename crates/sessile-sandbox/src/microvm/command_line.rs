@@ -21,7 +21,7 @@ pub(super) struct Parts<'a> {
     pub(super) initramfs: &'a Path,
     /// Read-only, as it is: no format is guessed.
     pub(super) disk: Option<&'a Path>,
-    /// The Unix socket to which it connects for control.
+    /// The Unix socket to which it connects for control, every second until it can.
     pub(super) control: &'a Path,
 }
 
@@ -62,7 +62,7 @@ pub(super) fn write(parts: &Parts<'_>, machine: &Machine<'_>) -> Vec<String> {
     option("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny".into());
     // What the machine says last can still be read when it has stopped.
     option("-action", "reboot=shutdown,shutdown=pause".into());
-    option("-chardev", format!("socket,id=control,path={}", escaped(&text(parts.control))));
+    option("-chardev", format!("socket,id=control,path={},reconnect=1", escaped(&text(parts.control))));
     option("-mon", "chardev=control,mode=control".into());
     option("-device", "virtio-serial-device,id=serial,max_ports=2".into());
     option("-chardev", "ringbuf,id=console,size=16384".into());
@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(drive[2], "file=/img,readonly=off,format=qcow2");
         assert!(drive.contains(&"format=raw".to_owned()) && drive.contains(&"readonly=on".to_owned()), "{drive:?}");
         assert_eq!(drive.len(), 7);
-        assert_eq!(split(values(&line, "-chardev")[0]).last().unwrap(), "path=/run/a,server=on");
+        assert!(split(values(&line, "-chardev")[0]).contains(&"path=/run/a,server=on".to_owned()));
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! The driver: what a start is, from the specification to the handle.
 
-use super::boot::{self, Proofs, RunDirectory};
+use super::adopt::Badge;
+use super::boot::{self, Proofs};
 use super::error::{MicrovmError, PartError};
 use super::parts::{self, Machinery};
+use super::run::{self, RunDirectory};
 use super::trial::{self, Accelerator, AcceleratorChoice, Trial, USERS};
-use super::{capabilities, image, jail, libraries, packing, supervise};
+use super::{adopt, capabilities, image, jail, libraries, packing, supervise};
 use crate::driver::{BoxFuture, Driver};
 use crate::process::order::{self, WithoutCgroup};
-use crate::{Capabilities, FileView, Network, Sandbox, SandboxSpec, StartError};
+use crate::{AdoptError, Adopted, Capabilities, FileView, Network, Sandbox, SandboxSpec, StartError};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -69,6 +71,9 @@ pub async fn microvm_driver(
         made.map_err(PartError::io("make", place))?;
         parts::sweep(place);
     }
+    if !walls.keeps_estates() {
+        run::sweep(&places.runs); // otherwise it waits until machines are adopted
+    }
     let found = {
         let directory = directory.clone();
         tokio::task::spawn_blocking(move || parts::find(&kernel, &directory)).await
@@ -115,28 +120,31 @@ impl MicrovmDriver {
         let order = order::write_for_guest(&inside, USERS, WithoutCgroup { memory: false, pids: true })?;
         let permit = Arc::clone(&self.boots).acquire_owned().await;
         let permit = permit.map_err(|_| invalid("the driver is going"))?;
-        let run = RunDirectory::new(&self.places.runs, &parts::run_name(spec.id.as_str()))
+        let run = RunDirectory::new(&self.places.runs, spec.id.as_str())
             .map_err(StartError::host("make the machine's directory"))?;
+        let badge = Badge { run: run.name(), memory, notes: disk.notes.clone() };
         let around = jail::Order {
             id: &spec.id,
             machinery: &self.machinery,
             accelerator: self.trial.accelerator,
             disk: Some(&disk.path),
-            run: run.path(),
             memory: memory.div_ceil(1 << 20),
             processors: processors(spec.limits.cpu, self.trial.accelerator),
             cpu: spec.limits.cpu,
             orphan_grace: spec.orphan_grace,
             held: spec.held.clone(),
+            estate: spec.estate.clone(),
+            note: Some(badge.into_note()?),
+            leads_out: spec.network == Network::Gate,
             start_timeout: spec.start_timeout,
         };
-        let mut machine = boot::boot(&*self.walls, &around, &run, &self.proofs).await?;
+        let mut machine = boot::boot(&*self.walls, &around, run, &self.proofs).await?;
         let begun = machine.begin(order).await?;
         drop(permit);
         let mut notes = disk.notes;
         notes.extend(machine.monitor.notes().iter().cloned());
         notes.extend(begun.notes.iter().map(ToString::to_string));
-        supervise::watch_over(machine, spec.id, memory, notes)
+        Ok(supervise::watch_over(machine, spec.id, memory, notes))
     }
 
     /// The image of a specification: what it shows as its root, or what it lists.
@@ -192,10 +200,8 @@ impl MicrovmDriver {
 
 /// What this driver cannot do, said before anything is made.
 fn check(spec: &SandboxSpec) -> Result<(), StartError> {
-    match spec.network {
-        Network::Loopback => {}
-        Network::Gate => return Err(invalid("a microVM has no way through the gate yet: leave `egress.allow` out")),
-        Network::Host => return Err(invalid("a microVM never has the host's network")),
+    if spec.network == Network::Host {
+        return Err(invalid("a microVM never has the host's network"));
     }
     for file in &spec.files {
         match file {
@@ -255,6 +261,18 @@ fn fresh_id(dashes: bool) -> String {
 impl Driver for MicrovmDriver {
     fn start(&self, spec: SandboxSpec) -> BoxFuture<'_, Result<Sandbox, StartError>> {
         Box::pin(self.start_one(spec))
+    }
+
+    fn keeps_estates(&self) -> bool {
+        self.walls.keeps_estates()
+    }
+
+    fn adopt(&self) -> BoxFuture<'_, Vec<Result<Adopted, AdoptError>>> {
+        Box::pin(async move {
+            let adopted = adopt::all(&*self.walls, &self.places.runs).await;
+            run::sweep(&self.places.runs);
+            adopted
+        })
     }
 
     fn capabilities(&self) -> &Capabilities {

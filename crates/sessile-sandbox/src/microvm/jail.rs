@@ -1,5 +1,5 @@
-//! The wall around the machine monitor: QEMU is a server of the process driver, which sees its own program, the machine's parts, and
-//! nothing else of the host.
+//! The wall around the machine monitor: QEMU and its porter are a server of the process driver, which sees its own programs, the machine's
+//! parts, and nothing else of the host.
 
 use super::command_line::{self, Machine, Parts};
 use super::parts::Machinery;
@@ -24,6 +24,9 @@ const INITRAMFS: &str = "/vmm/initramfs";
 const DISK: &str = "/vmm/disk";
 const RUN: &str = "/vmm/run";
 
+/// And the porter itself: the name by which it knows what it is.
+const PORTER: &str = "/vmm/sessile-porter";
+
 /// The socket in the machine's run directory, for control.
 pub(super) const CONTROL: &str = "control";
 
@@ -47,8 +50,6 @@ pub(super) struct Order<'a> {
     pub(super) accelerator: Accelerator,
     /// The image, free of symbolic links.
     pub(super) disk: Option<&'a Path>,
-    /// Its directory with the [`CONTROL`] socket, free of symbolic links.
-    pub(super) run: &'a Path,
     /// In MiB.
     pub(super) memory: u64,
     pub(super) processors: u32,
@@ -57,11 +58,16 @@ pub(super) struct Order<'a> {
     pub(super) orphan_grace: Duration,
     /// A lock that is to live as long as the machine.
     pub(super) held: Option<Arc<OwnedFd>>,
+    /// What is kept for the next runtime, and what that is to know of the machine.
+    pub(super) estate: Option<Arc<OwnedFd>>,
+    pub(super) note: Option<String>,
+    /// Whether there is a way out of the machine, through the gate.
+    pub(super) leads_out: bool,
     pub(super) start_timeout: Duration,
 }
 
-/// Writes the specification that starts `order`'s machine.
-pub(super) fn around(order: &Order<'_>) -> SandboxSpec {
+/// Writes the specification that starts `order`'s machine, with its directory at `run`, free of symbolic links.
+pub(super) fn around(order: &Order<'_>, run: &Path) -> SandboxSpec {
     let machinery = order.machinery;
     let parts = Parts {
         qemu: &machinery.qemu,
@@ -82,7 +88,8 @@ pub(super) fn around(order: &Order<'_>) -> SandboxSpec {
     files.push(FileView::ReadOnly { source: machinery.qemu.clone(), target: machinery.qemu.clone() });
     files.push(read_only(&machinery.kernel, KERNEL));
     files.push(read_only(&machinery.initramfs, INITRAMFS));
-    files.push(read_only(order.run, RUN));
+    files.push(read_only(run, RUN));
+    files.push(read_only(&machinery.porter, PORTER));
     files.extend(order.disk.map(|disk| read_only(disk, DISK)));
     if order.accelerator == Accelerator::Kvm {
         files.push(FileView::Device { source: "/dev/kvm".into() });
@@ -94,7 +101,7 @@ pub(super) fn around(order: &Order<'_>) -> SandboxSpec {
     let memory = (order.memory << 20).saturating_add(overhead);
     SandboxSpec {
         id: order.id.clone(),
-        command: command_line::write(&parts, &machine),
+        command: porter(command_line::write(&parts, &machine)),
         env: Vec::new(),
         cwd: "/".into(),
         files,
@@ -105,13 +112,21 @@ pub(super) fn around(order: &Order<'_>) -> SandboxSpec {
             disk: Some(1 << 20),
             ..Limits::default()
         },
-        network: Network::Loopback,
+        network: if order.leads_out { Network::Gate } else { Network::Loopback },
         hostname: "vmm".into(),
         orphan_grace: order.orphan_grace,
-        estate: None,
+        estate: order.estate.clone(),
         held: order.held.clone(),
+        given: Vec::new(),
+        note: order.note.clone(),
         start_timeout: order.start_timeout,
     }
+}
+
+/// The porter's command, which runs `monitor`.
+fn porter(monitor: Vec<String>) -> Vec<String> {
+    let its_streams_begin_anew = String::new();
+    [PORTER.to_owned(), its_streams_begin_anew].into_iter().chain(monitor).collect()
 }
 
 /// The parts of the system that QEMU needs, links as links.

@@ -153,6 +153,13 @@ impl Qmp {
         }
     }
 
+    /// Whether the machine has stopped by itself, before anybody listened.
+    pub(super) async fn has_stopped(&mut self) -> Result<bool, QmpError> {
+        let status = self.command("query-status", Value::Null).await?;
+        let status = status.get("status").and_then(Value::as_str).unwrap_or_default();
+        Ok(matches!(status, "shutdown" | "guest-panicked" | "internal-error"))
+    }
+
     /// What the machine's console said last.
     pub(super) async fn console(&mut self) -> Result<String, QmpError> {
         let arguments = json!({ "device": "console", "size": 16_384, "format": "utf8" });

@@ -1,12 +1,17 @@
 //! Watching over a machine until it has ended, and saying how.
 
 use super::boot::{self, Machine};
-use super::qmp::Qmp;
-use super::streams::{Report, Streams};
-use super::wire::WireError;
+use super::control::Control as Monitor;
+use super::run::RunDirectory;
+use super::wire::{self, Wire, WireError, Word, understood};
 use crate::sandbox::{Grip, Running};
-use crate::{BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, Sandbox, SandboxId, StartError, Usage};
-use sessile_link::{ServerEnd, ToInit};
+use crate::{BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, Sandbox, SandboxId, Usage};
+use sessile_link::guest::FromGuest;
+use sessile_link::porter::{Errand, FromPorter};
+use sessile_link::streams::Opening;
+use sessile_link::{FromInit, Loopback, ServerEnd, ToInit};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -22,16 +27,30 @@ const AFTERWARDS: Duration = Duration::from_secs(30);
 /// How long a machine's last words may take.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// How the server in a machine ended, as its init says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Report {
+    end: ServerEnd,
+    /// Processes that the guest's kernel killed for want of memory.
+    out_of_memory_kills: u64,
+    /// Processor time that the guest counted.
+    cpu: Duration,
+}
+
 /// What the handle and the watch over its machine share.
 struct Control {
-    monitor: Sandbox,
+    /// The monitor's sandbox, and the porter's.
+    monitor: Arc<Sandbox>,
     /// One word is enough: a server is asked to end once.
     terminate: mpsc::Sender<()>,
     killed: AtomicBool,
 }
 
 impl Grip for Control {
-    fn close_stdin(&self) {} // nobody but the runtime holds a copy
+    fn close_stdin(&self) {
+        // What init of the monitor's sandbox holds is what the server reads.
+        self.monitor.close_stdin();
+    }
 
     fn terminate(&self) {
         let _ = self.terminate.try_send(());
@@ -46,6 +65,14 @@ impl Grip for Control {
         of_the_machine(self.monitor.usage())
     }
 
+    fn connect(&self, to: Loopback, port: u16) -> BoxFuture<'static, io::Result<OwnedFd>> {
+        let monitor = Arc::clone(&self.monitor);
+        Box::pin(async move {
+            let stream = wire::open(&monitor, Opening::Port { to, port }).await?;
+            Ok(stream.into_std()?.into())
+        })
+    }
+
     fn exec(&self, _: ExecSpec) -> BoxFuture<'static, Result<Exec, ExecError>> {
         Box::pin(async { Err(ExecError::InMachine) })
     }
@@ -57,36 +84,32 @@ fn of_the_machine(usage: Usage) -> Usage {
 }
 
 /// Begins to watch over `machine`, in which the server runs, and gives out its handle.
-pub(super) fn watch_over(
-    machine: Machine,
-    id: SandboxId,
-    memory: u64,
-    notes: Vec<String>,
-) -> Result<Sandbox, StartError> {
-    let Machine { monitor, control: qmp, wire, .. } = machine;
-    let (streams, pipes) = Streams::over(wire).map_err(StartError::host("make the server's pipes"))?;
-    let pid = monitor.pid();
+pub(super) fn watch_over(machine: Machine, id: SandboxId, memory: u64, notes: Vec<String>) -> Sandbox {
+    let Machine { mut monitor, pipes, control: qemu, wire, run, .. } = machine;
+    let (pid, egress) = (monitor.pid(), monitor.take_egress());
     let (terminate, asked) = mpsc::channel(1);
-    let control = Arc::new(Control { monitor, terminate, killed: AtomicBool::new(false) });
+    let control = Arc::new(Control { monitor: Arc::new(monitor), terminate, killed: AtomicBool::new(false) });
     let (say_ended, ended) = watch::channel(None);
-    let watch = Watch { control: Arc::clone(&control), qmp, streams, asked, memory };
+    let watch = Watch { control: Arc::clone(&control), qemu, wire, asked, memory, out_of_memory_kills: 0, _run: run };
     // It ends by itself soon after the machine does.
     tokio::spawn(async move {
-        let (ended, streams) = watch.until_gone().await;
+        let ended = watch.until_gone().await;
         let _ = say_ended.send(Some(ended));
-        let _ = timeout(AFTERWARDS, streams.finish()).await;
     });
-    Ok(Sandbox::new(Running { id, pid, notes, pipes, egress: None, grip: control, ended }))
+    Sandbox::new(Running { id, pid, notes, pipes, egress, grip: control, ended })
 }
 
 /// The watch over one machine.
 struct Watch {
     control: Arc<Control>,
-    qmp: Qmp,
-    streams: Streams,
+    qemu: Monitor,
+    wire: Wire,
     asked: mpsc::Receiver<()>,
     /// Of the machine, in bytes.
     memory: u64,
+    out_of_memory_kills: u64,
+    /// There as long as the machine is.
+    _run: RunDirectory,
 }
 
 /// What ended a machine.
@@ -102,52 +125,75 @@ enum Over {
 }
 
 impl Watch {
-    async fn until_gone(mut self) -> (Ended, Streams) {
+    async fn until_gone(mut self) -> Ended {
         let mut gone = Box::pin(self.control.monitor.ended());
-        let mut monitor = None;
         let over = loop {
             tokio::select! {
-                over = self.streams.carry() => break match over {
-                    Ok(report) => Over::Reported(report),
+                word = self.wire.next() => match word.and_then(|word| self.hear(word)) {
+                    Ok(None) => {}
+                    Ok(Some(report)) => break Over::Reported(report),
                     // The machine went, and its link first.
-                    Err(WireError::Closed) => Over::Gone,
-                    Err(error) => Over::Link(error),
+                    Err(WireError::Closed) => break Over::Gone,
+                    Err(error) => break Over::Link(error),
                 },
                 Some(()) = self.asked.recv() => {
-                    if let Err(error) = self.streams.say(&ToInit::Terminate) {
+                    if let Err(error) = self.wire.say_to_init(&ToInit::Terminate).await {
                         break Over::Link(error);
                     }
                 }
-                stopped = self.qmp.stopped() => break if stopped.is_ok() { Over::Stopped } else { Over::Gone },
-                ended = &mut gone => {
-                    monitor = Some(ended);
-                    break Over::Gone;
-                }
+                () = self.qemu.stopped() => break Over::Stopped,
+                _ = &mut gone => break Over::Gone,
             }
         };
         let killed = self.control.killed.load(Ordering::Relaxed);
-        if let (false, Some(words)) = (killed, self.explain(&over).await) {
-            self.streams.add_to_stderr(&format!("sessile: {words}\n"));
+        if !killed && let Some(words) = self.explain(&over).await {
+            // The porter is gone, or says it.
+            let _ = self.wire.ask(&Errand::End(format!("sessile: {words}\n"))).await;
         }
-        if !matches!(over, Over::Gone) {
-            self.control.monitor.kill();
-        }
-        let monitor = match monitor {
-            Some(ended) => ended,
-            None => gone.await,
+        // The porter ends by itself once everything is read, or nobody reads.
+        let monitor = &self.control.monitor;
+        let monitor = match timeout(AFTERWARDS, monitor.ended()).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                monitor.kill();
+                monitor.ended().await
+            }
         };
-        (self.judge(&over, killed, &monitor), self.streams)
+        let killed = self.control.killed.load(Ordering::Relaxed);
+        self.judge(&over, killed, &monitor)
+    }
+
+    /// Takes in what is said. A report is the end.
+    fn hear(&mut self, word: Word) -> Result<Option<Report>, WireError> {
+        let late = |what: &dyn std::fmt::Debug| WireError::Nonsense(format!("{what:?} after the start"));
+        match word {
+            Word::Control(message) => match understood(&message)? {
+                FromInit::Exited { end, cpu_us, .. } => {
+                    let (cpu, out_of_memory_kills) = (Duration::from_micros(cpu_us), self.out_of_memory_kills);
+                    return Ok(Some(Report { end, out_of_memory_kills, cpu }));
+                }
+                other => return Err(late(&other)),
+            },
+            Word::Machine(message) => match understood(&message)? {
+                FromGuest::OutOfMemory { kills } => self.out_of_memory_kills = kills,
+                other => return Err(late(&other)),
+            },
+            // It has said so on standard error itself.
+            Word::Porter(FromPorter::Broken(why)) => return Err(WireError::Broken(why)),
+            Word::Porter(FromPorter::Rested(_)) => {}
+        }
+        Ok(None)
     }
 
     /// What the operator cannot guess.
     async fn explain(&mut self, over: &Over) -> Option<String> {
         match over {
             Over::Stopped => {
-                let words = timeout(LAST_WORDS, boot::last_words(&mut self.qmp)).await.ok().flatten();
+                let words = timeout(LAST_WORDS, boot::last_words(&mut self.qemu)).await.ok().flatten();
                 Some(format!("the guest's kernel ended: {}", words.unwrap_or_default()))
             }
+            Over::Link(WireError::Broken(_)) | Over::Reported(_) | Over::Gone => None,
             Over::Link(error) => Some(error.to_string()),
-            Over::Reported(_) | Over::Gone => None,
         }
     }
 

@@ -1,10 +1,11 @@
 //! Finding out what carries machines on this host, by booting one. That `/dev/kvm` is there proves nothing: there are hosts on which it
 //! makes machines that never get anywhere.
 
-use super::boot::{self, Proofs, RunDirectory};
+use super::boot::{self, Proofs};
 use super::error::{MicrovmError, PartError};
 use super::jail;
 use super::parts::{self, Machinery};
+use super::run::RunDirectory;
 use crate::driver::Driver;
 use crate::{SandboxId, StartError};
 use rustix::fs::{FileType, stat};
@@ -171,24 +172,26 @@ async fn attempt(
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let name = format!("trial-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let id = SandboxId::new(name.clone()).map_err(|error| error.to_string())?;
-    let run = RunDirectory::new(runs, &parts::run_name(&name)).map_err(|error| error.to_string())?;
+    let run = RunDirectory::new(runs, &name).map_err(|error| error.to_string())?;
     let order = jail::Order {
         id: &id,
         machinery,
         accelerator,
         disk: None,
-        run: run.path(),
         memory: MEMORY,
         processors: 1,
         cpu: None,
         orphan_grace: Duration::ZERO,
         held: None,
+        estate: None,
+        note: None,
+        leads_out: false,
         start_timeout: patience,
     };
     let started = Instant::now();
     let proofs = Proofs::default();
     let trial = async {
-        let mut machine = boot::boot(walls, &order, &run, &proofs).await?;
+        let mut machine = boot::boot(walls, &order, run, &proofs).await?;
         let begun = machine.begin(trial_order()).await?;
         let after = started.elapsed();
         machine.monitor.kill();
@@ -216,6 +219,7 @@ fn trial_order() -> StartOrder {
         gate: false,
         orphan_grace_ms: 0,
         bequest: None,
+        given: 0,
         users: USERS,
         without: LeftOut::default(),
     }
@@ -226,7 +230,13 @@ mod tests {
     use super::*;
 
     fn machinery(build: &str) -> Machinery {
-        Machinery { qemu: "/q".into(), kernel: "/k".into(), initramfs: "/i".into(), build: build.into() }
+        Machinery {
+            qemu: "/q".into(),
+            kernel: "/k".into(),
+            initramfs: "/i".into(),
+            porter: "/p".into(),
+            build: build.into(),
+        }
     }
 
     fn trial() -> Trial {

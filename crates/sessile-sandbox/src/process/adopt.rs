@@ -34,6 +34,8 @@ pub(crate) struct Record {
     pub(crate) notes: Vec<String>,
     /// What running a further command in it takes.
     pub(crate) inside: Inside,
+    /// Of whoever started it.
+    pub(crate) note: Option<String>,
 }
 
 impl Record {
@@ -116,5 +118,5 @@ fn adopt(node: &Arc<Node>, name: &str, image: &Arc<InitImage>) -> Result<Adopted
     };
     let sandbox = supervise::watch_over(launched, id, record.memory, record.notes)
         .map_err(|error| failed("watch")(std::io::Error::other(error)))?;
-    Ok(Adopted { sandbox, estate })
+    Ok(Adopted { sandbox, estate, note: record.note })
 }

@@ -4,7 +4,7 @@ use crate::cgroup::{Controller, Group};
 use crate::driver::{BoxFuture, Driver};
 use crate::process::adopt;
 use crate::process::init_image::InitImage;
-use crate::process::launch::{Deadline, Heirloom, Keepsakes, Launched, launch};
+use crate::process::launch::{Deadline, Heirloom, Launched, Parcels, launch};
 use crate::process::order::WithoutCgroup;
 use crate::process::rendezvous::Rendezvous;
 use crate::process::users::Users;
@@ -117,7 +117,9 @@ impl Host {
         self.node.allow(spec.orphan_grace);
         let held =
             spec.held.as_deref().map(OwnedFd::try_clone).transpose().map_err(StartError::host("hold a descriptor"))?;
-        launch(&self.image, order, Keepsakes { heirloom, held }, group, Arc::clone(&self.node), deadline)
+        let given = spec.given.iter().map(|given| given.try_clone()).collect::<Result<_, _>>();
+        let given = given.map_err(StartError::host("give the server a descriptor"))?;
+        launch(&self.image, order, Parcels { heirloom, held, given }, group, Arc::clone(&self.node), deadline)
     }
 
     /// What the sandbox is to keep for the next runtime, if anything.
@@ -126,7 +128,14 @@ impl Host {
         let (meeting, place) =
             rendezvous.place(spec.id.as_str()).map_err(StartError::host("make the socket of the sandbox"))?;
         let estate = estate.try_clone().map_err(StartError::host("keep the sandbox's estate"))?;
-        Ok(Some(Heirloom { meeting, place, estate, memory: spec.limits.memory, notes: notes.to_vec() }))
+        Ok(Some(Heirloom {
+            meeting,
+            place,
+            estate,
+            memory: spec.limits.memory,
+            notes: notes.to_vec(),
+            note: spec.note.clone(),
+        }))
     }
 }
 

@@ -33,6 +33,7 @@ fn holder() {
     let mut spec = script(&env("SESSILE_TEST_SCRIPT"));
     spec.orphan_grace = GRACE;
     spec.estate = Some(Arc::new(estate("kept").into()));
+    spec.note = Some("noted: \"this\"".into());
     let tokio = tokio::runtime::Runtime::new().unwrap();
     let _sandbox = tokio.block_on(driver.start(spec)).unwrap();
     std::io::stdout().write_all(b"holding\n").unwrap();
@@ -68,12 +69,13 @@ async fn the_next_runtime_goes_on_where_the_killed_one_stopped() {
     let home = tempfile::tempdir().unwrap();
     let killed = kill_a_holder(home.path(), ECHO);
     let driver = driver(home.path());
-    let Adopted { mut sandbox, estate } = adopt_one(&driver).await;
+    let Adopted { mut sandbox, estate, note } = adopt_one(&driver).await;
     let mut kept = File::from(estate);
     let mut text = String::new();
     kept.rewind().unwrap();
     kept.read_to_string(&mut text).unwrap();
     assert_eq!(text, "kept");
+    assert_eq!(note.as_deref(), Some("noted: \"this\""));
     let (mut stdin, mut stdout) = pipes(&mut sandbox);
     assert_eq!(read_line(&mut stdout), "early");
     write_line(&mut stdin, "this");

@@ -11,6 +11,7 @@ mod exec;
 mod fallbacks;
 mod files;
 mod gate;
+mod given;
 mod held;
 mod inside;
 mod kept;

@@ -47,6 +47,8 @@ pub(crate) fn spec(command: &[&str]) -> SandboxSpec {
         orphan_grace: Duration::from_secs(1),
         estate: None,
         held: None,
+        given: Vec::new(),
+        note: None,
         start_timeout: Duration::from_secs(20),
     }
 }

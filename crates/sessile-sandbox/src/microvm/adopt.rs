@@ -1,0 +1,66 @@
+//! Taking over the machines of a runtime that is gone: their monitors' sandboxes are adopted as all others, and with them the porters,
+//! which have carried on meanwhile.
+
+use super::boot::Machine;
+use super::run::RunDirectory;
+use super::supervise;
+use super::wire::Wire;
+use crate::driver::Driver;
+use crate::{AdoptError, Adopted, StartError};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a porter may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a machine's next runtime needs to know.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Badge {
+    /// The name of its directory.
+    pub(super) run: String,
+    /// Of the machine, in bytes.
+    pub(super) memory: u64,
+    /// What is less than was asked for.
+    pub(super) notes: Vec<String>,
+}
+
+impl Badge {
+    /// As its sandbox keeps it.
+    pub(super) fn into_note(self) -> Result<String, StartError> {
+        serde_json::to_string(&self).map_err(|error| StartError::host("write the machine's record")(error.into()))
+    }
+}
+
+/// Takes over every machine whose runtime is gone. `walls` holds machines only; `runs` has their directories.
+pub(super) async fn all(walls: &dyn Driver, runs: &Path) -> Vec<Result<Adopted, AdoptError>> {
+    let mut adopted = Vec::new();
+    for monitor in walls.adopt().await {
+        adopted.push(match monitor {
+            Ok(monitor) => one(monitor, runs).await,
+            Err(error) => Err(error),
+        });
+    }
+    adopted
+}
+
+async fn one(adopted: Adopted, runs: &Path) -> Result<Adopted, AdoptError> {
+    let Adopted { sandbox: monitor, estate, note } = adopted;
+    let id = monitor.id().clone();
+    let failed = |what: &'static str| {
+        let sandbox = id.to_string();
+        move |source: io::Error| AdoptError { sandbox, what, source }
+    };
+    let note = note.ok_or_else(|| failed("know the machine of")(io::Error::other("it has no record")))?;
+    let badge: Badge = serde_json::from_str(&note).map_err(|error| failed("read the record of")(error.into()))?;
+    let run = RunDirectory::adopt(runs, &badge.run).map_err(failed("take over the directory of"))?;
+    let taken = timeout(PATIENCE, Wire::take(&monitor)).await;
+    let taken = taken.map_err(|_| failed("reach the porter of")(io::ErrorKind::TimedOut.into()))?;
+    let wire = taken.map_err(|error| failed("reach the porter of")(io::Error::other(error)))?;
+    let machine = Machine::adopted(monitor, run, wire).map_err(|error| failed("watch")(io::Error::other(error)))?;
+    let mut notes = badge.notes;
+    notes.extend(machine.monitor.notes().iter().cloned());
+    Ok(Adopted { sandbox: supervise::watch_over(machine, id, badge.memory, notes), estate, note: None })
+}

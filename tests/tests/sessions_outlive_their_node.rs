@@ -115,6 +115,25 @@ async fn the_last_words_of_a_server_are_those_of_before_as_well() {
     assert_eq!(end["stderr_tail"], "before the kill\nafter it", "{end}");
 }
 
+/// However far the node had got with it.
+#[tokio::test]
+async fn a_session_that_its_client_has_ended_stays_ended() {
+    let node = Node::of("counter", &[]);
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        clients.push(Client::open(node.endpoint()).await);
+    }
+    for client in &clients {
+        client.clone().close().await;
+    }
+    let node = node.restart(Signal::KILL);
+    for client in &clients {
+        assert_eq!(at(client, &node).ask("tools/list", json!({})).await.status, 404);
+    }
+    assert!(node.admin().live().await.is_empty());
+    node.stop();
+}
+
 #[tokio::test]
 async fn the_last_node_leaves_no_place_behind_where_sandboxes_are_found() {
     let node = Node::of("counter", &[]);

@@ -234,6 +234,7 @@ async fn what_had_not_been_sent_is_sent_by_the_next_node() {
     let node = node(&["--era", "legacy"], "");
     let client = Client::open(node.endpoint()).await;
     client.clone().notify("notifications/roots/list_changed", json!({})).await;
+    until("it has reached the server", PATIENCE, async || node.log().contains("takes a while").then_some(())).await;
     let call = json!({ "jsonrpc": "2.0", "id": 1000, "method": "tools/call", "params": { "name": "increment" } });
     let waiting = tokio::spawn({
         let (ask, endpoint) = (client.sign(Ask::post(call.to_string())), node.endpoint().clone());

@@ -120,7 +120,7 @@ async fn the_last_words_of_a_server_are_those_of_before_as_well() {
 async fn a_session_that_its_client_has_ended_stays_ended() {
     let node = Node::of("counter", &[]);
     let mut clients = Vec::new();
-    for _ in 0..5 {
+    for _ in 0..10 {
         clients.push(Client::open(node.endpoint()).await);
     }
     for client in &clients {

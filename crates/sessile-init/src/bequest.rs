@@ -16,6 +16,9 @@ const MEETING_FD: RawFd = 4;
 /// Where it puts what that runtime is to get.
 const ESTATE_FD: RawFd = 5;
 
+/// Where it puts what else that runtime is to get, if anything.
+const KEPT_FD: RawFd = 7;
+
 /// Runtimes that may wait until the first is heard.
 const BACKLOG: i32 = 4;
 
@@ -23,6 +26,7 @@ const BACKLOG: i32 = 4;
 pub(crate) struct Bequest {
     meeting: OwnedFd,
     estate: OwnedFd,
+    kept: Option<OwnedFd>,
     record: String,
     /// The socket that listens inside for the gate.
     gate: Option<OwnedFd>,
@@ -38,9 +42,18 @@ impl Bequest {
         let Some(bequest) = &order.bequest else { return Ok(None) };
         let [meeting, estate] = [MEETING_FD, ESTATE_FD].map(inherited);
         let (meeting, estate) = (meeting?, estate?);
+        let kept = bequest.kept.then(|| inherited(KEPT_FD)).transpose()?;
         // Who listens is who a caller is shown as its peer (`SO_PEERCRED`): init, by its process id.
         listen(&meeting, BACKLOG)?;
-        Ok(Some(Self { meeting, estate, record: bequest.record.clone(), gate: None, notes: Vec::new(), generation: 1 }))
+        Ok(Some(Self {
+            meeting,
+            estate,
+            kept,
+            record: bequest.record.clone(),
+            gate: None,
+            notes: Vec::new(),
+            generation: 1,
+        }))
     }
 
     /// Keeps the socket that listens inside as well, and what was said of the start.
@@ -64,8 +77,9 @@ impl Bequest {
             generation: self.generation.saturating_add(1),
             stdin: stdin.is_some(),
             gate: self.gate.is_some(),
+            kept: self.kept.is_some(),
         };
-        let kept = [stdin, self.gate.as_ref()].into_iter().flatten().map(AsFd::as_fd);
+        let kept = [stdin, self.gate.as_ref(), self.kept.as_ref()].into_iter().flatten().map(AsFd::as_fd);
         let descriptors: Vec<_> = server.outputs().into_iter().chain([self.estate.as_fd()]).chain(kept).collect();
         link.say(&adopted, &descriptors)?;
         self.generation = self.generation.saturating_add(1);

@@ -1,4 +1,4 @@
-//! What the server finds open beside its standard streams: descriptors 3, 4, … Init is born with them as 7, 8, …, and lets go of them
+//! What the server finds open beside its standard streams: descriptors 3, 4, … Init is born with them as 8, 9, …, and lets go of them
 //! when the server has them.
 #![allow(unsafe_code)]
 
@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use sessile_link::{MAX_GIVEN, StartOrder};
 
 /// Where the driver puts the first. All lie above the last place at the server's, so that none is in another one's way.
-const FIRST_HERE: RawFd = 7;
+const FIRST_HERE: RawFd = 8;
 
 /// Where the server finds the first.
 const FIRST_THERE: RawFd = 3;

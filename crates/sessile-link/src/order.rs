@@ -56,6 +56,8 @@ impl StartOrder {
 pub struct Bequest {
     /// Text for the driver of that runtime, of no meaning to init.
     pub record: String,
+    /// Whether there is one more, 7, to be handed to it.
+    pub kept: bool,
 }
 
 /// What to run inside.

@@ -311,6 +311,7 @@ impl Hosted {
             hostname: "sessile".to_owned(),
             orphan_grace: self.limits.adopt_grace,
             estate: estate.map(Estate::file),
+            kept: None,
             held: workspace.and_then(HeldWorkspace::descriptor),
             given: Vec::new(),
             note: None,

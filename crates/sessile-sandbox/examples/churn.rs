@@ -49,6 +49,7 @@ fn spec(name: String, command: &[&str]) -> SandboxSpec {
         hostname: "churn".into(),
         orphan_grace: Duration::from_secs(1),
         estate: None,
+        kept: None,
         held: None,
         given: Vec::new(),
         note: None,

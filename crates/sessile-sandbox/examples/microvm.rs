@@ -34,6 +34,7 @@ fn spec(number: usize) -> SandboxSpec {
         hostname: "bench".into(),
         orphan_grace: Duration::ZERO,
         estate: None,
+        kept: None,
         held: None,
         given: Vec::new(),
         note: None,

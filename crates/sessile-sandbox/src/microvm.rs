@@ -23,7 +23,6 @@ mod modules;
 mod packing;
 mod parts;
 mod qmp;
-mod run;
 mod supervise;
 mod trial;
 mod wire;

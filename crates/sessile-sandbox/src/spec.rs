@@ -34,6 +34,8 @@ pub struct SandboxSpec {
     /// What the sandbox keeps for the runtime that comes next, should this one be gone: [`Driver::adopt`](crate::Driver::adopt) gives it
     /// back with the sandbox. `None` for a sandbox that nobody is to take over. Of no effect where the driver keeps nothing.
     pub estate: Option<Arc<OwnedFd>>,
+    /// A further descriptor that is given back with the [estate](Self::estate), and only with one.
+    pub kept: Option<Arc<OwnedFd>>,
     /// What init holds open until the sandbox ends, also where the runtime ends before: a lock that is to live as long.
     pub held: Option<Arc<OwnedFd>>,
     /// What the server finds open beside its standard streams, as descriptors 3, 4, …, and nobody else inside: not init once the server

@@ -96,6 +96,7 @@ impl Workbench {
             hostname: "test".into(),
             orphan_grace: Duration::from_secs(2),
             estate: None,
+            kept: None,
             held: None,
             given: Vec::new(),
             note: None,

@@ -2,14 +2,12 @@
 //! which have carried on meanwhile.
 
 use super::boot::Machine;
-use super::run::RunDirectory;
 use super::supervise;
 use super::wire::Wire;
 use crate::driver::Driver;
 use crate::{AdoptError, Adopted, StartError};
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -19,8 +17,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What a machine's next runtime needs to know.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Badge {
-    /// The name of its directory.
-    pub(super) run: String,
     /// Of the machine, in bytes.
     pub(super) memory: u64,
     /// What is less than was asked for.
@@ -34,20 +30,20 @@ impl Badge {
     }
 }
 
-/// Takes over every machine whose runtime is gone. `walls` holds machines only; `runs` has their directories.
-pub(super) async fn all(walls: &dyn Driver, runs: &Path) -> Vec<Result<Adopted, AdoptError>> {
+/// Takes over every machine whose runtime is gone. `walls` holds machines only.
+pub(super) async fn all(walls: &dyn Driver) -> Vec<Result<Adopted, AdoptError>> {
     let mut adopted = Vec::new();
     for monitor in walls.adopt().await {
         adopted.push(match monitor {
-            Ok(monitor) => one(monitor, runs).await,
+            Ok(monitor) => one(monitor).await,
             Err(error) => Err(error),
         });
     }
     adopted
 }
 
-async fn one(adopted: Adopted, runs: &Path) -> Result<Adopted, AdoptError> {
-    let Adopted { sandbox: monitor, estate, note } = adopted;
+async fn one(adopted: Adopted) -> Result<Adopted, AdoptError> {
+    let Adopted { sandbox: monitor, estate, kept, note } = adopted;
     let id = monitor.id().clone();
     let failed = |what: &'static str| {
         let sandbox = id.to_string();
@@ -55,12 +51,13 @@ async fn one(adopted: Adopted, runs: &Path) -> Result<Adopted, AdoptError> {
     };
     let note = note.ok_or_else(|| failed("know the machine of")(io::Error::other("it has no record")))?;
     let badge: Badge = serde_json::from_str(&note).map_err(|error| failed("read the record of")(error.into()))?;
-    let run = RunDirectory::adopt(runs, &badge.run).map_err(failed("take over the directory of"))?;
+    let control =
+        kept.ok_or_else(|| failed("control the machine of")(io::Error::other("it has no socket for that")))?;
     let taken = timeout(PATIENCE, Wire::take(&monitor)).await;
     let taken = taken.map_err(|_| failed("reach the porter of")(io::ErrorKind::TimedOut.into()))?;
     let wire = taken.map_err(|error| failed("reach the porter of")(io::Error::other(error)))?;
-    let machine = Machine::adopted(monitor, run, wire).map_err(|error| failed("watch")(io::Error::other(error)))?;
+    let machine = Machine::adopted(monitor, control, wire).map_err(|error| failed("watch")(io::Error::other(error)))?;
     let mut notes = badge.notes;
     notes.extend(machine.monitor.notes().iter().cloned());
-    Ok(Adopted { sandbox: supervise::watch_over(machine, id, badge.memory, notes), estate, note: None })
+    Ok(Adopted { sandbox: supervise::watch_over(machine, id, badge.memory, notes), estate, kept: None, note: None })
 }

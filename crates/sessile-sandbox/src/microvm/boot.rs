@@ -2,7 +2,6 @@
 
 use super::control::Control;
 use super::jail;
-use super::run::RunDirectory;
 use super::wire::{Wire, WireError, Word, understood};
 use crate::driver::Driver;
 use crate::readiness;
@@ -14,6 +13,7 @@ use sessile_link::{FromInit, Note, StartOrder, ToInit};
 use std::collections::HashSet;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::io::Interest;
@@ -56,19 +56,13 @@ pub(super) struct Machine {
     pub(super) pipes: Pipes,
     pub(super) control: Control,
     pub(super) wire: Wire,
-    pub(super) run: RunDirectory,
     /// What QEMU complains about.
     complaints: Complaints,
 }
 
 /// Boots a machine, until its init waits for an order.
-pub(super) async fn boot(
-    walls: &dyn Driver,
-    order: &jail::Order<'_>,
-    run: RunDirectory,
-    proofs: &Proofs,
-) -> Result<Machine, StartError> {
-    let mut machine = launch(walls, order, run).await?;
+pub(super) async fn boot(walls: &dyn Driver, order: &jail::Order<'_>, proofs: &Proofs) -> Result<Machine, StartError> {
+    let mut machine = launch(walls, order).await?;
     let greeted = tokio::select! {
         greeted = greet(&mut machine.wire, proofs) => greeted.map_err(|error| error.to_string()),
         () = machine.control.stopped() => Err("the guest stopped".to_owned()),
@@ -80,10 +74,12 @@ pub(super) async fn boot(
 }
 
 /// Starts a monitor.
-async fn launch(walls: &dyn Driver, order: &jail::Order<'_>, run: RunDirectory) -> Result<Machine, StartError> {
+async fn launch(walls: &dyn Driver, order: &jail::Order<'_>) -> Result<Machine, StartError> {
     let host = StartError::host;
-    let control = Control::expect(&run).map_err(host("make the machine's control socket"))?;
-    let mut monitor = walls.start(jail::around(order, run.path())).await?;
+    let (ours, theirs) = UnixStream::pair().map_err(host("make the machine's control socket"))?;
+    let kept = ours.try_clone().map_err(host("make the machine's control socket"))?;
+    let control = Control::over(ours.into()).map_err(host("watch the machine's control socket"))?;
+    let mut monitor = walls.start(jail::around(order, theirs.into(), kept.into())).await?;
     let pipes = monitor.take_pipes().ok_or_else(|| died("its monitor has no pipes"))?;
     let stderr = pipes.stderr.try_clone().map_err(host("watch the machine's monitor"))?;
     let mut complaints = Complaints::new(stderr)?;
@@ -93,7 +89,7 @@ async fn launch(walls: &dyn Driver, order: &jail::Order<'_>, run: RunDirectory) 
         _ = ended => Err(WireError::Closed),
     };
     match wire {
-        Ok(wire) => Ok(Machine { monitor, pipes, control, wire, run, complaints }),
+        Ok(wire) => Ok(Machine { monitor, pipes, control, wire, complaints }),
         // What it says on standard error tells more.
         Err(WireError::Closed) => {
             let ended = monitor.ended().await;
@@ -151,11 +147,11 @@ pub(super) struct Begun {
 
 impl Machine {
     /// A machine whose server runs already.
-    pub(super) fn adopted(mut monitor: Sandbox, run: RunDirectory, wire: Wire) -> Result<Self, StartError> {
-        let control = Control::expect(&run).map_err(StartError::host("make the machine's control socket"))?;
+    pub(super) fn adopted(mut monitor: Sandbox, control: OwnedFd, wire: Wire) -> Result<Self, StartError> {
+        let control = Control::over(control).map_err(StartError::host("watch the machine's control socket"))?;
         let pipes = monitor.take_pipes().ok_or_else(|| died("its monitor has no pipes"))?;
         let stderr = pipes.stderr.try_clone().map_err(StartError::host("watch the machine's monitor"))?;
-        Ok(Self { monitor, pipes, control, wire, run, complaints: Complaints::new(stderr)? })
+        Ok(Self { monitor, pipes, control, wire, complaints: Complaints::new(stderr)? })
     }
 
     /// Gives init its order, and waits until the server runs.

@@ -2,6 +2,7 @@
 
 use super::trial::Accelerator;
 use std::ffi::OsString;
+use std::os::fd::RawFd;
 use std::path::Path;
 
 /// Memory for translated code under emulation, in MiB. QEMU would take up to a gigabyte.
@@ -21,8 +22,8 @@ pub(super) struct Parts<'a> {
     pub(super) initramfs: &'a Path,
     /// Read-only, as it is: no format is guessed.
     pub(super) disk: Option<&'a Path>,
-    /// The Unix socket to which it connects for control, every second until it can.
-    pub(super) control: &'a Path,
+    /// The number of the descriptor over which it is controlled: a connected socket.
+    pub(super) control: RawFd,
 }
 
 /// What kind of machine it is.
@@ -62,7 +63,7 @@ pub(super) fn write(parts: &Parts<'_>, machine: &Machine<'_>) -> Vec<String> {
     option("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny".into());
     // What the machine says last can still be read when it has stopped.
     option("-action", "reboot=shutdown,shutdown=pause".into());
-    option("-chardev", format!("socket,id=control,path={},reconnect=1", escaped(&text(parts.control))));
+    option("-chardev", format!("socket,id=control,fd={}", parts.control));
     option("-mon", "chardev=control,mode=control".into());
     option("-device", "virtio-serial-device,id=serial,max_ports=2".into());
     option("-chardev", "ringbuf,id=console,size=16384".into());
@@ -98,7 +99,7 @@ mod tests {
             kernel: Path::new("/k"),
             initramfs: Path::new("/i"),
             disk: Some(Path::new(disk)),
-            control: Path::new("/run/a,server=on"),
+            control: 3,
         };
         write(&parts, &Machine { name, accelerator, memory: 256, processors: 1 })
     }
@@ -132,7 +133,6 @@ mod tests {
         assert_eq!(drive[2], "file=/img,readonly=off,format=qcow2");
         assert!(drive.contains(&"format=raw".to_owned()) && drive.contains(&"readonly=on".to_owned()), "{drive:?}");
         assert_eq!(drive.len(), 7);
-        assert!(split(values(&line, "-chardev")[0]).contains(&"path=/run/a,server=on".to_owned()));
     }
 
     #[test]

@@ -1,56 +1,53 @@
-//! The way to a machine's monitor: QEMU connects to it, again and again, so that a runtime that comes later has it as well.
+//! The way to a machine's monitor. It begins when it is needed: a machine is up before QEMU says its first word.
 
-use super::jail::CONTROL;
 use super::qmp::{Qmp, QmpError};
-use super::run::RunDirectory;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
-use tokio::net::UnixListener;
 use tokio::time::sleep;
 
-/// How long to wait when a connection came to nothing.
+/// How long to wait when QEMU said nothing of sense. That it is gone shows elsewhere.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Control {
-    listener: UnixListener,
-    qmp: Option<Qmp>,
+    qmp: Qmp,
+    /// Whether it is known that the machine had not stopped before anybody listened.
+    is_followed: bool,
 }
 
 impl Control {
-    /// Listens where the monitor will look.
-    pub(super) fn expect(run: &RunDirectory) -> io::Result<Self> {
-        Ok(Self { listener: run.listen(CONTROL)?, qmp: None })
+    /// Over the runtime's end of the monitor's control socket, whoever has used it before. Must be called inside a tokio runtime.
+    pub(super) fn over(socket: OwnedFd) -> io::Result<Self> {
+        Ok(Self { qmp: Qmp::over(UnixStream::from(socket))?, is_followed: false })
     }
 
-    /// The monitor, once it is there. Nothing is lost if waiting is given up.
+    /// The monitor, ready for commands.
     pub(super) async fn monitor(&mut self) -> Result<&mut Qmp, QmpError> {
-        if self.qmp.is_none() {
-            let (socket, _) = self.listener.accept().await?;
-            self.qmp = Some(Qmp::begin(socket.into_std()?).await?);
-        }
-        self.qmp.as_mut().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into())
+        self.qmp.begin().await?;
+        Ok(&mut self.qmp)
     }
 
     /// Resolves once the machine has stopped by itself; it may have before anybody waited for it.
     pub(super) async fn stopped(&mut self) {
         loop {
-            let is_new = self.qmp.is_none();
-            let heard = match self.monitor().await {
-                Ok(qmp) if is_new => qmp.has_stopped().await,
-                Ok(qmp) => qmp.stopped().await.map(|()| true),
-                Err(error) => Err(error),
-            };
-            match heard {
+            match self.follow().await {
                 Ok(true) => return,
                 Ok(false) => {}
-                Err(_) => {
-                    self.qmp = None;
-                    sleep(PAUSE).await;
-                }
+                Err(_) => sleep(PAUSE).await,
             }
         }
+    }
+
+    async fn follow(&mut self) -> Result<bool, QmpError> {
+        if !self.is_followed {
+            let stopped = self.monitor().await?.has_stopped().await?;
+            self.is_followed = true;
+            return Ok(stopped);
+        }
+        self.qmp.stopped().await.map(|()| true)
     }
 
     /// What the machine's console said last.

@@ -4,7 +4,6 @@ use super::adopt::Badge;
 use super::boot::{self, Proofs};
 use super::error::{MicrovmError, PartError};
 use super::parts::{self, Machinery};
-use super::run::{self, RunDirectory};
 use super::trial::{self, Accelerator, AcceleratorChoice, Trial, USERS};
 use super::{adopt, capabilities, image, jail, libraries, packing, supervise};
 use crate::driver::{BoxFuture, Driver};
@@ -51,7 +50,6 @@ struct MicrovmDriver {
 /// Directories of the host.
 struct Places {
     images: PathBuf,
-    runs: PathBuf,
 }
 
 /// Makes the microVM driver. `walls` is the process driver, which holds each machine's monitor. Takes seconds when nothing is known yet of
@@ -64,22 +62,19 @@ pub async fn microvm_driver(
     walls: Arc<dyn Driver>,
 ) -> Result<impl Driver + 'static, MicrovmError> {
     let MicrovmConfig { directory, kernel, accelerator } = config;
-    let places = Places { images: directory.join("images"), runs: directory.join("run") };
+    let places = Places { images: directory.join("images") };
     parts::look(&kernel)?;
-    for place in [&directory, &places.images, &places.runs] {
+    for place in [&directory, &places.images] {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(place);
         made.map_err(PartError::io("make", place))?;
         parts::sweep(place);
-    }
-    if !walls.keeps_estates() {
-        run::sweep(&places.runs); // otherwise it waits until machines are adopted
     }
     let found = {
         let directory = directory.clone();
         tokio::task::spawn_blocking(move || parts::find(&kernel, &directory)).await
     };
     let machinery = found.map_err(|error| PartError::io("prepare", &directory)(error.into()))??;
-    let trial = trial::find_out(&*walls, &machinery, accelerator, &directory, &places.runs).await?;
+    let trial = trial::find_out(&*walls, &machinery, accelerator, &directory).await?;
     let capabilities = capabilities::of(&trial, walls.capabilities());
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let boots = Arc::new(Semaphore::new(at_once));
@@ -120,9 +115,7 @@ impl MicrovmDriver {
         let order = order::write_for_guest(&inside, USERS, WithoutCgroup { memory: false, pids: true })?;
         let permit = Arc::clone(&self.boots).acquire_owned().await;
         let permit = permit.map_err(|_| invalid("the driver is going"))?;
-        let run = RunDirectory::new(&self.places.runs, spec.id.as_str())
-            .map_err(StartError::host("make the machine's directory"))?;
-        let badge = Badge { run: run.name(), memory, notes: disk.notes.clone() };
+        let badge = Badge { memory, notes: disk.notes.clone() };
         let around = jail::Order {
             id: &spec.id,
             machinery: &self.machinery,
@@ -138,7 +131,7 @@ impl MicrovmDriver {
             leads_out: spec.network == Network::Gate,
             start_timeout: spec.start_timeout,
         };
-        let mut machine = boot::boot(&*self.walls, &around, run, &self.proofs).await?;
+        let mut machine = boot::boot(&*self.walls, &around, &self.proofs).await?;
         let begun = machine.begin(order).await?;
         drop(permit);
         let mut notes = disk.notes;
@@ -268,11 +261,7 @@ impl Driver for MicrovmDriver {
     }
 
     fn adopt(&self) -> BoxFuture<'_, Vec<Result<Adopted, AdoptError>>> {
-        Box::pin(async move {
-            let adopted = adopt::all(&*self.walls, &self.places.runs).await;
-            run::sweep(&self.places.runs);
-            adopted
-        })
+        Box::pin(adopt::all(&*self.walls))
     }
 
     fn capabilities(&self) -> &Capabilities {

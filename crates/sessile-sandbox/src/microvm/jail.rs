@@ -6,7 +6,7 @@ use super::parts::Machinery;
 use super::trial::Accelerator;
 use crate::{FileView, Limits, Network, SandboxId, SandboxSpec};
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,13 +22,12 @@ const THREADS: u32 = 96;
 const KERNEL: &str = "/vmm/kernel";
 const INITRAMFS: &str = "/vmm/initramfs";
 const DISK: &str = "/vmm/disk";
-const RUN: &str = "/vmm/run";
 
 /// And the porter itself: the name by which it knows what it is.
 const PORTER: &str = "/vmm/sessile-porter";
 
-/// The socket in the machine's run directory, for control.
-pub(super) const CONTROL: &str = "control";
+/// The descriptor over which QEMU is controlled: the first that its sandbox is given.
+const CONTROL: RawFd = 3;
 
 /// What QEMU needs of the system: libraries, its own modules, firmware.
 const SYSTEM: [&str; 8] = [
@@ -66,15 +65,16 @@ pub(super) struct Order<'a> {
     pub(super) start_timeout: Duration,
 }
 
-/// Writes the specification that starts `order`'s machine, with its directory at `run`, free of symbolic links.
-pub(super) fn around(order: &Order<'_>, run: &Path) -> SandboxSpec {
+/// Writes the specification that starts `order`'s machine, whose monitor is controlled over `control`; the next runtime will do so over
+/// `ours`, the other end.
+pub(super) fn around(order: &Order<'_>, control: OwnedFd, ours: OwnedFd) -> SandboxSpec {
     let machinery = order.machinery;
     let parts = Parts {
         qemu: &machinery.qemu,
         kernel: Path::new(KERNEL),
         initramfs: Path::new(INITRAMFS),
         disk: order.disk.map(|_| Path::new(DISK)),
-        control: &Path::new(RUN).join(CONTROL),
+        control: CONTROL,
     };
     let machine = Machine {
         name: order.id.as_str(),
@@ -88,7 +88,6 @@ pub(super) fn around(order: &Order<'_>, run: &Path) -> SandboxSpec {
     files.push(FileView::ReadOnly { source: machinery.qemu.clone(), target: machinery.qemu.clone() });
     files.push(read_only(&machinery.kernel, KERNEL));
     files.push(read_only(&machinery.initramfs, INITRAMFS));
-    files.push(read_only(run, RUN));
     files.push(read_only(&machinery.porter, PORTER));
     files.extend(order.disk.map(|disk| read_only(disk, DISK)));
     if order.accelerator == Accelerator::Kvm {
@@ -116,8 +115,9 @@ pub(super) fn around(order: &Order<'_>, run: &Path) -> SandboxSpec {
         hostname: "vmm".into(),
         orphan_grace: order.orphan_grace,
         estate: order.estate.clone(),
+        kept: Some(Arc::new(ours)),
         held: order.held.clone(),
-        given: Vec::new(),
+        given: vec![Arc::new(control)],
         note: order.note.clone(),
         start_timeout: order.start_timeout,
     }

@@ -53,6 +53,7 @@ async fn ask(walls: &dyn Driver, loader: &Path, program: &Path, spec: &SandboxSp
         hostname: "list".into(),
         orphan_grace: Duration::ZERO,
         estate: None,
+        kept: None,
         held: None,
         given: Vec::new(),
         note: None,

@@ -2,7 +2,6 @@
 
 use super::boot::{self, Machine};
 use super::control::Control as Monitor;
-use super::run::RunDirectory;
 use super::wire::{self, Wire, WireError, Word, understood};
 use crate::sandbox::{Grip, Running};
 use crate::{BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, Sandbox, SandboxId, Usage};
@@ -85,12 +84,12 @@ fn of_the_machine(usage: Usage) -> Usage {
 
 /// Begins to watch over `machine`, in which the server runs, and gives out its handle.
 pub(super) fn watch_over(machine: Machine, id: SandboxId, memory: u64, notes: Vec<String>) -> Sandbox {
-    let Machine { mut monitor, pipes, control: qemu, wire, run, .. } = machine;
+    let Machine { mut monitor, pipes, control: qemu, wire, .. } = machine;
     let (pid, egress) = (monitor.pid(), monitor.take_egress());
     let (terminate, asked) = mpsc::channel(1);
     let control = Arc::new(Control { monitor: Arc::new(monitor), terminate, killed: AtomicBool::new(false) });
     let (say_ended, ended) = watch::channel(None);
-    let watch = Watch { control: Arc::clone(&control), qemu, wire, asked, memory, out_of_memory_kills: 0, _run: run };
+    let watch = Watch { control: Arc::clone(&control), qemu, wire, asked, memory, out_of_memory_kills: 0 };
     // It ends by itself soon after the machine does.
     tokio::spawn(async move {
         let ended = watch.until_gone().await;
@@ -108,8 +107,6 @@ struct Watch {
     /// Of the machine, in bytes.
     memory: u64,
     out_of_memory_kills: u64,
-    /// There as long as the machine is.
-    _run: RunDirectory,
 }
 
 /// What ended a machine.

@@ -5,7 +5,6 @@ use super::boot::{self, Proofs};
 use super::error::{MicrovmError, PartError};
 use super::jail;
 use super::parts::{self, Machinery};
-use super::run::RunDirectory;
 use crate::driver::Driver;
 use crate::{SandboxId, StartError};
 use rustix::fs::{FileType, stat};
@@ -114,13 +113,12 @@ async fn turn(directory: &Path) -> Result<File, PartError> {
     taken.map_err(PartError::io("lock", &path))
 }
 
-/// What works here: as an earlier trial showed, or found out now. `directory` is for what is kept, `runs` for what is not.
+/// What works here: as an earlier trial showed, or found out now. `directory` is for what is kept.
 pub(super) async fn find_out(
     walls: &dyn Driver,
     machinery: &Machinery,
     choice: AcceleratorChoice,
     directory: &Path,
-    runs: &Path,
 ) -> Result<Trial, MicrovmError> {
     let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let holds_for = holds_for(machinery, choice, &boot_id);
@@ -135,7 +133,7 @@ pub(super) async fn find_out(
         AcceleratorChoice::Emulation => &[(Accelerator::Emulation, PATIENCE_EMULATION)],
     };
     for (accelerator, patience) in candidates.iter().copied() {
-        match attempt(walls, machinery, accelerator, patience, runs).await {
+        match attempt(walls, machinery, accelerator, patience).await {
             Ok((boot, begun)) => {
                 let trial = Trial {
                     accelerator,
@@ -161,7 +159,6 @@ async fn attempt(
     machinery: &Machinery,
     accelerator: Accelerator,
     patience: Duration,
-    runs: &Path,
 ) -> Result<(Duration, boot::Begun), String> {
     if accelerator == Accelerator::Kvm {
         match stat("/dev/kvm") {
@@ -172,7 +169,6 @@ async fn attempt(
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let name = format!("trial-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let id = SandboxId::new(name.clone()).map_err(|error| error.to_string())?;
-    let run = RunDirectory::new(runs, &name).map_err(|error| error.to_string())?;
     let order = jail::Order {
         id: &id,
         machinery,
@@ -191,7 +187,7 @@ async fn attempt(
     let started = Instant::now();
     let proofs = Proofs::default();
     let trial = async {
-        let mut machine = boot::boot(walls, &order, run, &proofs).await?;
+        let mut machine = boot::boot(walls, &order, &proofs).await?;
         let begun = machine.begin(trial_order()).await?;
         let after = started.elapsed();
         machine.monitor.kill();

@@ -128,10 +128,13 @@ impl Host {
         let (meeting, place) =
             rendezvous.place(spec.id.as_str()).map_err(StartError::host("make the socket of the sandbox"))?;
         let estate = estate.try_clone().map_err(StartError::host("keep the sandbox's estate"))?;
+        let kept = spec.kept.as_deref().map(OwnedFd::try_clone).transpose();
+        let kept = kept.map_err(StartError::host("keep a descriptor with the sandbox"))?;
         Ok(Some(Heirloom {
             meeting,
             place,
             estate,
+            kept,
             memory: spec.limits.memory,
             notes: notes.to_vec(),
             note: spec.note.clone(),

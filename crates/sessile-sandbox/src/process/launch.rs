@@ -46,6 +46,8 @@ pub(crate) struct Heirloom {
     pub(crate) place: Place,
     /// What is handed over.
     pub(crate) estate: OwnedFd,
+    /// And beside it.
+    pub(crate) kept: Option<OwnedFd>,
     /// For the record.
     pub(crate) memory: Option<u64>,
     pub(crate) notes: Vec<String>,
@@ -113,10 +115,10 @@ pub(crate) fn launch(
 ) -> Result<Launched, StartError> {
     let namespaces = namespaces(&order);
     let mut entrance = Entrance::of(&order, namespaces, image);
-    if let Some(Heirloom { memory, notes, note, .. }) = &parcels.heirloom {
+    if let Some(Heirloom { memory, notes, note, kept, .. }) = &parcels.heirloom {
         let (cgroups, inside) = (group.parts().to_vec(), entrance.inside().clone());
         let record = Record { cgroups, memory: *memory, notes: notes.clone(), inside, note: note.clone() };
-        order.bequest = Some(record.into_bequest()?);
+        order.bequest = Some(record.into_bequest(kept.is_some())?);
     }
     let gate = order.gate;
     let close = order.keeps(Protection::ClosedDescriptors);
@@ -128,8 +130,8 @@ pub(crate) fn launch(
     let joining = group.joining()?;
     let Parcels { heirloom, held, given } = parcels;
     let mut also = Also { held, given, ..Also::default() };
-    let place = heirloom.map(|Heirloom { meeting, estate, place, .. }| {
-        (also.meeting, also.estate) = (Some(meeting), Some(estate));
+    let place = heirloom.map(|Heirloom { meeting, estate, kept, place, .. }| {
+        (also.meeting, also.estate, also.kept) = (Some(meeting), Some(estate), kept);
         place
     });
     let process = spawn(Birth { image, name: c"sessile-init", link: inits.into(), also, namespaces, joining, close })?;

@@ -25,8 +25,8 @@ const STACK: usize = 64 * 1024;
 /// Where init and the keeper expect their link.
 const LINK_FD: RawFd = 3;
 
-/// What may lie after the link: three things that init keeps, and what the server is given.
-const ALSO: usize = 3 + MAX_GIVEN;
+/// What may lie after the link: four things that init keeps, and what the server is given.
+const ALSO: usize = 4 + MAX_GIVEN;
 
 /// Which part of the child failed; nothing it could say more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,9 @@ pub(crate) struct Also {
     pub(crate) estate: Option<OwnedFd>,
     /// 6: what is held until the sandbox ends.
     pub(crate) held: Option<OwnedFd>,
-    /// 7 and on: what the server is given, at most [`MAX_GIVEN`].
+    /// 7: what the next runtime is given beside.
+    pub(crate) kept: Option<OwnedFd>,
+    /// 8 and on: what the server is given, at most [`MAX_GIVEN`].
     pub(crate) given: Vec<OwnedFd>,
 }
 
@@ -103,10 +105,12 @@ pub(crate) fn spawn(birth: Birth<'_>) -> Result<InitProcess, SpawnError> {
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     let null = crate::cgroup::above_standard(null.map_err(|e| descriptors(e.into()))?).map_err(descriptors)?;
     let link = crate::cgroup::above_standard(&birth.link).map_err(descriptors)?;
-    let Also { meeting, estate, held, given } = birth.also;
+    let Also { meeting, estate, held, kept, given } = birth.also;
     let above = |given: Option<OwnedFd>| given.map(crate::cgroup::above_standard).transpose().map_err(descriptors);
     let mut also = [const { None }; ALSO];
-    for (slot, given) in also.iter_mut().zip([meeting, estate, held].into_iter().chain(given.into_iter().map(Some))) {
+    for (slot, given) in
+        also.iter_mut().zip([meeting, estate, held, kept].into_iter().chain(given.into_iter().map(Some)))
+    {
         *slot = above(given)?;
     }
     let own_users = birth.namespaces & libc::CLONE_NEWUSER != 0;

@@ -1,7 +1,7 @@
 //! A runtime is killed, and the next one takes its sandboxes over.
 
 use crate::support::leaks::{cgroups_of, processes_with};
-use crate::support::{alone_in_background, blocking, eventually, read_line, script, write_line};
+use crate::support::{alone_in_background, blocking, eventually, read_all, read_line, script, write_line};
 use sessile_sandbox::{Adopted, Driver, Exit, Pipes, ProcessConfig, Sandbox, process_driver};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, Write};
@@ -33,6 +33,10 @@ fn holder() {
     let mut spec = script(&env("SESSILE_TEST_SCRIPT"));
     spec.orphan_grace = GRACE;
     spec.estate = Some(Arc::new(estate("kept").into()));
+    let (also, mut end) = std::io::pipe().unwrap();
+    end.write_all(b"also").unwrap();
+    drop(end);
+    spec.kept = Some(Arc::new(also.into()));
     spec.note = Some("noted: \"this\"".into());
     let tokio = tokio::runtime::Runtime::new().unwrap();
     let _sandbox = tokio.block_on(driver.start(spec)).unwrap();
@@ -69,7 +73,8 @@ async fn the_next_runtime_goes_on_where_the_killed_one_stopped() {
     let home = tempfile::tempdir().unwrap();
     let killed = kill_a_holder(home.path(), ECHO);
     let driver = driver(home.path());
-    let Adopted { mut sandbox, estate, note } = adopt_one(&driver).await;
+    let Adopted { mut sandbox, estate, kept, note } = adopt_one(&driver).await;
+    assert_eq!(read_all(kept.unwrap()), "also");
     let mut kept = File::from(estate);
     let mut text = String::new();
     kept.rewind().unwrap();

@@ -1,7 +1,6 @@
 //! A machine is played here: its monitor is a program that sleeps until its standard input ends, its porter and its control socket are this
 //! test.
 
-use super::super::jail::CONTROL;
 use super::super::wire::Wire;
 use super::*;
 use crate::{Driver, Limits, Network, SandboxSpec};
@@ -12,14 +11,12 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use tempfile::TempDir;
 
 /// A machine in which a server runs, what its porter says, and what QEMU says.
 struct Played {
     sandbox: Sandbox,
     porter: TcpStream,
     qemu: UnixStream,
-    _runs: TempDir,
 }
 
 const GREETING: &str =
@@ -38,36 +35,35 @@ async fn played(console: &'static str) -> Played {
         hostname: "vmm".into(),
         orphan_grace: Duration::ZERO,
         estate: None,
+        kept: None,
         note: None,
         held: None,
         given: Vec::new(),
         start_timeout: Duration::from_secs(10),
     };
     let monitor = crate::unsandboxed_driver().start(monitor).await.unwrap();
-    let runs = tempfile::tempdir().unwrap();
-    let run = RunDirectory::new(runs.path(), "played").unwrap();
-    let socket = run.path().join(CONTROL);
+    let (control, qemu) = UnixStream::pair().unwrap();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let ours = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (porter, _) = listener.accept().unwrap();
-    let machine = Machine::adopted(monitor, run, Wire::over(ours)).unwrap();
-    let qemu = UnixStream::connect(socket).unwrap();
+    let machine = Machine::adopted(monitor, control.into(), Wire::over(ours)).unwrap();
     let mut answers = qemu.try_clone().unwrap();
     std::thread::spawn(move || {
         writeln!(answers, "{GREETING}").unwrap();
         for line in BufReader::new(answers.try_clone().unwrap()).lines().map_while(Result::ok) {
             let answer =
                 if line.contains("ringbuf-read") { serde_json::to_string(console).unwrap() } else { "{}".into() };
-            let _ = writeln!(answers, "{{\"return\": {answer}}}");
+            let id = serde_json::from_str::<serde_json::Value>(&line).unwrap()["id"].clone();
+            let _ = writeln!(answers, "{{\"return\": {answer}, \"id\": {id}}}");
         }
     });
     let sandbox = watch_over(machine, id, 64 << 20, Vec::new());
-    Played { sandbox, porter, qemu, _runs: runs }
+    Played { sandbox, porter, qemu }
 }
 
 /// How it ended, and what the porter was to say last on standard error. When it has been told, or would end by itself, the monitor ends.
 async fn end_of(played: Played, ends_by_itself: bool) -> (Exit, String) {
-    let Played { mut sandbox, mut porter, qemu, _runs } = played;
+    let Played { mut sandbox, mut porter, qemu } = played;
     let pipes = sandbox.take_pipes().unwrap();
     let ended = sandbox.ended();
     let hearing = tokio::task::spawn_blocking(move || {

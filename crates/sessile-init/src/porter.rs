@@ -12,7 +12,7 @@ mod visitors;
 mod tests;
 
 use crate::carry::{Carrier, Event, Fault, Line, Port};
-use crate::{clock, connect};
+use crate::{clock, connect, signals};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -48,6 +48,7 @@ pub(crate) unsafe fn run(arguments: *const *const c_char) -> i32 {
     let rest = unsafe { CStr::from_ptr(rest) }.to_bytes();
     let rest = if rest.is_empty() { Ok(None) } else { serde_json::from_slice(rest).map(Some) };
     let Ok(rest) = rest else { return 2 };
+    signals::ignore_broken_pipes();
     let streams = [0, 1, 2].map(inherited);
     let (Some(stdin), Some(stdout), Some(stderr)) = streams.into() else { return 2 };
     // SAFETY: there are at least two more, see above.

@@ -25,6 +25,7 @@ mod modules;
 mod packing;
 mod parts;
 mod qmp;
+mod sleep;
 mod supervise;
 mod trial;
 mod wire;

@@ -38,7 +38,7 @@ pub(super) struct Proofs(Mutex<HashSet<[u8; 16]>>);
 
 impl Proofs {
     /// Takes a proof. `false` if another machine has given it, or if it is none.
-    fn is_new(&self, proof: [u8; 16]) -> bool {
+    pub(super) fn is_new(&self, proof: [u8; 16]) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= PROOFS {
             known.clear();
@@ -73,8 +73,8 @@ pub(super) async fn boot(walls: &dyn Driver, order: &jail::Order<'_>, proofs: &P
     }
 }
 
-/// Starts a monitor.
-async fn launch(walls: &dyn Driver, order: &jail::Order<'_>) -> Result<Machine, StartError> {
+/// Starts a monitor, and its porter.
+pub(super) async fn launch(walls: &dyn Driver, order: &jail::Order<'_>) -> Result<Machine, StartError> {
     let host = StartError::host;
     let (ours, theirs) = UnixStream::pair().map_err(host("make the machine's control socket"))?;
     let kept = ours.try_clone().map_err(host("make the machine's control socket"))?;
@@ -108,14 +108,19 @@ async fn greet(wire: &mut Wire, proofs: &Proofs) -> Result<(), WireError> {
     renew(wire, proofs).await
 }
 
-/// Makes a guest another one than all before.
-async fn renew(wire: &mut Wire, proofs: &Proofs) -> Result<(), WireError> {
-    wire.say_to_guest(&ToGuest::Renew(renewal()?)).await?;
+/// Makes a guest another one than all before, which ends its rest if it had one.
+pub(super) async fn renew(wire: &mut Wire, proofs: &Proofs) -> Result<(), WireError> {
+    say_renew(wire).await?;
     match of_machine(wire).await? {
         FromGuest::Renewed { proof } if proofs.is_new(proof) => Ok(()),
         FromGuest::Renewed { .. } => Err(WireError::Nonsense("a proof that another machine has given".into())),
         other => Err(WireError::Nonsense(format!("{other:?} instead of a proof"))),
     }
+}
+
+/// Tells a guest to be another machine. It answers with a proof.
+pub(super) async fn say_renew(wire: &mut Wire) -> Result<(), WireError> {
+    wire.say_to_guest(&ToGuest::Renew(renewal()?)).await
 }
 
 async fn of_machine(wire: &mut Wire) -> Result<FromGuest, WireError> {
@@ -180,7 +185,7 @@ impl Machine {
     }
 
     /// Why it did not come to anything, with what it said last.
-    async fn died(&mut self, why: &str) -> StartError {
+    pub(super) async fn died(&mut self, why: &str) -> StartError {
         let console = timeout(LAST_WORDS, last_words(&mut self.control)).await.ok().flatten();
         let said = self.complaints.read().await;
         died(format!("{why}: {} {said}", console.unwrap_or_default()).trim_end().to_owned())

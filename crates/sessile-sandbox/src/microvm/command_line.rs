@@ -35,6 +35,8 @@ pub(super) struct Machine<'a> {
     /// In MiB.
     pub(super) memory: u64,
     pub(super) processors: u32,
+    /// Whether it takes in the state of another machine first.
+    pub(super) waits_for_state: bool,
 }
 
 /// Writes the command line.
@@ -75,6 +77,9 @@ pub(super) fn write(parts: &Parts<'_>, machine: &Machine<'_>) -> Vec<String> {
         option("-drive", format!("if=none,id=root,file={file},format=raw,readonly=on,cache=writeback,aio=threads"));
         option("-device", "virtio-blk-device,drive=root".into());
     }
+    if machine.waits_for_state {
+        words.extend(["-incoming", "defer"].map(str::to_owned));
+    }
     words.extend(["-nodefaults", "-no-user-config", "-nographic"].map(str::to_owned));
     words
 }
@@ -101,7 +106,7 @@ mod tests {
             disk: Some(Path::new(disk)),
             control: 3,
         };
-        write(&parts, &Machine { name, accelerator, memory: 256, processors: 1 })
+        write(&parts, &Machine { name, accelerator, memory: 256, processors: 1, waits_for_state: false })
     }
 
     /// The options of a value, split as QEMU splits it.

@@ -4,11 +4,18 @@ use super::adopt::Badge;
 use super::boot::{self, Proofs};
 use super::error::{MicrovmError, PartError};
 use super::parts::{self, Machinery};
+use super::qmp::QmpError;
+use super::sleep::{self, Asleep, LoadError};
+use super::supervise::{self, About};
 use super::trial::{self, Accelerator, AcceleratorChoice, Trial, USERS};
-use super::{adopt, capabilities, image, jail, libraries, packing, supervise};
+use super::{adopt, capabilities, image, jail, libraries, packing};
 use crate::driver::{BoxFuture, Driver};
 use crate::process::order::{self, WithoutCgroup};
-use crate::{AdoptError, Adopted, Capabilities, FileView, Network, Sandbox, SandboxSpec, StartError};
+use crate::{
+    AdoptError, Adopted, Capabilities, FileView, Network, Sandbox, SandboxSpec, StartError, StateSource, WakeError,
+};
+use serde_json::Value;
+use sessile_link::porter::Rest;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -42,7 +49,7 @@ struct MicrovmDriver {
     trial: Trial,
     capabilities: Capabilities,
     places: Places,
-    proofs: Proofs,
+    proofs: Arc<Proofs>,
     /// Machines that boot at once: each takes all of a processor.
     boots: Arc<Semaphore>,
 }
@@ -78,7 +85,7 @@ pub async fn microvm_driver(
     let capabilities = capabilities::of(&trial, walls.capabilities());
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let boots = Arc::new(Semaphore::new(at_once));
-    Ok(MicrovmDriver { walls, machinery, trial, capabilities, places, proofs: Proofs::default(), boots })
+    Ok(MicrovmDriver { walls, machinery, trial, capabilities, places, proofs: Arc::default(), boots })
 }
 
 /// What a machine is started with.
@@ -115,29 +122,99 @@ impl MicrovmDriver {
         let order = order::write_for_guest(&inside, USERS, WithoutCgroup { memory: false, pids: true })?;
         let permit = Arc::clone(&self.boots).acquire_owned().await;
         let permit = permit.map_err(|_| invalid("the driver is going"))?;
-        let badge = Badge { memory, notes: disk.notes.clone() };
-        let around = jail::Order {
-            id: &spec.id,
-            machinery: &self.machinery,
-            accelerator: self.trial.accelerator,
-            disk: Some(&disk.path),
-            memory: memory.div_ceil(1 << 20),
-            processors: processors(spec.limits.cpu, self.trial.accelerator),
-            cpu: spec.limits.cpu,
-            orphan_grace: spec.orphan_grace,
-            held: spec.held.clone(),
-            estate: spec.estate.clone(),
-            note: Some(badge.into_note()?),
-            leads_out: spec.network == Network::Gate,
-            start_timeout: spec.start_timeout,
-        };
+        let key = self.key(memory, &spec, &disk.path);
+        let badge = Badge { memory, key: key.clone(), notes: disk.notes.clone() };
+        let around = self.around(&spec, memory, &disk.path, badge.into_note()?, None);
         let mut machine = boot::boot(&*self.walls, &around, &self.proofs).await?;
         let begun = machine.begin(order).await?;
         drop(permit);
         let mut notes = disk.notes;
         notes.extend(machine.monitor.notes().iter().cloned());
         notes.extend(begun.notes.iter().map(ToString::to_string));
-        Ok(supervise::watch_over(machine, spec.id, memory, notes))
+        Ok(supervise::watch_over(machine, spec.id, About { memory, key, notes, proofs: Arc::clone(&self.proofs) }))
+    }
+
+    /// The order for the machine of `spec`; with `rest`, for one that was written down.
+    fn around<'a>(
+        &'a self,
+        spec: &'a SandboxSpec,
+        memory: u64,
+        disk: &'a Path,
+        note: String,
+        rest: Option<&'a Rest>,
+    ) -> jail::Order<'a> {
+        jail::Order {
+            id: &spec.id,
+            machinery: &self.machinery,
+            accelerator: self.trial.accelerator,
+            disk: Some(disk),
+            memory: memory.div_ceil(1 << 20),
+            processors: processors(spec.limits.cpu, self.trial.accelerator),
+            cpu: spec.limits.cpu,
+            orphan_grace: spec.orphan_grace,
+            held: spec.held.clone(),
+            estate: spec.estate.clone(),
+            note: Some(note),
+            rest,
+            leads_out: spec.network == Network::Gate,
+            start_timeout: spec.start_timeout,
+        }
+    }
+
+    /// What a machine is made of, in words: another one takes its state only if it is made of the same.
+    fn key(&self, memory: u64, spec: &SandboxSpec, disk: &Path) -> String {
+        let processors = processors(spec.limits.cpu, self.trial.accelerator);
+        format!(
+            "build {}, {}, {} MiB, {processors} processors, image {}",
+            self.machinery.build,
+            self.trial.accelerator,
+            memory.div_ceil(1 << 20),
+            disk.display()
+        )
+    }
+
+    async fn wake_in_time(&self, spec: SandboxSpec, asleep: String, state: StateSource) -> Result<Sandbox, WakeError> {
+        check(&spec)?;
+        let Asleep { key, rest, mut notes } = Asleep::read(&asleep)?;
+        let memory = spec.limits.memory.unwrap_or(DEFAULT_MEMORY);
+        let disk = self.disk_of(&spec).await?;
+        let here = self.key(memory, &spec, &disk.path);
+        if here != key {
+            return Err(WakeError::Mismatch {
+                what: format!("it was a machine of {key}; here it would be one of {here}"),
+            });
+        }
+        let permit = Arc::clone(&self.boots).acquire_owned().await;
+        let _permit = permit.map_err(|_| invalid("the driver is going"))?;
+        let badge = Badge { memory, key: key.clone(), notes: notes.clone() };
+        let around = self.around(&spec, memory, &disk.path, badge.into_note()?, Some(&rest));
+        let deadline = Instant::now() + spec.start_timeout;
+        let late = |_| StartError::Timeout { after: spec.start_timeout };
+        // Nothing of it runs yet: whatever came into being is dropped, and gone.
+        let loaded = timeout_at(deadline, async {
+            let mut machine = boot::launch(&*self.walls, &around).await?;
+            match sleep::load(&mut machine.control, state).await {
+                Ok(()) => Ok(machine),
+                Err(LoadError::State(what)) => Err(WakeError::Damaged { what }),
+                Err(LoadError::Host(why)) => Err(machine.died(&why).await.into()),
+            }
+        });
+        let mut machine = loaded.await.map_err(late)??;
+        let awake = timeout_at(deadline, async {
+            machine.control.monitor().await?.command("cont", Value::Null).await?;
+            tokio::select! {
+                renewed = boot::renew(&mut machine.wire, &self.proofs) => Ok(renewed.map_err(|error| error.to_string())),
+                () = machine.control.stopped() => Ok(Err("the guest stopped".to_owned())),
+            }
+        });
+        let awake = awake.await.unwrap_or_else(|_| Ok(Err("it says nothing".into())));
+        if let Err(why) = awake.unwrap_or_else(|error: QmpError| Err(error.to_string())) {
+            return Err(WakeError::Damaged {
+                what: machine.died(&format!("{why} before it was awake")).await.to_string(),
+            });
+        }
+        notes.extend(machine.monitor.notes().iter().cloned());
+        Ok(supervise::watch_over(machine, spec.id, About { memory, key, notes, proofs: Arc::clone(&self.proofs) }))
     }
 
     /// The image of a specification: what it shows as its root, or what it lists.
@@ -256,12 +333,20 @@ impl Driver for MicrovmDriver {
         Box::pin(self.start_one(spec))
     }
 
+    fn hibernates(&self) -> bool {
+        true
+    }
+
+    fn wake(&self, spec: SandboxSpec, asleep: String, state: StateSource) -> BoxFuture<'_, Result<Sandbox, WakeError>> {
+        Box::pin(self.wake_in_time(spec, asleep, state))
+    }
+
     fn keeps_estates(&self) -> bool {
         self.walls.keeps_estates()
     }
 
     fn adopt(&self) -> BoxFuture<'_, Vec<Result<Adopted, AdoptError>>> {
-        Box::pin(adopt::all(&*self.walls))
+        Box::pin(adopt::all(&*self.walls, &self.proofs))
     }
 
     fn capabilities(&self) -> &Capabilities {

@@ -1,12 +1,15 @@
 //! QEMU's control protocol (QMP), as much of it as is used: lines of JSON, a command and its answer at a time, events in between.
 //! What QEMU says is hostile once its guest has broken out: every line and everything kept is bounded.
 
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::io;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
@@ -137,6 +140,20 @@ impl Qmp {
 
     /// Gives a command and waits for its answer.
     pub(super) async fn command(&mut self, command: &'static str, arguments: Value) -> Result<Value, QmpError> {
+        self.command_with(command, arguments, None).await
+    }
+
+    /// Hands QEMU a descriptor, which it knows by `name` from then on.
+    pub(super) async fn give(&mut self, name: &'static str, descriptor: OwnedFd) -> Result<(), QmpError> {
+        self.command_with("getfd", json!({ "fdname": name }), Some(descriptor)).await.map(drop)
+    }
+
+    async fn command_with(
+        &mut self,
+        command: &'static str,
+        arguments: Value,
+        descriptor: Option<OwnedFd>,
+    ) -> Result<Value, QmpError> {
         self.last += 1;
         let id = self.last;
         let mut line = json!({ "execute": command, "id": id });
@@ -146,7 +163,11 @@ impl Qmp {
         let mut line = line.to_string().into_bytes();
         line.push(b'\n');
         let answer = async {
-            self.to.write_all(&line).await?;
+            let sent = match &descriptor {
+                Some(descriptor) => self.send_with(&line, descriptor).await?,
+                None => 0,
+            };
+            self.to.write_all(line.get(sent..).unwrap_or_default()).await?;
             for _ in 0..MAX_EVENTS {
                 match self.next().await {
                     Ok(Line::Return(Some(to), value)) if to == id => return Ok(value),
@@ -161,6 +182,19 @@ impl Qmp {
             Err(QmpError::Nonsense("events without end".into()))
         };
         timeout(PATIENCE, answer).await.map_err(late)?
+    }
+
+    /// Sends the beginning of a line, and a descriptor with its first byte. Gives how much was sent.
+    async fn send_with(&self, line: &[u8], descriptor: &OwnedFd) -> io::Result<usize> {
+        let socket: &UnixStream = self.to.as_ref();
+        let send = || {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut ancillary = SendAncillaryBuffer::new(&mut space);
+            let descriptors = [descriptor.as_fd()];
+            ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+            Ok(sendmsg(socket, &[IoSlice::new(line)], &mut ancillary, SendFlags::NOSIGNAL)?)
+        };
+        socket.async_io(Interest::WRITABLE, send).await
     }
 
     /// Waits until the machine has stopped by itself. Only an error of the connection ends it otherwise.

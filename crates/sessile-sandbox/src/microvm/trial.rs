@@ -181,6 +181,7 @@ async fn attempt(
         held: None,
         estate: None,
         note: None,
+        rest: None,
         leads_out: false,
         start_timeout: patience,
     };

@@ -45,6 +45,8 @@ pub(crate) struct Line {
     incoming: Option<Incoming>,
     /// What came and has not been taken here yet: a window at most.
     queue: Vec<u8>,
+    /// How much of that, from its beginning, was never the other side's: it gives no credit.
+    announced: usize,
     /// The other side has sent its end.
     ended: bool,
     /// This side has said that it is done with the connection; the other side has.
@@ -61,6 +63,7 @@ impl Line {
             outgoing: None,
             incoming: None,
             queue: Vec::new(),
+            announced: 0,
             ended: false,
             done: false,
             gone: false,
@@ -224,7 +227,9 @@ impl Line {
             }
         }
         self.queue.drain(..taken);
-        flow.passed(taken, out);
+        let announced = taken.min(self.announced);
+        self.announced -= announced;
+        flow.passed(taken - announced, out);
         match failed {
             Some(errno) => self.deaf(errno, out),
             None => self.finish(out),
@@ -287,6 +292,7 @@ impl Line {
         self.stage = Stage::Open;
         if let Some(announce) = announce {
             self.queue = announce(0);
+            self.announced = self.queue.len();
         }
         Ok(())
     }

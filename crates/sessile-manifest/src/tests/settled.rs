@@ -101,6 +101,7 @@ fn every_limit_is_read() {
         start_timeout = "1s"
         request_timeout = "2s"
         idle_timeout = "3s"
+        hibernate_after = "2500ms"
         max_lifetime = "1h 4s"
         park_timeout = "9m"
         drain = "0s"
@@ -124,6 +125,7 @@ fn every_limit_is_read() {
         start_timeout: Duration::from_secs(1),
         request_timeout: Duration::from_secs(2),
         idle_timeout: Duration::from_secs(3),
+        hibernate_after: Some(Duration::from_millis(2500)),
         max_lifetime: Duration::from_secs(3604),
         park_timeout: Duration::from_secs(540),
         drain: Duration::ZERO,

@@ -138,7 +138,8 @@ impl Session {
             if changes.changed().await.is_err() {
                 return Err("it has ended".to_owned());
             }
-            match *changes.borrow_and_update() {
+            let rest = changes.borrow_and_update().clone();
+            match rest {
                 Rest::Frozen | Rest::Asleep => return Ok(kind),
                 Rest::Falling => {}
                 Rest::Awake => {

@@ -4,13 +4,13 @@ use crate::admission::Place;
 use crate::error::OpenError;
 use crate::hosted::Hosted;
 use crate::names::Named;
-use crate::session::Session;
+use crate::session::Visit;
 use crate::session_id::{SessionId, SessionName};
 use crate::stop::StopReason;
 use sessile_identity::Principal;
 use sessile_store::Label;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 /// A session that sleeps.
@@ -75,8 +75,8 @@ impl Asleep {
 /// What came of waking a session.
 #[derive(Clone, Debug)]
 pub(crate) enum Woken {
-    /// It runs.
-    Up(Weak<Session>),
+    /// It runs, and stays awake until all who waited have come to it: as long as this lives.
+    Up(Arc<Visit>),
     /// It sleeps on; a later try may succeed.
     NotNow(Box<OpenError>),
     /// It is over.
@@ -163,6 +163,11 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::task::JoinSet;
 
+    /// What is final; that it runs is no different.
+    fn up() -> Woken {
+        Woken::Over(StopReason::ServerExit)
+    }
+
     fn not_now() -> Woken {
         Woken::NotNow(Box::new(OpenError::Draining))
     }
@@ -183,25 +188,31 @@ mod tests {
         let (bed, count) = (Arc::new(Bed::default()), Arc::new(AtomicUsize::new(0)));
         let mut all = JoinSet::new();
         for _ in 0..100 {
-            all.spawn(wake(Arc::clone(&bed), Arc::clone(&count), Woken::Up(Weak::new())));
+            all.spawn(wake(Arc::clone(&bed), Arc::clone(&count), up()));
         }
         while let Some(woken) = all.join_next().await {
-            assert!(matches!(woken.unwrap(), Woken::Up(_)));
+            assert!(matches!(woken.unwrap(), Woken::Over(StopReason::ServerExit)));
         }
         assert_eq!(count.load(Ordering::SeqCst), 1);
-        assert!(matches!(wake(Arc::clone(&bed), Arc::clone(&count), not_now()).await, Woken::Up(_)));
+        assert!(matches!(
+            wake(Arc::clone(&bed), Arc::clone(&count), not_now()).await,
+            Woken::Over(StopReason::ServerExit)
+        ));
         assert_eq!(count.load(Ordering::SeqCst), 1, "and no later one wakes it again");
     }
 
     #[tokio::test]
     async fn the_first_one_may_leave_and_it_is_woken_all_the_same() {
         let (bed, count) = (Arc::new(Bed::default()), Arc::new(AtomicUsize::new(0)));
-        let first = tokio::spawn(wake(Arc::clone(&bed), Arc::clone(&count), Woken::Up(Weak::new())));
+        let first = tokio::spawn(wake(Arc::clone(&bed), Arc::clone(&count), up()));
         while count.load(Ordering::SeqCst) == 0 {
             tokio::task::yield_now().await;
         }
         first.abort();
-        assert!(matches!(wake(Arc::clone(&bed), Arc::clone(&count), not_now()).await, Woken::Up(_)));
+        assert!(matches!(
+            wake(Arc::clone(&bed), Arc::clone(&count), not_now()).await,
+            Woken::Over(StopReason::ServerExit)
+        ));
         assert_eq!(count.load(Ordering::SeqCst), 1);
     }
 
@@ -209,7 +220,7 @@ mod tests {
     async fn what_did_not_work_for_now_can_be_tried_again() {
         let (bed, count) = (Arc::new(Bed::default()), Arc::new(AtomicUsize::new(0)));
         assert!(matches!(wake(Arc::clone(&bed), Arc::clone(&count), not_now()).await, Woken::NotNow(_)));
-        assert!(matches!(wake(Arc::clone(&bed), Arc::clone(&count), Woken::Up(Weak::new())).await, Woken::Up(_)));
+        assert!(matches!(wake(Arc::clone(&bed), Arc::clone(&count), up()).await, Woken::Over(StopReason::ServerExit)));
         assert_eq!(count.load(Ordering::SeqCst), 2);
     }
 
@@ -225,7 +236,7 @@ mod tests {
         waking.await.unwrap();
         assert!(bed.take(StopReason::Evicted));
         assert!(!bed.take(StopReason::ClientDelete), "it was taken");
-        let woken = wake(Arc::clone(&bed), Arc::clone(&count), Woken::Up(Weak::new())).await;
+        let woken = wake(Arc::clone(&bed), Arc::clone(&count), up()).await;
         assert!(matches!(woken, Woken::Over(StopReason::Evicted)));
         assert_eq!(count.load(Ordering::SeqCst), 1);
     }

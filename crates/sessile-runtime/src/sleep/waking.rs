@@ -56,7 +56,11 @@ impl Node {
                     }
                 }
                 Found::Asleep(asleep) => match self.wake(&asleep).await {
-                    Woken::Up(_) => {}
+                    Woken::Up(kept) => {
+                        if let Some(visit) = kept.session().visit().await {
+                            return Ok(Awake::Live(visit));
+                        }
+                    }
                     Woken::NotNow(error) => return Err(SessionError::NotWoken(error)),
                     Woken::Over(reason) => return Ok(Awake::Ended(reason)),
                 },
@@ -107,7 +111,7 @@ impl Node {
             Err(why) => return self.is_lost(asleep, &why).await,
         };
         match self.run_again(asleep, claimed, found, share).await {
-            Ok(session) => {
+            Ok(visit) => {
                 dormitory.forget(&label).await;
                 self.telemetry.emit(&Event::SessionWoken {
                     server: server.name(),
@@ -116,7 +120,7 @@ impl Node {
                     took: began.elapsed(),
                 });
                 self.tell_disk();
-                Woken::Up(Arc::downgrade(&session))
+                Woken::Up(Arc::new(visit))
             }
             Err(Failed::Lost(why)) => self.is_lost(asleep, &why).await,
             Err(Failed::NotNow(why, claimed)) => match dormitory.give_back(claimed, &label).await {
@@ -155,7 +159,7 @@ impl Node {
         claimed: Claimed,
         found: Restored,
         share: Share,
-    ) -> Result<Arc<Session>, Failed> {
+    ) -> Result<Visit, Failed> {
         let (server, name) = (&asleep.server, asleep.name.clone());
         let Restored { record, bridge, asleep: told, opened, rest } = found;
         let estate = match server.new_estate() {
@@ -218,8 +222,10 @@ impl Node {
             self.names.lead(&Named { server, principal, text }, &session);
         }
         let gate = way_out.and_then(|way_out| way_out.open(&session));
-        self.run(server, Arc::clone(&session), sandbox, None, gate, outputs);
-        Ok(session)
+        // Before its clock runs: whoever it was woken for comes first.
+        let visit = session.visit().await;
+        self.run(server, session, sandbox, None, gate, outputs);
+        visit.ok_or_else(|| Failed::Lost("it fell asleep before it ran".to_owned()))
     }
 
     /// What a client is told of a session that sleeps on.
@@ -288,10 +294,8 @@ impl Node {
     pub(crate) async fn end_asleep(&self, asleep: &Arc<Asleep>, reason: StopReason, why: Option<&str>) {
         while !asleep.bed.take(reason) {
             match asleep.bed.settled().await {
-                Some(Woken::Up(session)) => {
-                    if let Some(session) = session.upgrade() {
-                        session.stop(reason);
-                    }
+                Some(Woken::Up(visit)) => {
+                    visit.session().stop(reason);
                     return;
                 }
                 Some(Woken::Over(_)) => return,

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Duration, timeout};
 
 /// Bytes of the state of every sandbox.
-const STATE: usize = 3 << 20;
+const STATE: usize = (1 << 20) + 100_000;
 /// Nothing more is said once nothing was for so long.
 const SILENCE: Duration = Duration::from_millis(20);
 

@@ -10,7 +10,7 @@ use crate::names::Named;
 use crate::node::{Node, bridge_config};
 use crate::peer::{About, LOST_WITH_RUNTIME};
 use crate::record::Record;
-use crate::session::{Parts, Session};
+use crate::session::{Counterpart, Parts, Session};
 use crate::session_id::{SessionId, SessionName};
 use crate::started::{Before, Origin, Started};
 use crate::states::{SessionMint, unix_millis};
@@ -29,6 +29,8 @@ use unsent::{Unsent, settle};
 pub struct Adoption {
     /// Sessions that go on.
     pub adopted: usize,
+    /// Sessions that sleep on the disk, and can be woken.
+    pub asleep: usize,
     /// Sessions that could not, and were ended. Why is in the log.
     pub lost: usize,
 }
@@ -51,7 +53,7 @@ impl Node {
                 drivers.push(Arc::clone(server.driver()));
             }
         }
-        let mut adoption = Adoption::default();
+        let mut adoption = Adoption { asleep: self.find_asleep().await, ..Adoption::default() };
         for driver in drivers {
             for left in driver.adopt().await {
                 let outcome = left.map_err(|error| Refused::Lost(error.to_string())).and_then(|left| self.go_on(left));
@@ -71,15 +73,18 @@ impl Node {
 
     /// What ran in a node that is gone and was not taken over has nobody left who would end it.
     fn lose_the_rest(&self) {
+        let asleep = self.known_asleep();
         if let Some(chronicle) = &self.chronicle {
-            let live: Vec<_> = self.registry.live().iter().map(|session| session.name.to_string()).collect();
+            let mut live: Vec<_> = self.registry.live().iter().map(|session| session.name.to_string()).collect();
+            live.extend(asleep.iter().map(|(name, _)| name.clone()));
             if let Err(error) = chronicle.lose(&live) {
                 tracing::error!(target: "sessile::runtime", %error, "sessions of the last node stay as they were");
             }
         }
         let Some(ledger) = &self.ledger else { return };
         let live = self.registry.live();
-        let ids: Vec<_> = live.iter().map(|session| session.id.expose()).collect();
+        let mut ids: Vec<_> = live.iter().map(|session| session.id.expose()).collect();
+        ids.extend(asleep.iter().map(|(_, id)| id.as_str()));
         if let Err(error) = ledger.lose_running(unix_millis(), &crate::tasks::lost(), &ids) {
             tracing::error!(target: "sessile::runtime", %error, "tasks of the last node stay as they were");
         }
@@ -120,7 +125,7 @@ impl Node {
             doubtful.extend(lost);
             (conversation, rest)
         });
-        let before = Some(Before { unsent, heard: standing.heard, conversation });
+        let before = Some(Before { unsent, heard: standing.heard, rest: None, conversation });
         // A list that came meanwhile finds no socket to be served on; a socket whose list is gone is closed.
         let reach = server.reach().filter(|_| sandbox.leads_out());
         let since = server.memory().epoch();
@@ -141,6 +146,8 @@ impl Node {
             stderr,
             since,
             book: Some(book),
+            rest_kind: server.rest_kind(self.dormitory.is_some(), identity.transport),
+            counterpart: Counterpart { caller: identity.caller, transport: identity.transport },
         };
         let session = Arc::new(Session::resumed(parts, bridge, input, standing, names.clone()));
         if let Some(greeting) = greeting {

@@ -22,6 +22,8 @@ pub(crate) struct Input {
     queue: VecDeque<Bytes>,
     queued: usize,
     limit: usize,
+    /// Nothing is written at this time.
+    held: bool,
     kept: Kept,
 }
 
@@ -58,7 +60,7 @@ const LINE_FEED: Bytes = Bytes::from_static(b"\n");
 impl Input {
     /// `limit` is how many bytes may wait for a server that does not read.
     pub(crate) fn new(pipe: pipe::Sender, limit: usize, kept: Kept) -> Self {
-        Self { pipe: Some(pipe), queue: VecDeque::new(), queued: 0, limit, kept }
+        Self { pipe: Some(pipe), queue: VecDeque::new(), queued: 0, limit, held: false, kept }
     }
 
     /// Bytes that wait.
@@ -118,8 +120,21 @@ impl Input {
         }
     }
 
+    /// Writes nothing more until [`release`](Self::release).
+    pub(crate) fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Writes again.
+    pub(crate) fn release(&mut self) {
+        self.held = false;
+    }
+
     /// Writes as much of the queue as the pipe takes. `true` when nothing waits any more.
     pub(crate) fn flush(&mut self) -> bool {
+        if self.held {
+            return false;
+        }
         while let (Some(pipe), false) = (&self.pipe, self.queue.is_empty()) {
             let mut slices = [IoSlice::new(&[]); AT_ONCE];
             for (slice, part) in slices.iter_mut().zip(&self.queue) {

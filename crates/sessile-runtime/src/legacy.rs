@@ -84,10 +84,10 @@ impl Node {
         };
         let tools = tools(server, session).await?;
         let Some(names) = &tools.handles else { return Ok(session.post(vec![message]).await?.into()) };
-        match self.handle_call(server, principal, names, &message, Session::takes_legacy) {
+        match self.handle_call(server, principal, names, &message, Session::takes_legacy).await? {
             HandleCall::Answer(result) => Ok(LegacyAnswer::Whole(raw_result(id.as_json(), &result))),
             HandleCall::Pass { message, session: lent } => {
-                Ok(lent.as_ref().unwrap_or(session).post(vec![message]).await?.into())
+                Ok(lent.as_deref().unwrap_or(session).post(vec![message]).await?.into())
             }
             HandleCall::Open => Ok(LegacyAnswer::Whole(match self.lend(server, principal, session).await {
                 Ok(lent) => {

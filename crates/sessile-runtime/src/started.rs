@@ -74,6 +74,8 @@ pub(crate) struct Before {
     pub(crate) unsent: Bytes,
     /// Bytes of what it said that are done with.
     pub(crate) heard: u64,
+    /// What was read of it after those; `None` where its sandbox has kept that.
+    pub(crate) rest: Option<Bytes>,
     /// The conversation with a server that speaks HTTP, and what of it broke off.
     pub(crate) conversation: Option<(Conversation, Vec<Broken>)>,
 }
@@ -130,10 +132,19 @@ impl Started {
         let mut input = Input::new(stdin, server.message_limit().saturating_mul(2), kept);
         let mut lines = Lines::new(server.message_limit());
         let mut inbox = estate.as_ref().map(|estate| estate.inbox());
-        if let (Some(Before { unsent, heard, .. }), Some(inbox)) = (before, &mut inbox) {
+        if let Some(Before { unsent, heard, rest, .. }) = before {
             input.push(unsent);
             lines = Lines::after(server.message_limit(), heard);
-            lines.buffer().extend_from_slice(&inbox.rest(heard));
+            match (rest, &mut inbox) {
+                (None, Some(inbox)) => lines.buffer().extend_from_slice(&inbox.rest(heard)),
+                (Some(rest), inbox) => {
+                    lines.buffer().extend_from_slice(&rest);
+                    if let Some(inbox) = inbox {
+                        inbox.begin(heard, &rest);
+                    }
+                }
+                (None, None) => {}
+            }
         }
         let outputs = Outputs { stdout: Stdout::new(stdout, lines, inbox), stderr: log, peer: None };
         Ok(Self { name, since, sandbox, estate, input, outputs, stderr: tail, way_out })

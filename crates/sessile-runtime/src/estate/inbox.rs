@@ -55,6 +55,11 @@ impl Inbox {
         self.memory.get(self.at(done), self.filled - done)
     }
 
+    /// Begins anew, in a stream of which everything before byte `taken` is accounted for, and `rest` was read after that.
+    pub(crate) fn begin(&mut self, taken: u64, rest: &[u8]) {
+        self.turn(taken, rest);
+    }
+
     /// Room for what is read next, when everything before byte `taken` is accounted for.
     pub(crate) fn room(&mut self, taken: u64) -> &mut [u8] {
         let done = usize::try_from(taken.saturating_sub(self.origin)).unwrap_or(usize::MAX).min(self.filled);

@@ -1,5 +1,6 @@
 //! The cgroups of one sandbox: made before it, joined by its first process, removed after it.
 
+use super::freeze::{self, NotFrozen};
 use super::place::{Place, PlaceKind};
 use super::{CgroupError, at, v1, v2, write};
 use crate::{Limits, Usage};
@@ -120,6 +121,21 @@ impl Group {
         })
     }
 
+    /// Stops everything in the group where it is; see [`freeze`].
+    pub(crate) fn freeze(&self) -> Result<(), NotFrozen> {
+        freeze::freeze(&self.parts)
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) -> Result<(), NotFrozen> {
+        freeze::thaw(&self.parts)
+    }
+
+    /// Gives its memory back to the host, as far as that goes.
+    pub(crate) fn reclaim(&self) {
+        freeze::reclaim(&self.parts);
+    }
+
     /// Whether there is no cgroup at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.parts.is_empty()
@@ -144,6 +160,8 @@ impl Group {
                 }
             }
         }
+        // In version 1, what is frozen dies when it is thawed. Where nothing can be, nothing is.
+        let _ = self.thaw();
     }
 
     /// Tries once to remove the directories. `true` if nothing is left.

@@ -196,6 +196,10 @@ impl Driver for ProcessDriver {
         self.host.rendezvous.is_some()
     }
 
+    fn freezes(&self) -> bool {
+        self.host.node.places.have(Controller::Freezer)
+    }
+
     fn adopt(&self) -> BoxFuture<'_, Vec<Result<Adopted, AdoptError>>> {
         Box::pin(async move {
             let Some(base) = self.host.rendezvous.clone() else { return Vec::new() };

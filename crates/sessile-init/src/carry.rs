@@ -92,10 +92,8 @@ impl Carrier {
 
     fn poll(&self, others: &[(BorrowedFd<'_>, PollFlags)], patience: Option<Duration>) -> Ready {
         let calm = self.port.waiting() < OUTBOX && self.unsaid.is_none();
-        let sending = if self.port.waiting() > 0 { PollFlags::OUT } else { PollFlags::empty() };
-        let link = [(self.port.from(), PollFlags::IN), (self.port.to(), sending)];
         // What has ended is ready for ever.
-        let link = if self.is_cut { &[] } else { link.as_slice() };
+        let link = if self.is_cut { Vec::new() } else { self.port.wanted() };
         let wanted = self.lines.iter().filter_map(|line| Some((line.stream(), line.wanted(calm)?)));
         let (streams, ends): (Vec<_>, Vec<_>) = wanted.unzip();
         let all = link.iter().chain(&ends).chain(others);

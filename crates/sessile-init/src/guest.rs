@@ -98,10 +98,7 @@ fn open_port() -> Result<Port, Errno> {
     let deadline = clock::now() + PATIENCE;
     loop {
         match open(PORT, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
-            Ok(fd) => {
-                let to = rustix::io::fcntl_dupfd_cloexec(&fd, 0)?;
-                return Ok(Port::new(fd, to));
-            }
+            Ok(port) => return Ok(Port::both(port)),
             Err(Errno::NOENT) if clock::now() < deadline => clock::sleep(PACE),
             Err(errno) => return Err(errno),
         }

@@ -39,6 +39,23 @@ fn ports() -> (Port, Port) {
     (Port::new(a, d), Port::new(c, b))
 }
 
+/// A driver may fetch what came for whoever looks at it, and wake nobody then.
+#[test]
+fn nothing_is_looked_at_twice_at_once() {
+    let (one, _other) = rustix::net::socketpair(
+        rustix::net::AddressFamily::UNIX,
+        rustix::net::SocketType::STREAM,
+        rustix::net::SocketFlags::NONBLOCK,
+        None,
+    )
+    .unwrap();
+    let mut port = Port::both(one);
+    let looks = |port: &Port| port.wanted().into_iter().map(|(_, flags)| flags).collect::<Vec<_>>();
+    assert_eq!(looks(&port), [PollFlags::IN]);
+    port.outbox().push(0);
+    assert_eq!(looks(&port), [PollFlags::IN | PollFlags::OUT]);
+}
+
 /// What the far ends of the server's streams are.
 struct Ends {
     /// The runtime's.

@@ -25,9 +25,7 @@ const FETCHING: Duration = Duration::from_millis(200);
 
 /// Says over a connection that there is no process for a command.
 pub(super) fn refuse(socket: OwnedFd, errno: Errno) {
-    if let Ok(port) = port(socket) {
-        say_refused(port, life::kernel(FORK)(errno));
-    }
+    say_refused(Port::both(socket), life::kernel(FORK)(errno));
 }
 
 fn say_refused(mut port: Port, refusal: Refusal) {
@@ -35,15 +33,11 @@ fn say_refused(mut port: Port, refusal: Refusal) {
     let _ = port.flush_until(clock::now() + PATIENCE);
 }
 
-fn port(socket: OwnedFd) -> Result<Port, Errno> {
-    Ok(Port::new(fcntl_dupfd_cloexec(&socket, 3)?, socket))
-}
-
 /// Runs the one command that is asked for over `socket`, to its end.
 pub(super) fn run(socket: OwnedFd, inside: &Inside, proc: &OwnedFd) {
     // As a program inside is marked for when memory runs out; the command is born with the mark.
     let _ = userns::write_self(proc, b"self/oom_score_adj\0", OOM_SCORE);
-    let Ok(mut port) = port(socket) else { return };
+    let mut port = Port::both(socket);
     let Ok(Packet::Control(message)) = port.wait() else { return };
     let Ok(ToDoor::Run(request)) = serde_json::from_slice(&message) else { return };
     let is_terminal = request.terminal.is_some();

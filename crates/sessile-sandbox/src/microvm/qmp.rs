@@ -1,12 +1,16 @@
 //! QEMU's control protocol (QMP), as much of it as is used: lines of JSON, a command and its answer at a time, events in between.
 //! What QEMU says is hostile once its guest has broken out: every line and everything kept is bounded.
 
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::io;
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
@@ -55,6 +59,28 @@ pub(super) enum QmpError {
     },
 }
 
+/// QEMU's version, with that of whoever packed it.
+#[derive(Deserialize)]
+struct Version {
+    package: String,
+    qemu: Numbers,
+}
+
+#[derive(Deserialize)]
+struct Numbers {
+    major: u32,
+    minor: u32,
+    micro: u32,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Numbers { major, minor, micro } = self.qemu;
+        write!(f, "{major}.{minor}.{micro}")?;
+        if self.package.is_empty() { Ok(()) } else { write!(f, " {}", self.package) }
+    }
+}
+
 /// Reads one line.
 pub(super) fn parse(line: &[u8]) -> Result<Line, QmpError> {
     #[derive(Deserialize)]
@@ -72,26 +98,12 @@ pub(super) fn parse(line: &[u8]) -> Result<Line, QmpError> {
         version: Version,
     }
     #[derive(Deserialize)]
-    struct Version {
-        package: String,
-        qemu: Numbers,
-    }
-    #[derive(Deserialize)]
-    struct Numbers {
-        major: u32,
-        minor: u32,
-        micro: u32,
-    }
-    #[derive(Deserialize)]
     struct Described {
         desc: String,
     }
     let raw: Raw = serde_json::from_slice(line).map_err(|error| QmpError::Nonsense(error.to_string()))?;
     match raw {
-        Raw { greeting: Some(Greeting { version }), .. } => {
-            let Numbers { major, minor, micro } = version.qemu;
-            Ok(Line::Greeting(format!("{major}.{minor}.{micro} {}", version.package).trim_end().to_owned()))
-        }
+        Raw { greeting: Some(Greeting { version }), .. } => Ok(Line::Greeting(version.to_string())),
         Raw { error: Some(error), id, .. } => Ok(Line::Error(id, error.desc)),
         Raw { event: Some(event), .. } => Ok(Line::Event(event)),
         Raw { returned: Some(value), id, .. } => Ok(Line::Return(id, value)),
@@ -137,6 +149,20 @@ impl Qmp {
 
     /// Gives a command and waits for its answer.
     pub(super) async fn command(&mut self, command: &'static str, arguments: Value) -> Result<Value, QmpError> {
+        self.ask(command, arguments, None).await
+    }
+
+    /// Gives QEMU a descriptor of its own, which later commands call `name` (`fd:NAME` where they take a URI). It shares the file's offset.
+    pub(super) async fn give(&mut self, name: &'static str, descriptor: BorrowedFd<'_>) -> Result<(), QmpError> {
+        self.ask("getfd", json!({ "fdname": name }), Some(descriptor)).await.map(drop)
+    }
+
+    async fn ask(
+        &mut self,
+        command: &'static str,
+        arguments: Value,
+        descriptor: Option<BorrowedFd<'_>>,
+    ) -> Result<Value, QmpError> {
         self.last += 1;
         let id = self.last;
         let mut line = json!({ "execute": command, "id": id });
@@ -146,7 +172,11 @@ impl Qmp {
         let mut line = line.to_string().into_bytes();
         line.push(b'\n');
         let answer = async {
-            self.to.write_all(&line).await?;
+            let said = match descriptor {
+                Some(descriptor) => self.hand_over(&line, descriptor).await?,
+                None => 0,
+            };
+            self.to.write_all(line.get(said..).unwrap_or_default()).await?;
             for _ in 0..MAX_EVENTS {
                 match self.next().await {
                     Ok(Line::Return(Some(to), value)) if to == id => return Ok(value),
@@ -161,6 +191,19 @@ impl Qmp {
             Err(QmpError::Nonsense("events without end".into()))
         };
         timeout(PATIENCE, answer).await.map_err(late)?
+    }
+
+    /// Writes the beginning of `line`, and a descriptor with it. Says how much.
+    async fn hand_over(&mut self, line: &[u8], descriptor: BorrowedFd<'_>) -> io::Result<usize> {
+        let socket: &UnixStream = self.to.as_ref();
+        let send = || {
+            let descriptors = [descriptor];
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut ancillary = SendAncillaryBuffer::new(&mut space);
+            ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)); // it fits: the space was made for it
+            Ok(sendmsg(socket, &[IoSlice::new(line)], &mut ancillary, SendFlags::NOSIGNAL)?)
+        };
+        socket.async_io(Interest::WRITABLE, send).await
     }
 
     /// Waits until the machine has stopped by itself. Only an error of the connection ends it otherwise.
@@ -178,6 +221,12 @@ impl Qmp {
         let status = self.command("query-status", Value::Null).await?;
         let status = status.get("status").and_then(Value::as_str).unwrap_or_default();
         Ok(matches!(status, "shutdown" | "guest-panicked" | "internal-error"))
+    }
+
+    /// QEMU's version.
+    pub(super) async fn version(&mut self) -> Result<String, QmpError> {
+        let version: Result<Version, _> = serde_json::from_value(self.command("query-version", Value::Null).await?);
+        version.map(|version| version.to_string()).map_err(|error| QmpError::Nonsense(error.to_string()))
     }
 
     /// What the machine's console said last.

@@ -2,6 +2,7 @@
 
 use super::adopt::Badge;
 use super::boot::{self, Proofs};
+use super::command_line::{Beginning, Memory};
 use super::error::{MicrovmError, PartError};
 use super::parts::{self, Machinery};
 use super::trial::{self, Accelerator, AcceleratorChoice, Trial, USERS};
@@ -123,6 +124,8 @@ impl MicrovmDriver {
             disk: Some(&disk.path),
             memory: memory.div_ceil(1 << 20),
             processors: processors(spec.limits.cpu, self.trial.accelerator),
+            place: Memory::Own,
+            beginning: Beginning::Boot,
             cpu: spec.limits.cpu,
             orphan_grace: spec.orphan_grace,
             held: spec.held.clone(),

@@ -23,6 +23,7 @@ mod modules;
 mod packing;
 mod parts;
 mod qmp;
+mod restore_key;
 mod supervise;
 mod trial;
 mod wire;

@@ -19,12 +19,14 @@ mod error;
 mod image;
 mod jail;
 mod libraries;
+mod migration;
 mod modules;
 mod packing;
 mod parts;
 mod qmp;
 mod restore_key;
 mod supervise;
+mod template;
 mod trial;
 mod wire;
 

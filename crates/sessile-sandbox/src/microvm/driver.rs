@@ -1,10 +1,14 @@
 //! The driver: what a start is, from the specification to the handle.
 
 use super::adopt::Badge;
-use super::boot::{self, Proofs};
+use super::boot::{self, Machine, Proofs};
 use super::command_line::{Beginning, Memory};
 use super::error::{MicrovmError, PartError};
 use super::parts::{self, Machinery};
+use super::restore_key::RestoreKey;
+use super::template::shelf::Found;
+use super::template::workshop::Workshop;
+use super::template::{Kind, Template};
 use super::trial::{self, Accelerator, AcceleratorChoice, Trial, USERS};
 use super::{adopt, capabilities, image, jail, libraries, packing, supervise};
 use crate::driver::{BoxFuture, Driver};
@@ -14,7 +18,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 /// The memory of a machine whose sandbox has no limit, and the least that a machine starts with, in bytes.
@@ -46,6 +50,9 @@ struct MicrovmDriver {
     proofs: Proofs,
     /// Machines that boot at once: each takes all of a processor.
     boots: Arc<Semaphore>,
+    /// Copies that are started at once.
+    copies: Arc<Semaphore>,
+    templates: Workshop,
 }
 
 /// Directories of the host.
@@ -78,8 +85,10 @@ pub async fn microvm_driver(
     let trial = trial::find_out(&*walls, &machinery, accelerator, &directory).await?;
     let capabilities = capabilities::of(&trial, walls.capabilities());
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    let boots = Arc::new(Semaphore::new(at_once));
-    Ok(MicrovmDriver { walls, machinery, trial, capabilities, places, proofs: Proofs::default(), boots })
+    let [boots, copies] = [(); 2].map(|()| Arc::new(Semaphore::new(at_once)));
+    let templates = Workshop::new(Arc::clone(&walls), Arc::clone(&boots));
+    let proofs = Proofs::default();
+    Ok(MicrovmDriver { walls, machinery, trial, capabilities, places, proofs, boots, copies, templates })
 }
 
 /// What a machine is started with.
@@ -88,6 +97,22 @@ struct Disk {
     /// What the image does not hold: private directories and generated files.
     files: Vec<FileView>,
     notes: Vec<String>,
+}
+
+/// A machine whose init waits for an order.
+struct Ready {
+    machine: Machine,
+    /// Of a template.
+    is_copy: bool,
+    /// What the operator is told.
+    note: Option<String>,
+    /// Among those that start at once.
+    turn: OwnedSemaphorePermit,
+}
+
+/// Waits until it is somebody's turn.
+async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, StartError> {
+    Arc::clone(turns).acquire_owned().await.map_err(|_| invalid("the driver is going"))
 }
 
 fn invalid(what: impl Into<String>) -> StartError {
@@ -114,8 +139,6 @@ impl MicrovmDriver {
         let disk = self.disk_of(&spec).await?;
         let inside = self.spec_inside(&spec, disk.files);
         let order = order::write_for_guest(&inside, USERS, WithoutCgroup { memory: false, pids: true })?;
-        let permit = Arc::clone(&self.boots).acquire_owned().await;
-        let permit = permit.map_err(|_| invalid("the driver is going"))?;
         let badge = Badge { memory, notes: disk.notes.clone() };
         let around = jail::Order {
             id: &spec.id,
@@ -134,13 +157,72 @@ impl MicrovmDriver {
             leads_out: spec.network == Network::Gate,
             start_timeout: spec.start_timeout,
         };
-        let mut machine = boot::boot(&*self.walls, &around, &self.proofs).await?;
+        let Ready { mut machine, is_copy, note, turn } = self.machine(&around).await?;
         let begun = machine.begin(order).await?;
-        drop(permit);
+        drop(turn);
         let mut notes = disk.notes;
+        notes.extend(note);
         notes.extend(machine.monitor.notes().iter().cloned());
         notes.extend(begun.notes.iter().map(ToString::to_string));
-        Ok(supervise::watch_over(machine, spec.id, memory, notes))
+        let sandbox = supervise::watch_over(machine, spec.id, memory, notes);
+        Ok(if is_copy { sandbox.into_copy() } else { sandbox })
+    }
+
+    /// A machine whose init waits for an order: a copy of its kind's template, or one that boots if there is none, or it does not work.
+    async fn machine(&self, order: &jail::Order<'_>) -> Result<Ready, StartError> {
+        let key = RestoreKey::of(order, &self.trial.monitor).map_err(part)?;
+        let (template, turn) = match self.templates.find(&key) {
+            Found::Template(template) => (Found::Template(template), turn(&self.copies).await?),
+            Found::None(_) => {
+                let turn = turn(&self.boots).await?;
+                // Who has waited may find one by now.
+                (self.templates.find(&key), turn)
+            }
+        };
+        let (why, turn) = match template {
+            Found::Template(template) => match self.copy_of(template, order, &key).await {
+                Ok((machine, note)) => return Ok(Ready { machine, is_copy: true, note, turn }),
+                Err(why) => {
+                    drop(turn);
+                    (Some(why), self::turn(&self.boots).await?)
+                }
+            },
+            Found::None(why) => (why, turn),
+        };
+        let machine = boot::boot(&*self.walls, order, &self.proofs).await?;
+        self.templates.make(&key, || Kind {
+            machinery: self.machinery.clone(),
+            accelerator: order.accelerator,
+            disk: order.disk.map(Path::to_owned),
+            memory: order.memory,
+            processors: order.processors,
+        });
+        let note = why.map(|why| format!("the machine was booted, and not copied from a template: {why}"));
+        Ok(Ready { machine, is_copy: false, note, turn })
+    }
+
+    /// A copy of `template`, and what is to be said of it; or why there is none.
+    async fn copy_of(
+        &self,
+        template: Arc<Template>,
+        order: &jail::Order<'_>,
+        key: &RestoreKey,
+    ) -> Result<(Machine, Option<String>), String> {
+        let copied = template.copy(&*self.walls, order, &self.proofs).await.map_err(|error| error.to_string());
+        let shared = match &copied {
+            Ok(machine) => template.is_shared_by(machine).await.clone(),
+            Err(why) => Err(why.clone()),
+        };
+        self.templates.copied(key, shared.clone());
+        let machine = copied?;
+        let ended = machine.monitor.ended();
+        // A template is kept while copies of it live. Ends with the copy.
+        tokio::spawn(async move {
+            ended.await;
+            drop(template);
+        });
+        let note = shared.err().map(|why| format!("the machine does not share its template's memory: {why}"));
+        Ok((machine, note))
     }
 
     /// The image of a specification: what it shows as its root, or what it lists.

@@ -59,3 +59,9 @@ fn processor(cpuinfo: &str) -> String {
 
 #[cfg(test)]
 mod tests;
+
+/// Keys for tests that need different ones.
+#[cfg(test)]
+pub(super) fn numbered(number: usize) -> RestoreKey {
+    RestoreKey(format!("{number:064x}"))
+}

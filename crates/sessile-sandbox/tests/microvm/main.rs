@@ -9,5 +9,6 @@ mod inside;
 mod limits;
 mod refusals;
 mod support;
+mod templates;
 mod trial;
 mod walls;

@@ -90,7 +90,7 @@ fn whatever_makes_a_machine_another_kind_makes_another_key() {
             key(changed)
         })
         .collect();
-    keys.insert(first.clone());
+    keys.insert(first);
     assert_eq!(keys.len(), changes.len() + 1);
 
     // Another image in the same place.

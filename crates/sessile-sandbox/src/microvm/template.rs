@@ -14,7 +14,7 @@ use super::command_line::{Beginning, Memory};
 use super::migration;
 use super::parts::Machinery;
 use super::trial::Accelerator;
-use super::{jail, qmp::QmpError};
+use super::jail;
 use crate::driver::Driver;
 use crate::{SandboxId, StartError};
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, ftruncate, memfd_create};
@@ -97,7 +97,9 @@ impl Template {
                 Ok(qmp) => migration::save(qmp, state.as_fd()).await,
                 Err(error) => Err(error),
             };
-            saved.map_err(|error| failed("saved", &error))?;
+            if let Err(error) = saved {
+                return Err(machine.died(&format!("it could not be saved: {error}")).await);
+            }
             // Nobody can seal what somebody may still write.
             machine.end().await;
             Ok::<_, StartError>(())
@@ -137,7 +139,7 @@ impl Template {
             };
             match loaded {
                 Ok(()) => machine.become_another(proofs).await,
-                Err(error) => Err(machine.died(&failed("restored", &error).to_string()).await),
+                Err(error) => Err(machine.died(&format!("it could not be restored: {error}")).await),
             }
         };
         match timeout_at(deadline, woken).await {
@@ -156,10 +158,6 @@ impl Template {
         };
         self.sharing.get_or_init(look).await
     }
-}
-
-fn failed(what: &str, error: &QmpError) -> StartError {
-    StartError::InitDied { why: format!("the machine could not be {what}: {error}") }
 }
 
 /// A file in memory that can be sealed.

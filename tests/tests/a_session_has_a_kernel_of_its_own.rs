@@ -168,6 +168,24 @@ async fn a_server_in_a_machine_speaks_http_and_reaches_what_is_listed() {
     node.stop();
 }
 
+/// The runtime's connections into the machine end in the middle of what is said on them.
+#[tokio::test]
+async fn a_call_to_a_port_inside_goes_on_after_a_kill() {
+    let node = machine("http", &[], "port = 8000");
+    let mut client = Client::open(node.endpoint()).await;
+    assert_eq!(client.call("echo", json!({ "of": "before" })).await, "before");
+    let under_way = client.begin("hang", json!({})).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let node = node.restart(Signal::KILL);
+    drop(under_way);
+    let mut client = client.to(node.endpoint());
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(client.call("echo", json!({ "of": "after" })).await, "after");
+    }
+    node.stop();
+}
+
 #[test]
 fn check_says_what_carries_machines_or_what_is_missing() {
     let home = Home::new();

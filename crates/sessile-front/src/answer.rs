@@ -13,7 +13,7 @@ use sessile_protocol::error::{self as code, error_response};
 use sessile_protocol::mirror::Mismatch;
 use sessile_protocol::modern::{MetaError, SERVED_VERSIONS};
 use sessile_protocol::{EnvelopeError, ErrorObject, RequestId};
-use sessile_runtime::{ExecFault, ModernFault, OpenError, SessionError};
+use sessile_runtime::{ExecFault, ModernFault, OpenError, RestFault, SessionError};
 use std::time::Duration;
 
 /// A response of the front.
@@ -107,6 +107,8 @@ pub(crate) enum Wrong {
     Execs(usize),
     #[error("{0}")]
     Exec(#[from] ExecFault),
+    #[error("{0}")]
+    Rest(#[from] RestFault),
 }
 
 impl From<OpenError> for Wrong {
@@ -152,6 +154,7 @@ impl Wrong {
             Self::Upgrade => StatusCode::UPGRADE_REQUIRED,
             Self::Execs(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Exec(fault) => exec_status(fault),
+            Self::Rest(fault) => rest_status(fault),
         }
     }
 
@@ -182,6 +185,7 @@ impl Wrong {
             Self::Page => "origin",
             Self::Upgrade => "upgrade",
             Self::Execs(_) | Self::Exec(_) | Self::NotOperator(_) => "exec",
+            Self::Rest(_) => "rest",
         }
     }
 
@@ -241,6 +245,7 @@ impl Wrong {
 fn session_status(error: &SessionError) -> StatusCode {
     match error {
         SessionError::NotFound { .. } => StatusCode::NOT_FOUND,
+        SessionError::NotWoken(error) => open_status(error),
         error if is_temporary(error) => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::BAD_REQUEST,
     }
@@ -257,9 +262,18 @@ fn exec_status(fault: &ExecFault) -> StatusCode {
     match fault {
         ExecFault::Unknown { .. } => StatusCode::NOT_FOUND,
         ExecFault::Ended { .. } | ExecFault::Ending { .. } => StatusCode::GONE,
-        ExecFault::Warm { .. } => StatusCode::CONFLICT,
+        ExecFault::Warm { .. } | ExecFault::Asleep { .. } => StatusCode::CONFLICT,
         ExecFault::Full { .. } => StatusCode::TOO_MANY_REQUESTS,
         ExecFault::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+fn rest_status(fault: &RestFault) -> StatusCode {
+    match fault {
+        RestFault::Unknown { .. } => StatusCode::NOT_FOUND,
+        RestFault::Awake { .. } => StatusCode::CONFLICT,
+        RestFault::Asleep { error, .. } => open_status(error),
+        RestFault::Ended { .. } => StatusCode::GONE,
     }
 }
 
@@ -286,6 +300,9 @@ fn fault_cause(fault: &ModernFault) -> &'static str {
 }
 
 fn retry_soon(error: &SessionError) -> Option<Duration> {
+    if let SessionError::NotWoken(error) = error {
+        return error.retry_after();
+    }
     is_temporary(error).then_some(Duration::from_secs(1))
 }
 
@@ -293,6 +310,7 @@ fn session_cause(error: &SessionError) -> &'static str {
     match error {
         SessionError::NotFound { .. } => "session_not_found",
         SessionError::Refused(_) => "refused_by_bridge",
+        SessionError::NotWoken(error) => open_cause(error),
         _ => "session_busy",
     }
 }
@@ -312,7 +330,7 @@ fn is_temporary(error: &SessionError) -> bool {
     match error {
         SessionError::Busy { .. } | SessionError::InputFull { .. } => true,
         SessionError::Refused(refusal) => refusal.is_temporary(),
-        SessionError::NotFound { .. } => false,
+        SessionError::NotFound { .. } | SessionError::NotWoken(_) => false,
     }
 }
 

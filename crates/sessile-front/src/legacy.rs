@@ -13,7 +13,7 @@ use sessile_protocol::headers::{
     APPLICATION_JSON, LAST_EVENT_ID, MCP_PROTOCOL_VERSION, MCP_SESSION_ID, TEXT_EVENT_STREAM, prefers,
 };
 use sessile_protocol::{Era, LegacyVersion, Message, Payload};
-use sessile_runtime::{LegacyAnswer, Session, SessionError, SessionId, StopReason};
+use sessile_runtime::{LegacyAnswer, SessionError, SessionId, StopReason, Visit};
 use std::sync::Arc;
 
 impl Call<'_> {
@@ -31,10 +31,10 @@ impl Call<'_> {
     }
 
     /// `GET`: a stream for what the server says outside of calls, or the rest of a broken one.
-    pub(crate) fn get(&self, headers: &HeaderMap) -> Result<Reply, Failure> {
+    pub(crate) async fn get(&self, headers: &HeaderMap) -> Result<Reply, Failure> {
         require_accept(headers, &[TEXT_EVENT_STREAM], TEXT_EVENT_STREAM)?;
         check_version(headers, is_legacy)?;
-        let session = self.session(headers)?;
+        let session = self.session(headers).await?;
         let last_event_id = header(headers, LAST_EVENT_ID).map(str::to_owned);
         let exchange = session.listen(last_event_id).map_err(Wrong::from)?;
         // Says at once that the stream is open: some clients wait for the first byte.
@@ -42,9 +42,10 @@ impl Call<'_> {
     }
 
     /// `DELETE`: the client needs its session no more.
-    pub(crate) fn delete(&self, headers: &HeaderMap) -> Result<Reply, Failure> {
+    pub(crate) async fn delete(&self, headers: &HeaderMap) -> Result<Reply, Failure> {
         check_version(headers, is_legacy)?;
-        self.session(headers)?.stop(StopReason::ClientDelete);
+        let id = session_id(headers)?;
+        self.node.end(self.server, &self.principal, &id, StopReason::ClientDelete).await.map_err(Wrong::from)?;
         Ok(empty_reply(StatusCode::NO_CONTENT))
     }
 
@@ -76,7 +77,7 @@ impl Call<'_> {
 
     async fn relay(&self, headers: &HeaderMap, messages: Vec<Message>, batch: bool) -> Result<Reply, Wrong> {
         check_version(headers, is_legacy)?;
-        let session = self.session(headers)?;
+        let session = self.session(headers).await?;
         if batch && session.version().is_some_and(|version| !version.batches()) {
             return Err(SessionError::from(Refusal::BatchNotAllowed).into());
         }
@@ -95,14 +96,15 @@ impl Call<'_> {
         Ok(first.into_reply(exchange, Resumption::Possible, id.as_ref(), |_| StatusCode::OK))
     }
 
-    fn session(&self, headers: &HeaderMap) -> Result<Arc<Session>, Wrong> {
-        let Some(id) = header(headers, MCP_SESSION_ID) else {
-            return Err(Wrong::Shape(
-                "Mcp-Session-Id is missing: send initialize first and repeat the header it answers",
-            ));
-        };
-        Ok(self.node.find(self.server, &self.principal, &SessionId::from_client(id))?)
+    /// The session that a request names, awake.
+    async fn session(&self, headers: &HeaderMap) -> Result<Visit, Wrong> {
+        Ok(self.node.find(self.server, &self.principal, &session_id(headers)?).await?)
     }
+}
+
+fn session_id(headers: &HeaderMap) -> Result<SessionId, Wrong> {
+    let missing = Wrong::Shape("Mcp-Session-Id is missing: send initialize first and repeat the header it answers");
+    header(headers, MCP_SESSION_ID).map(SessionId::from_client).ok_or(missing)
 }
 
 fn is_initialize(message: &Message) -> bool {

@@ -115,8 +115,8 @@ impl Public {
         let call = Call { node: &self.node, server: hosted, principal, loopback: guard::is_loopback(peer) };
         match (endpoint, request.method().clone()) {
             (Endpoint::Mcp, Method::POST) => call.post(request).await,
-            (Endpoint::Mcp, Method::GET) => call.get(request.headers()),
-            (Endpoint::Mcp, Method::DELETE) => call.delete(request.headers()),
+            (Endpoint::Mcp, Method::GET) => call.get(request.headers()).await,
+            (Endpoint::Mcp, Method::DELETE) => call.delete(request.headers()).await,
             (Endpoint::Mcp, other) => Err(Wrong::Method(other.to_string(), "POST, GET, DELETE").into()),
             (Endpoint::Sse, Method::GET) => {
                 let messages = format!("{}/messages", path.trim_end_matches("/sse"));
@@ -189,8 +189,8 @@ impl Admin {
             let answered = self.desk.answer(&self.node, peer, &name, request).await;
             return answered.unwrap_or_else(|wrong| wrong.into_reply(None));
         }
-        admin::answer(&self.node, &self.telemetry, request.method(), request.uri().path())
-            .unwrap_or_else(|wrong| wrong.into_reply(None))
+        let answered = admin::answer(&self.node, &self.telemetry, request.method(), request.uri().path()).await;
+        answered.unwrap_or_else(|wrong| wrong.into_reply(None))
     }
 }
 

@@ -33,7 +33,8 @@ impl Call<'_> {
         let Some(id) = session_of(&head.uri) else {
             return Err(Wrong::Shape("sessionId is missing from the address; use the one the stream named").into());
         };
-        let session = self.node.find(self.server, &self.principal, &SessionId::from_client(id)).map_err(Wrong::from)?;
+        let session = self.node.find(self.server, &self.principal, &SessionId::from_client(id)).await;
+        let session = session.map_err(Wrong::from)?;
         let body = body::read(body, self.server.message_limit()).await?;
         let messages = read_payload(body)?.into_messages();
         session.post(messages).await.map_err(Wrong::from)?;

@@ -237,6 +237,16 @@ impl Carrier {
         self.unsaid.get_or_insert_default();
     }
 
+    /// Whether it rests.
+    pub(crate) fn rests(&self) -> bool {
+        self.unsaid.is_some()
+    }
+
+    /// Whether nothing waits to be read here for `stream`.
+    pub(crate) fn has_taken(&self, stream: Stream) -> bool {
+        self.lines.iter().filter(|line| line.stream() == stream).all(Line::has_taken)
+    }
+
     /// Where everything stands, for another carrier to go on from; `None` unless it rests.
     pub(crate) fn standing(&self) -> Option<Rest> {
         let unsaid = self.unsaid.clone()?;

@@ -54,6 +54,7 @@ pub(crate) fn run() -> i32 {
 /// Removes `trees` as they become empty; when nobody has had the lease for `patience`, whatever is in them is killed.
 fn clear(mut trees: Vec<String>, lease: Option<&Lease>, patience: Duration) -> i32 {
     let mut deadline = clock::now() + patience;
+    trees.iter().for_each(|tree| cgroup_tree::thaw(tree));
     loop {
         trees.retain(|tree| !cgroup_tree::remove_with_parent(tree));
         if trees.is_empty() {
@@ -62,6 +63,7 @@ fn clear(mut trees: Vec<String>, lease: Option<&Lease>, patience: Duration) -> i
         if lease.is_some_and(Lease::wait_while_held) {
             // Another runtime had the sandboxes, and is gone as well.
             deadline = clock::now() + patience;
+            trees.iter().for_each(|tree| cgroup_tree::thaw(tree));
             continue;
         }
         let now = clock::now();

@@ -12,7 +12,7 @@ mod visitors;
 mod tests;
 
 use crate::carry::{Carrier, Event, Fault, Line, Port};
-use crate::{clock, connect};
+use crate::{clock, connect, signals};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -48,6 +48,7 @@ pub(crate) unsafe fn run(arguments: *const *const c_char) -> i32 {
     let rest = unsafe { CStr::from_ptr(rest) }.to_bytes();
     let rest = if rest.is_empty() { Ok(None) } else { serde_json::from_slice(rest).map(Some) };
     let Ok(rest) = rest else { return 2 };
+    signals::ignore_broken_pipes();
     let streams = [0, 1, 2].map(inherited);
     let (Some(stdin), Some(stdout), Some(stderr)) = streams.into() else { return 2 };
     // SAFETY: there are at least two more, see above.
@@ -166,6 +167,7 @@ impl Porter {
         for said in self.visitors.carry(&ready) {
             self.act(said)?;
         }
+        self.come_to_rest()?;
         self.tell_of_rest();
         self.visitors.flush();
         self.carrier.flush()
@@ -220,15 +222,20 @@ impl Porter {
             }
             Said::Errand(Errand::Rest) => {
                 self.is_to_rest = true;
-                if !self.rests {
-                    self.carrier.rest();
-                    self.carrier.port().put(MACHINE, &ToGuest::Rest)?;
-                }
             }
             Said::Errand(Errand::End(words)) => {
                 self.carrier.add(Stream::STDERR, words.as_bytes());
                 self.end();
             }
+        }
+        Ok(())
+    }
+
+    /// Has the machine rest, once everything that was written for its server is on its way there.
+    fn come_to_rest(&mut self) -> Result<(), Fault> {
+        if self.is_to_rest && !self.rests && !self.carrier.rests() && self.carrier.has_taken(Stream::STDIN) {
+            self.carrier.rest();
+            self.carrier.port().put(MACHINE, &ToGuest::Rest)?;
         }
         Ok(())
     }

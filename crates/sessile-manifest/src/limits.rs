@@ -40,6 +40,12 @@ pub struct Limits {
     #[serde(with = "crate::span")]
     #[schemars(with = "Span", extend("x-minimum" = "10ms", "x-maximum" = "30days"))]
     pub idle_timeout: Duration,
+    /// Time without a request in flight after which a session rests until the next one: a microVM is written to the disk instead of being ended
+    /// (without this key after `idle_timeout`), another sandbox is frozen where it is, as long as `idle_timeout` allows (without this
+    /// key, never). A call that waits for its client is no obstacle. `0s` is never.
+    #[serde(with = "crate::span::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Span", extend("x-minimum" = "0s", "x-maximum" = "30days"))]
+    pub hibernate_after: Option<Duration>,
     /// Longest life of a session, from its start.
     #[serde(with = "crate::span")]
     #[schemars(with = "Span", extend("x-minimum" = "10ms", "x-maximum" = "365days"))]
@@ -94,6 +100,7 @@ impl Default for Limits {
             start_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(15 * 60),
             idle_timeout: Duration::from_secs(15 * 60),
+            hibernate_after: None,
             max_lifetime: Duration::from_secs(8 * 60 * 60),
             park_timeout: Duration::from_secs(10 * 60),
             drain: Duration::from_secs(30),

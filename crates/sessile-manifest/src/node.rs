@@ -64,6 +64,9 @@ pub struct Node {
     #[serde(with = "crate::span")]
     #[schemars(with = "Span", extend("x-minimum" = "0s", "x-maximum" = "10m"))]
     pub queue_timeout: Duration,
+    /// Bytes of the disk that hibernated sessions may take in `state_dir`. Those that sleep longest make room for others.
+    #[schemars(extend("x-minimum" = "0B", "x-maximum" = "1024TiB"))]
+    pub hibernation_disk: Size,
     /// HTTP proxy that everything goes through which servers reach of the network: `http://HOST:PORT`. It resolves the names, so that
     /// only names are checked here. Without it, the gates connect by themselves.
     #[schemars(with = "String", extend("x-value" = "proxy"))]
@@ -94,6 +97,7 @@ impl Default for Node {
             cpu: None,
             queue: 256,
             queue_timeout: Duration::from_secs(5),
+            hibernation_disk: Size::gib(10),
             egress_proxy: None,
             egress_proxy_credentials: None,
             ended_sessions_kept: 1000,

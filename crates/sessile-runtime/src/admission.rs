@@ -49,7 +49,7 @@ pub(crate) struct Patience {
 /// The right to one session.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    _place: Place,
+    place: Place,
     _share: Share,
 }
 
@@ -245,7 +245,12 @@ impl Admission {
 
 impl Permit {
     pub(crate) fn new(place: Place, share: Share) -> Self {
-        Self { _place: place, _share: share }
+        Self { place, _share: share }
+    }
+
+    /// Gives the share back, and keeps the place.
+    pub(crate) fn into_place(self) -> Place {
+        self.place
     }
 }
 

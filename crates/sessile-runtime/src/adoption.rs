@@ -8,11 +8,13 @@ use crate::estate::{Estate, Left};
 use crate::hosted::Hosted;
 use crate::names::Named;
 use crate::node::{Node, bridge_config};
+use crate::peer::{About, LOST_WITH_RUNTIME};
 use crate::record::Record;
-use crate::session::{Parts, Session};
+use crate::session::{Counterpart, Parts, Session};
 use crate::session_id::{SessionId, SessionName};
 use crate::started::{Before, Origin, Started};
 use crate::states::{SessionMint, unix_millis};
+use crate::workspace::HeldWorkspace;
 use sessile_bridge::{Bridge, Event};
 use sessile_protocol::error::{SERVER_GONE, error_response};
 use sessile_protocol::{ErrorObject, Message, RequestId};
@@ -27,6 +29,8 @@ use unsent::{Unsent, settle};
 pub struct Adoption {
     /// Sessions that go on.
     pub adopted: usize,
+    /// Sessions that sleep on the disk, and can be woken.
+    pub asleep: usize,
     /// Sessions that could not, and were ended. Why is in the log.
     pub lost: usize,
 }
@@ -49,7 +53,7 @@ impl Node {
                 drivers.push(Arc::clone(server.driver()));
             }
         }
-        let mut adoption = Adoption::default();
+        let mut adoption = Adoption { asleep: self.find_asleep().await, ..Adoption::default() };
         for driver in drivers {
             for left in driver.adopt().await {
                 let outcome = left.map_err(|error| Refused::Lost(error.to_string())).and_then(|left| self.go_on(left));
@@ -69,15 +73,18 @@ impl Node {
 
     /// What ran in a node that is gone and was not taken over has nobody left who would end it.
     fn lose_the_rest(&self) {
+        let asleep = self.known_asleep();
         if let Some(chronicle) = &self.chronicle {
-            let live: Vec<_> = self.registry.live().iter().map(|session| session.name.to_string()).collect();
+            let mut live: Vec<_> = self.registry.live().iter().map(|session| session.name.to_string()).collect();
+            live.extend(asleep.iter().map(|(name, _)| name.clone()));
             if let Err(error) = chronicle.lose(&live) {
                 tracing::error!(target: "sessile::runtime", %error, "sessions of the last node stay as they were");
             }
         }
         let Some(ledger) = &self.ledger else { return };
         let live = self.registry.live();
-        let ids: Vec<_> = live.iter().map(|session| session.id.expose()).collect();
+        let mut ids: Vec<_> = live.iter().map(|session| session.id.expose()).collect();
+        ids.extend(asleep.iter().map(|(_, id)| id.as_str()));
         if let Err(error) = ledger.lose_running(unix_millis(), &crate::tasks::lost(), &ids) {
             tracing::error!(target: "sessile::runtime", %error, "tasks of the last node stay as they were");
         }
@@ -90,7 +97,7 @@ impl Node {
         let lost = |why: String| Refused::Lost(format!("{name}: {why}"));
         let (estate, Left { record, written, attempt }) =
             Estate::open(estate).map_err(|error| lost(error.to_string()))?.ok_or(Refused::Nobody)?;
-        let Record { identity, greeting, names, standing, input, bridge } =
+        let Record { identity, greeting, names, standing, input, conversation, bridge } =
             Record::read(&record).map_err(|error| lost(error.to_string()))?;
         let server = self.server(&identity.server);
         let server = server.ok_or_else(|| lost(format!("server {} is no longer hosted here", identity.server)))?;
@@ -106,14 +113,19 @@ impl Node {
             return Err(Refused::Nobody);
         }
         let written = written.saturating_sub(standing.written);
-        let Unsent { lines: unsent, doubtful } = settle(&input, written, attempt)
+        let Unsent { lines: unsent, mut doubtful } = settle(&input, written, attempt)
             .ok_or_else(|| lost("the runtime was killed in the middle of a long message to its server".to_owned()))?;
 
         let estate = Arc::new(estate);
         let book = Book::new(Arc::clone(&estate), &identity).map_err(|error| lost(error.to_string()))?;
         let owner = identity.owner.into_principal();
         let permit = self.permit_for(&server, &owner);
-        let before = Some(Before { unsent, heard: standing.heard });
+        let conversation = conversation.map(|conversation| {
+            let (rest, lost) = conversation.broken_off(&unsent);
+            doubtful.extend(lost);
+            (conversation, rest)
+        });
+        let before = Some(Before { unsent, heard: standing.heard, rest: None, conversation });
         // A list that came meanwhile finds no socket to be served on; a socket whose list is gone is closed.
         let reach = server.reach().filter(|_| sandbox.leads_out());
         let since = server.memory().epoch();
@@ -134,6 +146,8 @@ impl Node {
             stderr,
             since,
             book: Some(book),
+            rest_kind: server.rest_kind(self.dormitory.is_some(), identity.transport),
+            counterpart: Counterpart { caller: identity.caller, transport: identity.transport },
         };
         let session = Arc::new(Session::resumed(parts, bridge, input, standing, names.clone()));
         if let Some(greeting) = greeting {
@@ -144,6 +158,7 @@ impl Node {
             core.bridge.lose_connections(session.now());
             for id in &doubtful {
                 if let Some(answer) = unknown_outcome(id) {
+                    core.input.hear(&About::default(), Some(&answer));
                     // An answer of the server is refused by nobody.
                     let _ = core.bridge.on(session.now(), Event::ServerMessage(answer));
                 }
@@ -158,8 +173,8 @@ impl Node {
         self.registry.add(Arc::clone(&session));
         self.name_again(&session, &names);
         let gate = way_out.and_then(|way_out| way_out.open(&session));
-        // The workspace that it may have is held by its init.
-        self.run(&server, session, sandbox, None, gate, outputs);
+        let workspace = found_workspace(&server, &session);
+        self.run(&server, session, sandbox, workspace, gate, outputs);
         Ok(())
     }
 
@@ -178,9 +193,20 @@ impl Node {
     }
 }
 
-/// The answer to a request that may or may not have reached the server.
+/// The workspace that its sandbox has, if it has one that its principal keeps.
+fn found_workspace(server: &Hosted, session: &Session) -> Option<HeldWorkspace> {
+    server.workspaces()?.found(&session.principal, &session.name).unwrap_or_else(|error| {
+        tracing::error!(
+            target: "sessile::runtime", server = &*session.server, session = session.name.as_str(), %error,
+            "the workspace cannot be looked at; nothing limits it in this session"
+        );
+        None
+    })
+}
+
+/// The answer to a request that may or may not have reached the server, or whose answer will reach nobody.
 fn unknown_outcome(id: &RequestId) -> Option<Message> {
-    let what = "the runtime was killed while it sent this request; it may have been carried out, and is not sent again";
-    let error = ErrorObject::new(SERVER_GONE, what).with_data(serde_json::json!({ "reason": "node_lost" }));
+    let error =
+        ErrorObject::new(SERVER_GONE, LOST_WITH_RUNTIME).with_data(serde_json::json!({ "reason": "node_lost" }));
     Message::parse(error_response(Some(id), &error)).ok()
 }

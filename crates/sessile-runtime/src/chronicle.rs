@@ -6,7 +6,7 @@ use crate::session_id::SessionId;
 use crate::states::unix_millis;
 use crate::stop::{PostMortem, StopReason};
 use serde::{Deserialize, Serialize};
-use sessile_store::{Ledger, LedgerError, Process, SessionEnd, SessionRow};
+use sessile_store::{HibernatedRow, Ledger, LedgerError, Process, SessionEnd, SessionRow};
 use sha2::{Digest, Sha256};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -116,6 +116,23 @@ impl Chronicle {
             count += 1;
         }
         Ok(count)
+    }
+
+    /// A session that an earlier node wrote to the disk cannot be woken.
+    pub(crate) fn lost_asleep(&self, row: &HibernatedRow, why: &str) {
+        let now = unix_millis();
+        let post_mortem = PostMortem {
+            reason: StopReason::HibernationLost,
+            exit: format!("hibernated; {why}"),
+            stderr_tail: String::new(),
+            hint: None,
+            cpu_ms: 0,
+            memory_peak: None,
+            lived_ms: now.saturating_sub(row.opened_ms),
+            ended_at: now / 1000,
+        };
+        let end = end_of(&Told { post_mortem, egress: None }, row.calls);
+        self.put(Entry::Ended { name: row.label.session.clone(), end });
     }
 
     /// Forgets what is old.

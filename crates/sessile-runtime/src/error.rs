@@ -157,6 +157,9 @@ pub enum SessionError {
     /// The bridge refused the message.
     #[error("{0}")]
     Refused(#[from] sessile_bridge::Refusal),
+    /// It sleeps, and could not be woken for now.
+    #[error("this session is hibernated: {0}")]
+    NotWoken(Box<OpenError>),
     /// More waits for the server's stdin than may be held.
     #[error("the server does not read its input; {queued} bytes already wait for it")]
     InputFull {
@@ -171,6 +174,7 @@ impl SessionError {
     pub fn side(&self) -> Side {
         match self {
             Self::NotFound { .. } | Self::Busy { .. } | Self::Refused(_) => Side::Client,
+            Self::NotWoken(error) => error.side(),
             Self::InputFull { .. } => Side::Server,
         }
     }
@@ -186,6 +190,10 @@ impl SessionError {
     #[must_use]
     pub fn to_error(&self) -> ErrorObject {
         let (code, data) = match self {
+            Self::NotWoken(error) => {
+                let ErrorObject { code, data, .. } = error.to_error();
+                (code, data)
+            }
             Self::NotFound { ended } => (code::SESSION_NOT_FOUND, ended.map(|reason| json!({ "reason": reason }))),
             Self::Busy { limit } => (code::BUSY, Some(json!({ "limit": limit }))),
             Self::Refused(refusal) => (refusal.code(), None),
@@ -253,6 +261,7 @@ impl From<SessionError> for ModernFault {
     fn from(error: SessionError) -> Self {
         match error {
             SessionError::NotFound { ended } => Self::Ended(ended.unwrap_or(StopReason::MaxLifetime)),
+            SessionError::NotWoken(error) => Self::Open(*error),
             error => Self::Session(error),
         }
     }

@@ -48,6 +48,12 @@ pub enum ExecFault {
         /// How its server did.
         exit: String,
     },
+    /// It is on the disk.
+    #[error("session {name} is hibernated; wake it first: `sessile sessions resume {name}`")]
+    Asleep {
+        /// The name asked for.
+        name: String,
+    },
     /// It is ending.
     #[error("session {name} is ending")]
     Ending {
@@ -104,6 +110,9 @@ impl Node {
             return Ok(session);
         }
         let name = name.to_owned();
+        if self.sleeper(&name).is_some() {
+            return Err(ExecFault::Asleep { name });
+        }
         let Some(view) = self.session_view(&name) else {
             return Err(ExecFault::Unknown { name });
         };
@@ -120,7 +129,10 @@ impl Node {
     pub async fn exec(&self, session: &Arc<Session>, spec: ExecSpec, who: &str) -> Result<SessionExec, ExecFault> {
         let (command, env) = (one_line(&spec.command), names(&spec.env));
         let terminal = spec.terminal.is_some();
-        let begun = match session.take_exec_place() {
+        // A session that is frozen runs nothing.
+        let visit = session.visit().await;
+        let asleep = || ExecFault::Asleep { name: session.name.to_string() };
+        let begun = match visit.as_ref().ok_or_else(asleep).and_then(|visit| visit.take_exec_place()) {
             Ok(place) => session.run_inside(spec).await.map(|exec| (place, exec)),
             Err(fault) => Err(fault),
         };

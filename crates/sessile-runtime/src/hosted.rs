@@ -6,12 +6,12 @@ use crate::egress::{self, Reach};
 use crate::error::OpenError;
 use crate::estate::Estate;
 use crate::memory::{Epoch, EraKind, Memory};
-use crate::session::{Retry, Session};
+use crate::session::{RestKind, Retry, Session};
 use crate::session_id::SessionName;
 use crate::stop::{PostMortem, StopReason};
 use crate::tools::ToolTables;
 use crate::workspace::{HeldWorkspace, KeptWorkspaces};
-use sessile_bridge::ServerProfile;
+use sessile_bridge::{ServerProfile, Transport};
 use sessile_egress::{AllowList, Upstream};
 use sessile_manifest::{Endpoint, Limits, Pool, Scope, Server, ServerEra, Tasks};
 use sessile_sandbox::view::{HostEnv, View, WORKSPACE};
@@ -266,14 +266,30 @@ impl Hosted {
 
     /// What a session leaves to the next runtime, where its driver keeps such things.
     pub(crate) fn new_estate(&self) -> Result<Option<Arc<Estate>>, String> {
-        // Of a server that speaks HTTP, the connections end with the runtime, and what was said on them is lost.
-        if !self.driver.keeps_estates() || self.endpoint.is_some() {
+        if !self.driver.keeps_estates() {
             return Ok(None);
         }
         let estate = Estate::new(self.message_limit());
         estate
             .map(|estate| Some(Arc::new(estate)))
             .map_err(|error| format!("no memory for the session's record: {error}"))
+    }
+
+    /// How its sessions rest, if they can; on the disk only where there `is_room` for it.
+    pub(crate) fn rest_kind(&self, is_room: bool, transport: Transport) -> Option<RestKind> {
+        // What lies between the runtime and such a server, or its workspace, is not written down with it; nor is a client's one stream.
+        let is_whole = self.endpoint.is_none() && self.workspaces.is_none() && transport != Transport::SingleStream;
+        if self.driver.hibernates() && is_room && is_whole {
+            return Some(RestKind::Disk);
+        }
+        self.driver.freezes().then_some(RestKind::Freeze)
+    }
+
+    /// When its sessions rest by themselves.
+    pub(crate) fn hibernate_after(&self, kind: Option<RestKind>) -> Option<Duration> {
+        let limits = &self.limits;
+        let default = (kind == Some(RestKind::Disk)).then_some(limits.idle_timeout);
+        limits.hibernate_after.or(default).filter(|after| !after.is_zero())
     }
 
     /// The driver of its sandboxes.
@@ -290,12 +306,35 @@ impl Hosted {
         workspace: Option<&HeldWorkspace>,
         network: Network,
     ) -> Result<Sandbox, String> {
+        let spec = self.spec(name, estate, workspace, network)?;
+        let sandbox = self.driver.start(spec).await.map_err(|error| error.to_string())?;
+        if let Some(workspace) = workspace {
+            let told = |error: std::io::Error| format!("the lease of the workspace cannot be written: {error}");
+            workspace.record(sandbox.pid()).map_err(told)?;
+        }
+        // The same for every session of a server: said once.
+        if !sandbox.notes().is_empty() && self.noted.set(()).is_ok() {
+            for note in sandbox.notes() {
+                tracing::warn!(target: "sessile::runtime", server = &*self.name, note, "less than was asked for");
+            }
+        }
+        Ok(sandbox)
+    }
+
+    /// What the sandbox of a session is to be.
+    pub(crate) fn spec(
+        &self,
+        name: &SessionName,
+        estate: Option<&Estate>,
+        workspace: Option<&HeldWorkspace>,
+        network: Network,
+    ) -> Result<SandboxSpec, String> {
         let mut env = self.launch.env.clone();
         if network == Network::Gate {
             egress::point_at_gate(&mut env);
         }
         let id = SandboxId::new(name.as_str()).map_err(|error| error.to_string())?;
-        let spec = SandboxSpec {
+        Ok(SandboxSpec {
             id,
             command: self.launch.command.clone(),
             env,
@@ -313,23 +352,11 @@ impl Hosted {
             orphan_grace: self.limits.adopt_grace,
             estate: estate.map(Estate::file),
             kept: None,
-            held: workspace.map(HeldWorkspace::descriptor),
+            held: workspace.and_then(HeldWorkspace::descriptor),
             given: Vec::new(),
             note: None,
             start_timeout: self.limits.start_timeout,
-        };
-        let sandbox = self.driver.start(spec).await.map_err(|error| error.to_string())?;
-        if let Some(workspace) = workspace {
-            let told = |error: std::io::Error| format!("the lease of the workspace cannot be written: {error}");
-            workspace.record(sandbox.pid()).map_err(told)?;
-        }
-        // The same for every session of a server: said once.
-        if !sandbox.notes().is_empty() && self.noted.set(()).is_ok() {
-            for note in sandbox.notes() {
-                tracing::warn!(target: "sessile::runtime", server = &*self.name, note, "less than was asked for");
-            }
-        }
-        Ok(sandbox)
+        })
     }
 
     /// What a sandbox sees.
@@ -338,7 +365,7 @@ impl Hosted {
         if let Some(workspace) = workspace {
             let target = PathBuf::from(WORKSPACE);
             files.retain(|view| *view.target() != target);
-            files.push(FileView::Writable { source: workspace.files().to_owned(), target });
+            files.push(FileView::Writable { source: workspace.files(), target });
         }
         files
     }

@@ -63,6 +63,11 @@ impl Lines {
         &mut self.buffer
     }
 
+    /// What was read and not given out yet.
+    pub(crate) fn unread(&self) -> &[u8] {
+        &self.buffer
+    }
+
     /// Bytes held for a line that is not whole yet.
     #[cfg(test)]
     fn held(&self) -> usize {

@@ -7,6 +7,8 @@ use crate::node::Node;
 use crate::pool::Member;
 use crate::registry::EndedSession;
 use crate::session::{Session, State};
+use crate::sleep::Asleep;
+use crate::states::unix_millis;
 use crate::stop::{PostMortem, StopReason, whole_millis};
 use serde::Serialize;
 use sessile_store::SessionRow;
@@ -43,8 +45,23 @@ pub struct SessionView {
     pub cpu_ms: Option<u64>,
     /// What it sent to and received from the outside, if its server may reach anything.
     pub egress: Option<EgressView>,
+    /// How it rests, if it does.
+    pub rest: Option<RestView>,
+    /// How often it came back from rest.
+    pub wakes: u64,
     /// How it ended, when it has.
     pub end: Option<PostMortem>,
+}
+
+/// How a session rests.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RestView {
+    /// `disk` or `frozen`.
+    pub kind: &'static str,
+    /// For how long, in milliseconds.
+    pub for_ms: u64,
+    /// Bytes of its file; none for one that is frozen.
+    pub bytes: Option<u64>,
 }
 
 /// A server in a listing.
@@ -96,12 +113,16 @@ impl SessionView {
     fn live(session: &Session) -> Self {
         let (in_flight, calls) = session.calls();
         let usage = session.usage();
+        let (frozen_since, wakes) = session.rest_view();
+        let rest =
+            frozen_since.map(|since| RestView { kind: "frozen", for_ms: whole_millis(since.elapsed()), bytes: None });
         Self {
             name: session.name.to_string(),
             server: session.server.to_string(),
             principal: Some(session.principal.id().to_string()),
             state: match session.state() {
                 State::Starting => "starting",
+                State::Active | State::Idle if rest.is_some() => "hibernated",
                 State::Active => "active",
                 State::Idle => "idle",
                 State::Stopping => "stopping",
@@ -116,6 +137,32 @@ impl SessionView {
             memory: usage.and_then(|usage| usage.memory),
             cpu_ms: usage.map(|usage| whole_millis(usage.cpu)),
             egress: session.egress.get().map(Egress::view),
+            rest,
+            wakes,
+            end: None,
+        }
+    }
+
+    fn asleep(asleep: &Asleep) -> Self {
+        let now = unix_millis();
+        let rest = RestView { kind: "disk", for_ms: now.saturating_sub(asleep.since_ms), bytes: Some(asleep.bytes) };
+        Self {
+            name: asleep.name.to_string(),
+            server: asleep.server.name().to_owned(),
+            principal: Some(asleep.principal.id().to_string()),
+            state: "hibernated",
+            age_ms: now.saturating_sub(asleep.opened_ms),
+            in_flight: asleep.parked,
+            calls: asleep.calls,
+            protocol: None,
+            server_protocol: None,
+            parked: asleep.parked,
+            execs: 0,
+            memory: None,
+            cpu_ms: None,
+            egress: None,
+            rest: Some(rest),
+            wakes: asleep.wakes,
             end: None,
         }
     }
@@ -137,6 +184,8 @@ impl SessionView {
             memory: usage.memory,
             cpu_ms: Some(whole_millis(usage.cpu)),
             egress: None,
+            rest: None,
+            wakes: 0,
             end: None,
         }
     }
@@ -157,6 +206,8 @@ impl SessionView {
             memory: None,
             cpu_ms: Some(ended.post_mortem.cpu_ms),
             egress: ended.egress,
+            rest: None,
+            wakes: 0,
             end: Some(ended.post_mortem),
         }
     }
@@ -182,19 +233,24 @@ impl SessionView {
             memory: None,
             cpu_ms: Some(post_mortem.cpu_ms),
             egress,
+            rest: None,
+            wakes: 0,
             end: Some(post_mortem),
         })
     }
 }
 
 impl Node {
-    /// Live sessions, oldest first, then those that are kept warm, then the ended ones that are remembered, newest first.
+    /// Live sessions, oldest first, then those that sleep on the disk, then those that are kept warm, then the ended ones that are remembered, newest first.
     #[must_use]
     pub fn session_views(&self) -> Vec<SessionView> {
         let mut live = self.registry.live();
         live.sort_by_key(|session| session.opened);
         let live = live.iter().map(|session| SessionView::live(session));
-        let mut views: Vec<_> = live.chain(self.warm_views()).collect();
+        let mut asleep = self.registry.asleep();
+        asleep.sort_by_key(|asleep| asleep.opened_ms);
+        let asleep = asleep.iter().map(|asleep| SessionView::asleep(asleep));
+        let mut views: Vec<_> = live.chain(asleep).chain(self.warm_views()).collect();
         let (room, live) = (self.registry.ended_kept(), views.len());
         views.extend(self.registry.ended().into_iter().map(SessionView::ended));
         // Of nodes before this one.
@@ -206,12 +262,13 @@ impl Node {
         views
     }
 
-    /// The session with this public name, live, warm or ended.
+    /// The session with this public name, live, asleep, warm or ended.
     #[must_use]
     pub fn session_view(&self, name: &str) -> Option<SessionView> {
         let live = self.registry.live().into_iter().find(|session| session.name.as_str() == name);
         let warm = || self.warm_views().into_iter().find(|view| view.name == name);
-        live.map(|session| SessionView::live(&session)).or_else(warm).or_else(|| {
+        let asleep = || self.sleeper(name).map(|asleep| SessionView::asleep(&asleep));
+        live.map(|session| SessionView::live(&session)).or_else(asleep).or_else(warm).or_else(|| {
             let ended = self.registry.ended().into_iter().find(|ended| ended.name.as_str() == name);
             let told = || SessionView::told(self.chronicle.as_ref()?.session(name)?);
             ended.map(SessionView::ended).or_else(told)
@@ -224,11 +281,14 @@ impl Node {
         views
     }
 
-    /// Ends the live or warm session with this public name; `false` when there is none.
-    #[must_use]
-    pub fn stop_session(&self, name: &str, reason: StopReason) -> bool {
+    /// Ends the live, sleeping or warm session with this public name; `false` when there is none.
+    pub async fn stop_session(&self, name: &str, reason: StopReason) -> bool {
         let session = self.registry.live().into_iter().find(|session| session.name.as_str() == name);
-        session.inspect(|session| session.stop(reason)).is_some() || self.pools.stop_member(name)
+        if let Some(session) = session {
+            session.stop(reason);
+            return true;
+        }
+        self.stop_sleeper(name, reason).await || self.pools.stop_member(name)
     }
 
     /// What is hosted.

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use sessile_bridge::handles::{add_to_list, answer};
 use sessile_bridge::{CallId, ClientProfile, salient};
 use sessile_identity::Principal;
+use sessile_protocol::error::raw_result;
 use sessile_protocol::modern::SERVED_VERSIONS;
 use sessile_protocol::{Body, Era, Message, Method, Object, RequestId, meta};
 use sessile_store::Ticket;
@@ -23,12 +24,12 @@ use crate::hosted::Hosted;
 use crate::memory::ListKey;
 use crate::node::Node;
 use crate::place::{Place, owner};
-use crate::registry::Found;
-use crate::session::{Retry, Session, Span};
+use crate::session::{Retry, Session, Span, Visit};
 use crate::session_id::SessionId;
+use crate::sleep::Awake;
 use crate::states::{digest, unix_millis};
 use crate::stop::StopReason;
-use crate::tasks::{TaskRequest, complete, raw_result};
+use crate::tasks::{TaskRequest, complete};
 use crate::tools::last_word;
 use way::{Held, Way};
 
@@ -136,7 +137,7 @@ impl Way<'_> {
     }
 
     async fn notification(&self, message: Message) -> Result<ModernAnswer, ModernFault> {
-        let Some(session) = self.live() else { return Ok(ModernAnswer::Accepted { session: None }) };
+        let Some(session) = self.live().await? else { return Ok(ModernAnswer::Accepted { session: None }) };
         session.post(vec![message]).await?;
         Ok(ModernAnswer::Accepted { session: Some(self.place.label().to_owned()) })
     }
@@ -152,12 +153,12 @@ impl Way<'_> {
             result.set("ttlMs", self.server.list_ttl().as_millis().to_string());
             result.set("cacheScope", r#""public""#);
         }
-        Ok(self.whole(raw_result(id, &result.to_json())))
+        Ok(self.whole(raw_result(id.as_json(), &result.to_json())))
     }
 
     async fn list(&self, id: &RequestId, method: &Method, message: Message) -> Result<ModernAnswer, ModernFault> {
         let key = ListKey::of(&message, self.client, self.owner.id().as_str());
-        let running = self.live();
+        let running = self.live().await?;
         let remembered = match (&running, &key) {
             (None, Some(key)) => self.server.memory().list(key),
             _ => None,
@@ -166,8 +167,8 @@ impl Way<'_> {
             Some(result) => result,
             None => {
                 let session = self.session().await?;
-                let epoch = self.server.memory().epoch().in_session_since(session.0.since);
-                let Some(mut exchange) = session.0.post(vec![message]).await? else {
+                let epoch = self.server.memory().epoch().in_session_since(session.session().since);
+                let Some(mut exchange) = session.session().post(vec![message]).await? else {
                     return Ok(ModernAnswer::Accepted { session: None });
                 };
                 let answer = last_word(&mut exchange).await.ok_or(ModernFault::NoAnswer)?;
@@ -175,8 +176,8 @@ impl Way<'_> {
                 let Some(result) = parsed.as_ref().and_then(Message::result) else {
                     return Ok(self.whole(answer));
                 };
-                if let Some(key) = key.filter(|_| session.0.tells_common_lists()) {
-                    self.server.memory().remember(key, epoch, &session.0.without_bridged_hints(result));
+                if let Some(key) = key.filter(|_| session.session().tells_common_lists()) {
+                    self.server.memory().remember(key, epoch, &session.session().without_bridged_hints(result));
                 }
                 if !(self.server.handles() && method == "tools/list") {
                     return Ok(self.whole(answer));
@@ -191,7 +192,7 @@ impl Way<'_> {
             }
             _ => None,
         };
-        Ok(self.whole(raw_result(id, shown.as_deref().unwrap_or(&result))))
+        Ok(self.whole(raw_result(id.as_json(), shown.as_deref().unwrap_or(&result))))
     }
 
     async fn task(
@@ -206,12 +207,15 @@ impl Way<'_> {
             return Err(ModernFault::MissingTasks);
         }
         let request = TaskRequest { id, method: method.as_str(), params };
-        if let Some(body) = self.node.answer_task(self.server, self.principal, &request)? {
+        if let Some(body) = self.node.answer_task(self.server, self.principal, &request).await? {
             return Ok(self.whole(body));
         }
         let task = params.string("taskId").unwrap_or_default();
         let own = self.node.registry.of(self.server.name(), &self.owner);
-        let session = own.into_iter().find(|session| session.has_server_task(&task));
+        let session = match own.into_iter().find(|session| session.has_server_task(&task)) {
+            Some(session) => session.visit().await,
+            None => None,
+        };
         // A legacy server knows no tasks of this kind, whatever it declares.
         let profile = self.profile().await?;
         let makes_tasks = matches!(profile.era, Era::Modern(_)) && profile.has(&["extensions", meta::TASKS]);
@@ -229,12 +233,12 @@ impl Way<'_> {
         mirrored: &[(String, Vec<u8>)],
     ) -> Result<ModernAnswer, ModernFault> {
         if !self.server.handles() {
-            return self.checked(message, params, mirrored, None).await;
+            return self.checked(message, params, mirrored).await;
         }
         let tools = self.tools(None).await?;
         tools.check(params, mirrored).map_err(ModernFault::HeaderMismatch)?;
         let Some(names) = &tools.handles else { return self.pass(message, params, None).await };
-        match self.node.handle_call(self.server, &self.owner, names, &message, Session::takes_modern) {
+        match self.node.handle_call(self.server, &self.owner, names, &message, Session::takes_modern).await? {
             HandleCall::Open => {
                 let session = self.open(Span::Idle).await?;
                 let handle = session.id.expose();
@@ -256,17 +260,13 @@ impl Way<'_> {
         message: Message,
         params: &Object<'_>,
         mirrored: &[(String, Vec<u8>)],
-        session: Option<Arc<Session>>,
     ) -> Result<ModernAnswer, ModernFault> {
         // A retry was checked when it came first, and its arguments are the same.
         if params.get("requestState").is_some() {
-            return self.pass(message, params, session).await;
+            return self.pass(message, params, None).await;
         }
-        let held = match session {
-            Some(session) => Held::new(session),
-            None => self.session().await?,
-        };
-        self.tools(Some(&held.0)).await?.check(params, mirrored).map_err(ModernFault::HeaderMismatch)?;
+        let held = self.session().await?;
+        self.tools(Some(held.session())).await?.check(params, mirrored).map_err(ModernFault::HeaderMismatch)?;
         self.post(message, held).await
     }
 
@@ -276,7 +276,7 @@ impl Way<'_> {
         &self,
         message: Message,
         params: &Object<'_>,
-        session: Option<Arc<Session>>,
+        session: Option<Visit>,
     ) -> Result<ModernAnswer, ModernFault> {
         if let Some(state) = params.get("requestState") {
             let state: String = serde_json::from_str(state).map_err(|_| ModernFault::StateInvalid)?;
@@ -290,12 +290,12 @@ impl Way<'_> {
     }
 
     async fn post(&self, message: Message, held: Held) -> Result<ModernAnswer, ModernFault> {
-        let session = held.0.id.clone();
-        let exchange = match held.0.post(vec![message.clone()]).await {
+        let session = held.session().id.clone();
+        let exchange = match held.session().post(vec![message.clone()]).await {
             // It ended between being found and being asked, and nothing has reached it.
             Err(SessionError::NotFound { .. }) if matches!(self.place, Place::Named(_)) => {
                 let again = self.session().await?;
-                again.0.post(vec![message]).await?
+                again.session().post(vec![message]).await?
             }
             outcome => outcome?,
         };
@@ -310,7 +310,7 @@ impl Way<'_> {
     }
 
     fn is_of_place(&self, exchange: &Exchange) -> bool {
-        self.live().is_some_and(|session| Arc::ptr_eq(&session, exchange.session()))
+        self.running().is_some_and(|session| Arc::ptr_eq(&session, exchange.session()))
     }
 
     /// A retry: it belongs to the call that its request state was given out for, and to no other.
@@ -327,17 +327,23 @@ impl Way<'_> {
         let generation = u32::try_from(ticket.generation).map_err(|_| ModernFault::StateInvalid)?;
         let retry = Retry { call: CallId(ticket.call), generation, inner: ticket.inner };
         let id = SessionId::from_client(&ticket.session);
-        let session = match self.node.registry.find(self.server.name(), &self.owner, &id) {
-            Found::Live(session) if session.is_live() => session,
-            // A modern server keeps in its state what it needs: any session of it can go on.
-            Found::Live(_) | Found::Ended(_) | Found::Nothing if self.server.goes_on_anywhere(&retry) => {
-                self.session().await?.0.clone()
+        let held;
+        let visit;
+        let session = match self.node.awake(self.server.name(), &self.owner, &id).await? {
+            Awake::Live(session) if session.is_live() => {
+                visit = session;
+                visit.session()
             }
-            Found::Live(session) => {
+            // A modern server keeps in its state what it needs: any session of it can go on.
+            Awake::Live(_) | Awake::Ended(_) | Awake::Nothing if self.server.goes_on_anywhere(&retry) => {
+                held = self.session().await?;
+                held.session()
+            }
+            Awake::Live(session) => {
                 return Err(ModernFault::Ended(session.lock().stop.unwrap_or(StopReason::MaxLifetime)));
             }
-            Found::Ended(reason) => return Err(ModernFault::Ended(reason)),
-            Found::Nothing => return Err(ModernFault::StateInvalid),
+            Awake::Ended(reason) => return Err(ModernFault::Ended(reason)),
+            Awake::Nothing => return Err(ModernFault::StateInvalid),
         };
         let exchange = session.retry(message, retry).await?;
         Ok(ModernAnswer::Exchange { session: self.place.label().to_owned(), exchange })

@@ -54,6 +54,15 @@ impl Names {
         }
     }
 
+    /// Says that `name` leads to `session` no more, which is on the disk.
+    pub(crate) fn forget(&self, name: &Named, session: &Arc<Session>) {
+        if let Ok(mut place) = self.slot(name).try_lock()
+            && std::ptr::eq(place.as_ptr(), Arc::as_ptr(session))
+        {
+            *place = Weak::new();
+        }
+    }
+
     /// The session called `name`, if there is one and nobody is about to replace it.
     pub(crate) fn live(&self, name: &Named) -> Option<Arc<Session>> {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,11 +8,12 @@ use crate::error::{OpenError, SessionError};
 use crate::hosted::Hosted;
 use crate::names::Names;
 use crate::pool::Pools;
-use crate::pump::{self, Outputs};
+use crate::pump::{self, Life, Outputs};
 use crate::record::{Identity, Moment, Owner};
 use crate::registry::{EndedSession, Found, Registry};
-use crate::session::{Parts, Session, Span};
+use crate::session::{self, Counterpart, Session, Span, Visit};
 use crate::session_id::{SessionId, SessionName};
+use crate::sleep::{Awake, Dormitory, HibernationPlace};
 use crate::started::Started;
 use crate::starting::Ready;
 use crate::states::unix_millis;
@@ -40,9 +41,21 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Open requests of one server to its client.
 const SERVER_REQUESTS: usize = 128;
 
-/// One running `sessile serve`.
+/// One running `sessile serve`. Clones are the same node.
+#[derive(Clone, Debug)]
+pub struct Node(Arc<NodeParts>);
+
+impl std::ops::Deref for Node {
+    type Target = NodeParts;
+
+    fn deref(&self) -> &NodeParts {
+        &self.0
+    }
+}
+
+/// What a node consists of.
 #[derive(Debug)]
-pub struct Node {
+pub struct NodeParts {
     servers: BTreeMap<String, Arc<Hosted>>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) admission: Arc<Admission>,
@@ -56,6 +69,8 @@ pub struct Node {
     pub(crate) ledger: Option<Arc<Ledger>>,
     /// Writes sessions down in the ledger.
     pub(crate) chronicle: Option<Arc<Chronicle>>,
+    /// Where sessions sleep.
+    pub(crate) dormitory: Option<Arc<Dormitory>>,
     pub(crate) telemetry: Telemetry,
     /// The pumps of all sessions, and those who wait for the ends of operators' commands.
     pub(crate) pumps: TaskTracker,
@@ -86,6 +101,8 @@ pub struct Keeping {
     pub sealer: Sealer,
     /// Keeps sessions and tasks; `None` where nothing can be kept, or is to be.
     pub ledger: Option<Ledger>,
+    /// Where sessions are hibernated; of no use without a ledger. `None` where none is to be.
+    pub hibernation: Option<HibernationPlace>,
 }
 
 /// What a session is started for.
@@ -112,7 +129,9 @@ impl Node {
         let pools = Pools::new(servers.values(), &admission, &registry, &telemetry);
         let ledger = keeping.ledger.map(Arc::new);
         let chronicle = ledger.as_ref().map(|ledger| Arc::new(Chronicle::new(Arc::clone(ledger))));
-        Self {
+        let dormitory = ledger.clone().zip(keeping.hibernation);
+        let dormitory = dormitory.map(|(ledger, place)| Arc::new(Dormitory::new(ledger, place)));
+        Self(Arc::new(NodeParts {
             servers,
             registry,
             admission,
@@ -121,10 +140,11 @@ impl Node {
             sealer: keeping.sealer,
             ledger,
             chronicle,
+            dormitory,
             telemetry,
             pumps: TaskTracker::new(),
             draining: AtomicBool::new(false),
-        }
+        }))
     }
 
     /// Rotates keys that are due, and forgets tasks that are over. To be called about once an hour; it waits for the
@@ -174,29 +194,58 @@ impl Node {
         self.start(start, |config, _, _| Bridge::relay(config)).await
     }
 
-    /// The session that `id` names for this caller.
+    /// The session that `id` names for this caller, awake for as long as the result lives. One that sleeps is woken.
     ///
     /// # Errors
-    /// [`SessionError::NotFound`] for unknown and ended sessions, and for those of somebody else.
-    pub fn find(
+    /// [`SessionError::NotFound`] for unknown and ended sessions, and for those of somebody else; [`SessionError::NotWoken`] if it
+    /// sleeps on for now.
+    pub async fn find(
         &self,
         server: &Arc<Hosted>,
         principal: &Principal,
         id: &SessionId,
-    ) -> Result<Arc<Session>, SessionError> {
-        match self.registry.find(server.name(), principal, id) {
-            Found::Live(session) if !session.takes_legacy() => Err(SessionError::NotFound { ended: None }),
-            Found::Live(session) => match session.lock().stop {
-                Some(reason) => Err(SessionError::NotFound { ended: Some(reason) }),
-                None => Ok(Arc::clone(&session)),
-            },
-            Found::Ended(reason) => Err(SessionError::NotFound { ended: Some(reason) }),
-            Found::Nothing => {
-                let chronicle = self.chronicle.as_ref();
-                let ended = chronicle.and_then(|it| it.end_of(server.name(), principal.id().as_str(), id));
-                Err(SessionError::NotFound { ended })
+    ) -> Result<Visit, SessionError> {
+        match self.awake(server.name(), principal, id).await? {
+            Awake::Live(visit) if !visit.takes_legacy() => Err(SessionError::NotFound { ended: None }),
+            Awake::Live(visit) => {
+                let ended = visit.lock().stop;
+                if ended.is_some() { Err(SessionError::NotFound { ended }) } else { Ok(visit) }
             }
+            Awake::Ended(reason) => Err(SessionError::NotFound { ended: Some(reason) }),
+            Awake::Nothing => Err(SessionError::NotFound { ended: self.ended_before(server, principal, id) }),
         }
+    }
+
+    /// Ends the session that `id` names for this caller, whether it runs or sleeps.
+    ///
+    /// # Errors
+    /// [`SessionError::NotFound`], as for [`find`](Self::find).
+    pub async fn end(
+        &self,
+        server: &Arc<Hosted>,
+        principal: &Principal,
+        id: &SessionId,
+        reason: StopReason,
+    ) -> Result<(), SessionError> {
+        match self.registry.find(server.name(), principal, id) {
+            Found::Live(session) if session.takes_legacy() && session.lock().stop.is_none() => {
+                session.stop(reason);
+                Ok(())
+            }
+            Found::Live(session) => Err(SessionError::NotFound { ended: session.lock().stop }),
+            Found::Asleep(asleep) if !asleep.is_modern() => {
+                self.end_asleep(&asleep, reason, None).await;
+                Ok(())
+            }
+            Found::Asleep(_) => Err(SessionError::NotFound { ended: None }),
+            Found::Ended(reason) => Err(SessionError::NotFound { ended: Some(reason) }),
+            Found::Nothing => Err(SessionError::NotFound { ended: self.ended_before(server, principal, id) }),
+        }
+    }
+
+    /// How a session of an earlier node ended, if this caller had it.
+    fn ended_before(&self, server: &Hosted, principal: &Principal, id: &SessionId) -> Option<StopReason> {
+        self.chronicle.as_ref()?.end_of(server.name(), principal.id().as_str(), id)
     }
 
     /// Starts a session: a place, a sandbox, and the bridge that `bridge` makes for it.
@@ -230,7 +279,9 @@ impl Node {
         let book =
             book.map_err(|error| OpenError::StartFailed { reason: error.to_string(), stderr_tail: String::new() })?;
         let tasks = self.task_desk(server);
-        let parts = Parts {
+        let rest_kind = server.rest_kind(self.dormitory.is_some(), transport);
+        let counterpart = Counterpart { caller: caller.map(|caller| caller.id().to_string()), transport };
+        let parts = session::Parts {
             id,
             name,
             hosted: Arc::clone(server),
@@ -243,6 +294,8 @@ impl Node {
             stderr,
             since,
             book,
+            rest_kind,
+            counterpart,
         };
         let session = Arc::new(Session::new(parts, bridge, input));
         self.telemetry.emit(&Event::SessionStarted {
@@ -275,16 +328,15 @@ impl Node {
         gate: Option<AbortOnDropHandle<()>>,
         outputs: Outputs,
     ) {
-        let (server, registry) = (Arc::clone(server), Arc::clone(&self.registry));
-        let chronicle = self.chronicle.clone();
-        if let Some(chronicle) = &chronicle {
+        let (server, node) = (Arc::clone(server), self.clone());
+        if let Some(chronicle) = &self.chronicle {
             chronicle.started(&session);
         }
         self.pumps.spawn(async move {
-            let mut life = pin!(pump::run(Arc::clone(&session), sandbox, outputs));
-            let post_mortem = match &workspace {
+            let mut life = pin!(pump::run(Arc::clone(&session), sandbox, outputs, &node));
+            let life = match &workspace {
                 Some(workspace) => tokio::select! {
-                    post_mortem = &mut life => post_mortem,
+                    life = &mut life => life,
                     () = workspace.watch(&session) => life.await,
                 },
                 None => life.await,
@@ -292,6 +344,10 @@ impl Node {
             // Nothing of the sandbox is left.
             drop(workspace);
             egress::close(gate).await;
+            let post_mortem = match life {
+                Life::Ended(post_mortem) => post_mortem,
+                Life::Asleep(asleep, took) => return node.put_to_bed(&session, *asleep, took).await,
+            };
             server.session_ended(&session, &post_mortem);
             session.telemetry.emit(&Event::SessionEnded {
                 server: &session.server,
@@ -303,10 +359,10 @@ impl Node {
                 memory_peak: post_mortem.memory_peak,
             });
             let ended = EndedSession::of(&session, post_mortem);
-            if let Some(chronicle) = &chronicle {
+            if let Some(chronicle) = &node.chronicle {
                 chronicle.ended(&ended);
             }
-            registry.end(&session, ended);
+            node.registry.end(&session, ended);
             session.give_place_back();
         });
     }
@@ -321,6 +377,7 @@ impl Node {
         while Instant::now() < until && self.registry.live().iter().any(|session| session.runs_calls()) {
             tokio::time::sleep(DRAIN_STEP).await;
         }
+        self.hibernate_all(until).await;
         self.stop_all().await;
     }
 

@@ -1,12 +1,16 @@
 //! The one task of a session: reads the server's stdout, flushes its stdin, keeps its clocks, and sees it
 //! to its end.
 
+mod rest;
+
 use crate::error::gone;
 use crate::estate::{Inbox, READ_CHUNK};
 use crate::lines::{Endless, Line, Lines};
+use crate::node::Node;
 use crate::oversized::answer_for;
-use crate::peer::{self, Peer};
-use crate::session::Session;
+use crate::peer::{self, About, Peer};
+use crate::session::{Rest, Session};
+use crate::sleep::Asleep;
 use crate::stderr;
 use crate::stop::{PostMortem, StopReason, unix_seconds, whole_millis};
 use bytes::Bytes;
@@ -115,8 +119,9 @@ impl Stdout {
 /// The server speaks no protocol, and is given up.
 struct GivenUp;
 
-struct Pump {
+struct Pump<'a> {
     session: Arc<Session>,
+    node: &'a Node,
     outputs: Outputs,
     garbage: u32,
     /// Lines on stdout that were no messages, in the whole session.
@@ -124,28 +129,58 @@ struct Pump {
     /// When the server closed its stdout.
     closed: Option<Instant>,
     lifetime_over: bool,
+    /// More about its end than the exit of its server says.
+    why: Option<String>,
+    /// When it began to fall asleep.
+    fell: Instant,
 }
 
-/// Runs a session to its end and returns what is to be kept of it. Everything of the sandbox is gone then.
-pub(crate) async fn run(session: Arc<Session>, sandbox: Sandbox, outputs: Outputs) -> PostMortem {
+/// What a session's pump has come to.
+#[derive(Debug)]
+pub(crate) enum Life {
+    /// It has ended.
+    Ended(PostMortem),
+    /// It is on the disk, which took so long.
+    Asleep(Box<Asleep>, Duration),
+}
+
+/// How its life goes on.
+enum Next {
+    End(StopReason, Option<Ended>),
+    Sleep(Box<Asleep>),
+}
+
+/// Runs a session to its end, or until it is on the disk, and returns what is to be kept of it. Everything of the sandbox is gone then.
+pub(crate) async fn run(session: Arc<Session>, sandbox: Sandbox, outputs: Outputs, node: &Node) -> Life {
     let sandbox = Arc::new(sandbox);
     *session.sandbox.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&sandbox);
-    let mut pump = Pump { session, outputs, garbage: 0, stray: 0, closed: None, lifetime_over: false };
-    let (reason, ended) = pump.live(&sandbox).await;
-    pump.finish(reason, ended, sandbox).await
+    let (garbage, stray, fell) = (0, 0, Instant::now());
+    let mut pump = Pump { session, node, outputs, garbage, stray, closed: None, lifetime_over: false, why: None, fell };
+    match pump.live(&sandbox).await {
+        Next::End(reason, ended) => Life::Ended(pump.finish(reason, ended, sandbox).await),
+        Next::Sleep(asleep) => Life::Asleep(asleep, pump.fell.elapsed()),
+    }
 }
 
-impl Pump {
+impl Pump<'_> {
     /// The life of the session, up to the reason of its end.
-    async fn live(&mut self, sandbox: &Sandbox) -> (StopReason, Option<Ended>) {
+    async fn live(&mut self, sandbox: &Sandbox) -> Next {
         let mut ended = pin!(sandbox.ended());
         let mut clock = pin!(tokio::time::sleep(Duration::ZERO));
         loop {
             if let Some(reason) = self.due() {
-                return (reason, None);
+                return Next::End(reason, None);
             }
             if self.hand_on().is_err() {
-                return (StopReason::ProtocolViolation, None);
+                return Next::End(StopReason::ProtocolViolation, None);
+            }
+            if let Some(turn) = self.session.turn() {
+                self.fell = Instant::now();
+                match Box::pin(self.take_turn(turn, sandbox)).await {
+                    rest::Rested::GoesOn => continue,
+                    rest::Rested::Asleep(asleep) => return Next::Sleep(asleep),
+                    rest::Rested::Ended(reason, ended) => return Next::End(reason, ended),
+                }
             }
             let (flush, read, next) = self.look_ahead();
             // A clock that rings early costs a look; setting it anew after every call costs more.
@@ -174,7 +209,7 @@ impl Pump {
                         Exit::OutOfMemory { .. } => StopReason::OutOfMemory,
                         _ => StopReason::ServerExit,
                     };
-                    return (reason, Some(end));
+                    return Next::End(reason, Some(end));
                 }
             }
         }
@@ -215,7 +250,8 @@ impl Pump {
         let deadline = core.bridge.deadline().map(|at| self.session.instant(at));
         let closed = self.closed.map(|at| at + CLOSED_STDOUT_GRACE);
         let start = (!core.bridge.is_open()).then(|| self.session.opened + limits.start_timeout);
-        for moment in [deadline, closed, start, self.session.idle_until(&core)].into_iter().flatten() {
+        let clocks = [deadline, closed, start, self.session.idle_until(&core), self.session.rests_at(&core)];
+        for moment in clocks.into_iter().flatten() {
             next = next.min(moment);
         }
         let read = self.closed.is_none() && !core.bridge.is_backlogged();
@@ -275,23 +311,23 @@ impl Pump {
 
     fn take_line(&mut self, line: Bytes) -> Result<(), GivenUp> {
         let taken = Some(self.outputs.stdout.lines.taken());
-        // Only a peer says what a line belongs to.
-        let (call, line) = if self.outputs.peer.is_some() { peer::belongs_to(line) } else { (None, line) };
+        // Only a peer says where a line comes from.
+        let (about, line) = if self.outputs.peer.is_some() { peer::split(line) } else { (About::default(), line) };
+        if line.is_empty() {
+            self.session.step(|core| core.input.hear(&about, None));
+            return Ok(());
+        }
         match Payload::parse(line.clone(), MAX_BATCH) {
             Ok(Payload::Single(message)) => {
                 self.garbage = 0;
-                let event = match call {
-                    Some(call) => Event::ServerAsks { call, question: message },
-                    None => Event::ServerMessage(message),
-                };
-                self.tell_bridge(event, taken);
+                self.deliver(about, message, taken);
             }
             Ok(Payload::Batch(messages)) => {
                 self.garbage = 0;
                 // The line is done with when the last of them is.
                 let last = messages.len().saturating_sub(1);
                 for (number, message) in messages.into_iter().enumerate() {
-                    self.deliver(message, taken.filter(|_| number == last));
+                    self.deliver(About::default(), message, taken.filter(|_| number == last));
                 }
             }
             Err(error) => {
@@ -322,14 +358,15 @@ impl Pump {
     }
 
     /// Hands a message on. With it, everything up to byte `taken` of what the server said is done with.
-    fn deliver(&self, message: Message, taken: Option<u64>) {
-        self.tell_bridge(Event::ServerMessage(message), taken);
-    }
-
-    fn tell_bridge(&self, event: Event, taken: Option<u64>) {
+    fn deliver(&self, about: About, message: Message, taken: Option<u64>) {
         let session = &self.session;
         let refused = session.step(|core| {
             core.heard = taken.unwrap_or(core.heard);
+            core.input.hear(&about, Some(&message));
+            let event = match about.into_call().filter(|_| message.is_request()) {
+                Some(call) => Event::ServerAsks { call, question: message },
+                None => Event::ServerMessage(message),
+            };
             core.bridge.on(session.now(), event)
         });
         if let Err(refusal) = refused {
@@ -342,7 +379,7 @@ impl Pump {
         let limit = self.session.limits.message;
         self.dropped(DropCause::TooLarge, &format!("{size} bytes, the limit is {limit}"));
         if let Some(answer) = answer_for(head, tail, size, limit) {
-            self.deliver(answer, Some(self.outputs.stdout.lines.taken()));
+            self.deliver(About::default(), answer, Some(self.outputs.stdout.lines.taken()));
         }
     }
 
@@ -358,7 +395,12 @@ impl Pump {
 
     /// Answers what is in flight, ends the sandbox, and writes the post-mortem.
     async fn finish(self, reason: StopReason, ended: Option<Ended>, sandbox: Arc<Sandbox>) -> PostMortem {
-        let Self { session, mut outputs, .. } = self;
+        let Self { session, mut outputs, why, .. } = self;
+        if session.rests() == Rest::Frozen && ended.is_none() {
+            // It is to hear that it ends. If it cannot be thawed, it is killed.
+            let _ = sandbox.thaw().await;
+        }
+        session.goes_on();
         // Whoever asked for the end first has given the reason that everybody is told.
         let reason = *session.lock().stop.get_or_insert(reason);
         let ended_by_itself = ended.is_some();
@@ -399,7 +441,7 @@ impl Pump {
         }
         PostMortem {
             reason,
-            exit: ended.exit.to_string(),
+            exit: why.unwrap_or_else(|| ended.exit.to_string()),
             stderr_tail: session.stderr.text(),
             hint,
             cpu_ms: whole_millis(ended.usage.cpu),

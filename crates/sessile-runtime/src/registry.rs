@@ -1,8 +1,10 @@
 //! Which sessions there are, and which there were.
 
 use crate::egress::{Egress, EgressView};
+use crate::names::Named;
 use crate::session::Session;
 use crate::session_id::{SessionId, SessionName};
+use crate::sleep::Asleep;
 use crate::stop::{PostMortem, StopReason};
 use sessile_identity::Principal;
 use std::collections::{HashMap, VecDeque};
@@ -49,6 +51,10 @@ pub(crate) struct Registry {
 #[derive(Debug, Default)]
 struct Inner {
     live: HashMap<SessionId, Arc<Session>>,
+    /// Those that sleep on the disk.
+    asleep: HashMap<SessionId, Arc<Asleep>>,
+    /// By the names that lead to them.
+    sleepers: HashMap<Named, SessionId>,
     ended: HashMap<SessionId, EndedSession>,
     /// Ended ids, oldest first.
     order: VecDeque<SessionId>,
@@ -59,6 +65,8 @@ struct Inner {
 pub(crate) enum Found {
     /// A live session.
     Live(Arc<Session>),
+    /// A session that sleeps on the disk.
+    Asleep(Arc<Asleep>),
     /// A session of the same caller that has ended.
     Ended(StopReason),
     /// Nothing that this caller may know of.
@@ -87,6 +95,10 @@ impl Registry {
             let own = *session.server == *server && session.principal == *principal;
             return if own { Found::Live(Arc::clone(session)) } else { Found::Nothing };
         }
+        if let Some(asleep) = inner.asleep.get(id) {
+            let own = asleep.server.name() == server && asleep.principal == *principal;
+            return if own { Found::Asleep(Arc::clone(asleep)) } else { Found::Nothing };
+        }
         match inner.ended.get(id) {
             Some(ended) if *ended.server == *server && ended.principal == *principal => {
                 Found::Ended(ended.post_mortem.reason)
@@ -106,16 +118,42 @@ impl Registry {
     pub(crate) fn end(&self, session: &Session, ended: EndedSession) {
         let mut inner = self.write();
         inner.live.remove(&session.id);
-        if self.ended_kept == 0 {
-            return;
+        inner.remember(&session.id, ended, self.ended_kept);
+    }
+
+    /// Moves a session from those that sleep to the ended ones.
+    pub(crate) fn end_asleep(&self, id: &SessionId, ended: EndedSession) {
+        let mut inner = self.write();
+        inner.rises(id);
+        inner.remember(id, ended, self.ended_kept);
+    }
+
+    /// Moves a session from the live ones to those that sleep: whoever looks for it finds it in one of both.
+    pub(crate) fn fall_asleep(&self, asleep: Arc<Asleep>) {
+        let mut inner = self.write();
+        inner.live.remove(&asleep.id);
+        for text in &asleep.names {
+            inner.sleepers.insert(asleep.named(text), asleep.id.clone());
         }
-        while inner.order.len() >= self.ended_kept {
-            if let Some(oldest) = inner.order.pop_front() {
-                inner.ended.remove(&oldest);
-            }
-        }
-        inner.order.push_back(session.id.clone());
-        inner.ended.insert(session.id.clone(), ended);
+        inner.asleep.insert(asleep.id.clone(), asleep);
+    }
+
+    /// Moves a session back to the live ones.
+    pub(crate) fn wake(&self, id: &SessionId, session: Arc<Session>) {
+        let mut inner = self.write();
+        inner.rises(id);
+        inner.live.insert(id.clone(), session);
+    }
+
+    /// The session that sleeps and is called `name`.
+    pub(crate) fn sleeper(&self, name: &Named) -> Option<Arc<Asleep>> {
+        let inner = self.read();
+        inner.asleep.get(inner.sleepers.get(name)?).cloned()
+    }
+
+    /// All that sleep.
+    pub(crate) fn asleep(&self) -> Vec<Arc<Asleep>> {
+        self.read().asleep.values().cloned().collect()
     }
 
     pub(crate) fn live(&self) -> Vec<Arc<Session>> {
@@ -134,5 +172,32 @@ impl Registry {
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Inner> {
         self.inner.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Takes a session out of those that sleep.
+    fn rises(&mut self, id: &SessionId) {
+        if let Some(asleep) = self.asleep.remove(id) {
+            for text in &asleep.names {
+                let name = asleep.named(text);
+                if self.sleepers.get(&name) == Some(id) {
+                    self.sleepers.remove(&name);
+                }
+            }
+        }
+    }
+
+    fn remember(&mut self, id: &SessionId, ended: EndedSession, kept: usize) {
+        if kept == 0 {
+            return;
+        }
+        while self.order.len() >= kept {
+            if let Some(oldest) = self.order.pop_front() {
+                self.ended.remove(&oldest);
+            }
+        }
+        self.order.push_back(id.clone());
+        self.ended.insert(id.clone(), ended);
     }
 }

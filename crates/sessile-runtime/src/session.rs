@@ -8,10 +8,11 @@
 mod exec;
 mod locked;
 mod parts;
+mod rest;
 mod shown;
 mod step;
 
-use crate::admission::Permit;
+use crate::admission::{Permit, Place};
 use crate::book::Book;
 use crate::egress::Egress;
 use crate::error::SessionError;
@@ -19,7 +20,7 @@ use crate::exchange::Exchange;
 use crate::hosted::Hosted;
 use crate::input::Input;
 use crate::memory::Epoch;
-use crate::record::Standing;
+use crate::record::{Identity, Moment, Owner, Standing};
 use crate::session_id::{SessionId, SessionName};
 use crate::stderr::Tail;
 use crate::stop::StopReason;
@@ -37,7 +38,9 @@ use step::{asks_for_something, takes_place};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 
 pub(crate) use locked::Core;
-pub(crate) use parts::{Opened, Parts, Retry, SessionLimits, Span};
+pub(crate) use parts::{Counterpart, Opened, Parts, Retry, SessionLimits, Span};
+pub use rest::Visit;
+pub(crate) use rest::{Rest, RestKind, Turn};
 
 /// How long a request waits for a place among those in flight.
 const QUEUE_WAIT: Duration = Duration::from_secs(1);
@@ -74,6 +77,11 @@ pub struct Session {
     pub(crate) sandbox: Mutex<Weak<Sandbox>>,
     /// Its way out, if its server has one.
     pub(crate) egress: OnceLock<Egress>,
+    /// How it rests, if it can.
+    pub(crate) rest_kind: Option<RestKind>,
+    /// Whether it rests. Changes under the lock of what changes.
+    rest: watch::Sender<Rest>,
+    pub(crate) counterpart: Counterpart,
     /// The place among the node's sessions; given back when the pump is through.
     permit: Mutex<Option<Permit>>,
 }
@@ -117,13 +125,18 @@ impl Session {
     }
 
     fn with(parts: Parts, core: Core) -> Self {
-        let Parts { id, name, hosted, principal, opened, span, tasks, telemetry, permit, stderr, since, book } = parts;
+        let Parts { id, name, hosted, principal, opened, span, tasks, telemetry, permit, stderr, since, book, .. } =
+            parts;
+        let (rest_kind, counterpart) = (parts.rest_kind, parts.counterpart);
         let in_flight = usize::try_from(hosted.limits().in_flight).unwrap_or(usize::MAX);
         Self {
             id,
             name,
             server: Arc::clone(hosted.shared_name()),
-            limits: SessionLimits::of(hosted.limits()),
+            limits: SessionLimits {
+                hibernate_after: hosted.hibernate_after(rest_kind),
+                ..SessionLimits::of(hosted.limits())
+            },
             hosted,
             principal,
             opened,
@@ -140,6 +153,9 @@ impl Session {
             places: Semaphore::new(in_flight),
             sandbox: Mutex::default(),
             egress: OnceLock::new(),
+            rest_kind,
+            rest: watch::Sender::new(Rest::Awake),
+            counterpart,
             permit: Mutex::new(Some(permit)),
         }
     }
@@ -188,7 +204,7 @@ impl Session {
 
     /// Whether requests are still taken.
     pub(crate) fn is_live(&self) -> bool {
-        self.lock().stop.is_none() && self.opened.elapsed() < self.limits.max_lifetime
+        self.lock().stop.is_none() && self.opened.elapsed() < self.limits.max_lifetime && self.rests() != Rest::Asleep
     }
 
     /// Whether the server ever said who it is.
@@ -311,6 +327,7 @@ impl Session {
                 return Err(SessionError::InputFull { queued: core.input.queued() });
             }
             core.last_active = Instant::now();
+            core.resting.was_active();
             act(core, self.now())
         })
     }
@@ -347,15 +364,35 @@ impl Session {
         self.step(|core| core.names.insert(name.into()));
     }
 
-    /// Ends the session. The first reason given is the one that is kept.
+    /// Ends the session. The first reason given is the one that is kept. When this returns, it is written down: no other runtime goes
+    /// on with it.
     pub fn stop(&self, reason: StopReason) {
-        self.lock().stop.get_or_insert(reason);
-        self.pump.notify_one();
+        // This wakes the pump.
+        self.step(|core| _ = core.stop.get_or_insert(reason));
+    }
+
+    /// What never changes about it, as it is written down.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity {
+            id: self.id.expose().to_owned(),
+            name: self.name.to_string(),
+            server: self.server.to_string(),
+            owner: Owner::of(&self.principal),
+            caller: self.counterpart.caller.clone(),
+            span: self.span,
+            transport: self.counterpart.transport,
+            opened: Moment::of(self.opened),
+        }
     }
 
     /// Gives the place among the node's sessions back. Nothing of the session is left now.
     pub(crate) fn give_place_back(&self) {
         self.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Gives back what it takes of the node, and keeps the place among the sessions of its server and owner.
+    pub(crate) fn keep_place_only(&self) -> Option<Place> {
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner).take().map(Permit::into_place)
     }
 
     /// Keeps a session that is there for one request until [`Session::let_go`].
@@ -403,8 +440,9 @@ impl Session {
     /// while something is in flight, or an operator looks inside.
     pub(crate) fn idle_until(&self, core: &Core) -> Option<Instant> {
         let idle = core.last_active + self.limits.idle_timeout;
+        let end = self.opened + self.limits.max_lifetime;
         (core.bridge.in_flight() == 0 && core.execs.running == 0)
-            .then(|| idle.min(self.opened + self.limits.max_lifetime))
+            .then(|| if self.sleeps_instead(core) { end } else { idle.min(end) })
     }
 }
 

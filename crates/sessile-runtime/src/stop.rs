@@ -35,6 +35,10 @@ pub enum StopReason {
     NodeShutdown,
     /// The node was killed, and no other one went on with it in time.
     NodeLost,
+    /// It was hibernated, and could not be woken.
+    HibernationLost,
+    /// It was hibernated, and had to make room on the disk for others.
+    Evicted,
 }
 
 impl StopReason {
@@ -56,6 +60,8 @@ impl StopReason {
             Self::ProtocolViolation => "protocol_violation",
             Self::NodeShutdown => "node_shutdown",
             Self::NodeLost => "node_lost",
+            Self::HibernationLost => "hibernation_lost",
+            Self::Evicted => "evicted",
         }
     }
 }

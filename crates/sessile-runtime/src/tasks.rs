@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sessile_bridge::{Event, TaskChange, TaskState};
 use sessile_identity::Principal;
-use sessile_protocol::error as code;
+use sessile_protocol::error::{self as code, raw_result};
 use sessile_protocol::{Object, RequestId};
 use sessile_store::{Ledger, TaskRow, TaskStatus};
 
@@ -13,9 +13,9 @@ use crate::error::{ModernFault, SessionError};
 use crate::hosted::Hosted;
 use crate::node::Node;
 use crate::place::owner;
-use crate::registry::Found;
 use crate::session::Session;
 use crate::session_id::SessionId;
+use crate::sleep::Awake;
 use crate::states::{rfc3339, unix_millis};
 use crate::stop::whole_millis;
 
@@ -83,7 +83,7 @@ pub(crate) struct TaskRequest<'a> {
 impl Node {
     /// Answers `tasks/get`, `tasks/update` or `tasks/cancel` of a task that Sessile made. `None` for tasks that it did
     /// not make, or not for this caller: they may be the server's own.
-    pub(crate) fn answer_task(
+    pub(crate) async fn answer_task(
         &self,
         server: &Hosted,
         principal: &Principal,
@@ -98,10 +98,7 @@ impl Node {
         let Some(row) = row.filter(|row| row.server == server.name() && row.principal == owner.id().as_str()) else {
             return Ok(None);
         };
-        let session = match self.registry.find(server.name(), &owner, &SessionId::from_client(&row.session)) {
-            Found::Live(session) => Some(session),
-            Found::Ended(_) | Found::Nothing => None,
-        };
+        let id = SessionId::from_client(&row.session);
         let event = match request.method {
             "tasks/update" => {
                 let responses = request.params.object("inputResponses").ok_or(ModernFault::Invalid {
@@ -117,7 +114,7 @@ impl Node {
             None => detailed(&row).to_json(),
             Some(event) => {
                 // A task that is over takes no input and cannot be cancelled; that is no error of the client.
-                if let Some(session) = session {
+                if let Awake::Live(session) = self.awake(server.name(), &owner, &id).await? {
                     match session.tell(event) {
                         Ok(()) | Err(SessionError::NotFound { .. } | SessionError::Refused(_)) => {}
                         Err(error) => return Err(error.into()),
@@ -126,7 +123,7 @@ impl Node {
                 r#"{"resultType":"complete"}"#.to_owned()
             }
         };
-        Ok(Some(raw_result(request.id, &result)))
+        Ok(Some(raw_result(request.id.as_json(), &result)))
     }
 }
 
@@ -156,16 +153,11 @@ fn detailed(row: &TaskRow) -> Object<'_> {
     task
 }
 
-/// A response whose result is JSON text already.
-pub(crate) fn raw_result(id: &RequestId, result: &str) -> bytes::Bytes {
-    bytes::Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#))
-}
-
 /// A response whose result is JSON text that does not say yet that it is whole.
 pub(crate) fn complete(id: &RequestId, result: &str) -> bytes::Bytes {
     let mut result = Object::parse(result).unwrap_or_default();
     result.set("resultType", r#""complete""#);
-    raw_result(id, &result.to_json())
+    raw_result(id.as_json(), &result.to_json())
 }
 
 /// What became of the tasks that ran when the last node ended: a JSON-RPC error.

@@ -1,6 +1,7 @@
 //! cgroups: limits and counters for a whole process tree. Where they lie on this host is read by [`layout`], which is
-//! pure; what the two versions call things is in [`v1`] and [`v2`]; a sandbox's own are a [`Group`].
+//! pure; what the two versions call things is in [`v1`] and [`v2`], and of stopping a group where it is, in [`freeze`]; a sandbox's own are a [`Group`].
 
+pub(crate) mod freeze;
 mod group;
 pub(crate) mod layout;
 mod place;

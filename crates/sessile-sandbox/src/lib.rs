@@ -17,6 +17,8 @@ pub mod ended;
 pub mod error;
 pub mod exec;
 pub mod microvm;
+#[cfg(feature = "played")]
+pub mod played;
 mod port;
 pub mod process;
 mod process_tree;

@@ -25,6 +25,7 @@ mod packing;
 mod parts;
 mod qmp;
 mod restore_key;
+mod sleep;
 mod supervise;
 mod template;
 mod trial;

@@ -10,6 +10,7 @@ mod answers;
 mod asking;
 mod driver;
 mod exec;
+mod freeze;
 mod init_image;
 mod init_process;
 mod keeper;

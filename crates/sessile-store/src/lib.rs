@@ -7,6 +7,7 @@
 //! Start with [`Sealer`] (what a client carries for us) and [`Ledger`] (what lies on the disk: sessions and tasks).
 //! [`Workspaces`] are what servers write to.
 
+mod hibernation;
 mod ledger;
 mod lock;
 mod number;
@@ -18,6 +19,7 @@ mod state_dir;
 mod tasks;
 mod workspaces;
 
+pub use hibernation::{CHUNK, Claimed, Draft, HibernatedRow, Hibernation, HibernationError, Label, Stage, read_any};
 pub use ledger::{Ledger, LedgerError};
 pub use lock::LockError;
 pub use private::PrivateError;

@@ -111,6 +111,26 @@ impl StartKind {
     }
 }
 
+/// How a session rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RestKind {
+    /// Written to the disk; nothing of its sandbox is left.
+    Disk,
+    /// Frozen where it is.
+    Freeze,
+}
+
+impl RestKind {
+    /// The word used in metrics labels and log fields.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disk => "disk",
+            Self::Freeze => "freeze",
+        }
+    }
+}
+
 /// How the wait of a start for room on the node ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Waited {
@@ -234,6 +254,16 @@ pub enum Event<'a> {
         cpu: Duration,
         memory_peak: Option<u64>,
     },
+    /// A session rests. `bytes` are those of its file, or those of its memory that were given back.
+    SessionRests { server: &'a str, session: &'a str, kind: RestKind, bytes: u64, took: Duration },
+    /// A session runs again.
+    SessionWoken { server: &'a str, session: &'a str, kind: RestKind, took: Duration },
+    /// A session could not rest, or not wake. `what` is `hibernate` or `wake`.
+    RestFailed { server: &'a str, session: &'a str, what: &'static str, error: &'a str },
+    /// A session that was on the disk is over; nothing of it is left. `why` says more where there is more to say.
+    SleeperEnded { server: &'a str, session: &'a str, reason: &'a str, why: &'a str, lived: Duration },
+    /// What hibernated sessions take of the disk, and what they may.
+    HibernationDisk { sessions: usize, bytes: u64, limit: u64 },
     /// A client's request was answered.
     CallEnded {
         server: &'a str,

@@ -16,7 +16,7 @@ pub mod metrics;
 #[cfg(test)]
 mod tests;
 
-pub use event::{CallOutcome, DropCause, EgressTold, Event, ExecOutcome, StartKind, Waited, WarmEnd};
+pub use event::{CallOutcome, DropCause, EgressTold, Event, ExecOutcome, RestKind, StartKind, Waited, WarmEnd};
 pub use metrics::Metrics;
 
 use std::sync::Arc;

@@ -95,6 +95,24 @@ pub(crate) fn write(event: &Event<'_>) {
                 lived_ms = millis(lived), cpu_ms = millis(cpu), memory_peak, "session ended"
             );
         }
+        Event::SessionRests { server, session, kind, bytes, took } => {
+            let kind = kind.as_str();
+            tracing::info!(
+                target: "sessile::runtime", server, session, kind, bytes, took_ms = millis(took), "session hibernates"
+            );
+        }
+        Event::SessionWoken { server, session, kind, took } => {
+            let kind = kind.as_str();
+            tracing::info!(target: "sessile::runtime", server, session, kind, took_ms = millis(took), "session runs again");
+        }
+        Event::RestFailed { server, session, what, error } => {
+            tracing::warn!(target: "sessile::runtime", server, session, what, error, "session cannot change between rest and running");
+        }
+        Event::SleeperEnded { server, session, reason, why, lived } => {
+            tracing::info!(
+                target: "sessile::runtime", server, session, reason, why, lived_ms = millis(lived), "hibernated session ended"
+            );
+        }
         Event::CallEnded { server, session, request, method, subject, outcome, took } => {
             tracing::debug!(
                 target: "sessile::request", server, session, request, method, subject,
@@ -139,7 +157,10 @@ pub(crate) fn write(event: &Event<'_>) {
                 target: "sessile::audit", server, session, exec, who, exit, took_ms = millis(took), "exec ended"
             );
         }
-        Event::EgressRefused { told: None, .. } | Event::Http { .. } | Event::Capacity { .. } => {}
+        Event::EgressRefused { told: None, .. }
+        | Event::Http { .. }
+        | Event::Capacity { .. }
+        | Event::HibernationDisk { .. } => {}
     }
 }
 

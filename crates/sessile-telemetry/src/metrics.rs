@@ -3,7 +3,7 @@
 //! Labels are bounded: server names come from the manifest, methods from the specification (anything else
 //! is `other`), and session ids are never labels.
 
-use crate::Event;
+use crate::{Event, RestKind};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -40,6 +40,15 @@ pub struct Metrics {
     egress_bytes: Family<Labels<2>, Counter>,
     execs_running: Family<Labels<1>, Gauge>,
     execs: Family<Labels<2>, Counter>,
+    hibernations: Family<Labels<2>, Counter>,
+    hibernate_seconds: Family<Labels<2>, Histogram>,
+    wakes: Family<Labels<2>, Counter>,
+    wake_seconds: Family<Labels<2>, Histogram>,
+    rest_failures: Family<Labels<2>, Counter>,
+    frozen: Family<Labels<1>, Gauge>,
+    hibernated: Gauge,
+    hibernation_bytes: Gauge,
+    hibernation_limit: Gauge,
 }
 
 fn start_buckets() -> Histogram {
@@ -123,6 +132,26 @@ impl Default for Metrics {
         registry.register("execs_running", "Commands of operators that run in sessions now", execs_running.clone());
         let execs = Family::default();
         registry.register("execs", "Commands of operators in sessions, by how they ended", execs.clone());
+        let hibernations = Family::default();
+        registry.register("hibernations", "Sessions that were written to the disk or frozen", hibernations.clone());
+        let hibernate_seconds = Family::new_with_constructor(start_buckets as fn() -> Histogram);
+        let help = "Time to write a session to the disk, or to freeze it";
+        registry.register_with_unit("hibernate", help, Unit::Seconds, hibernate_seconds.clone());
+        let wakes = Family::default();
+        registry.register("wakes", "Sessions that came back from the disk or were thawed", wakes.clone());
+        let wake_seconds = Family::new_with_constructor(start_buckets as fn() -> Histogram);
+        let help = "Time for a session to run again";
+        registry.register_with_unit("wake", help, Unit::Seconds, wake_seconds.clone());
+        let rest_failures = Family::default();
+        registry.register("rest_failures", "Sessions that could not rest, or not wake", rest_failures.clone());
+        let frozen = Family::default();
+        registry.register("sessions_frozen", "Live sessions that are frozen now", frozen.clone());
+        let hibernated = Gauge::default();
+        registry.register("sessions_hibernated", "Sessions on the disk now", hibernated.clone());
+        let hibernation_bytes = Gauge::default();
+        registry.register("hibernation_disk_bytes", "Disk that hibernated sessions take", hibernation_bytes.clone());
+        let hibernation_limit = Gauge::default();
+        registry.register("hibernation_disk_limit_bytes", "Disk that they may take", hibernation_limit.clone());
         Self {
             registry,
             sessions,
@@ -147,6 +176,15 @@ impl Default for Metrics {
             egress_bytes,
             execs_running,
             execs,
+            hibernations,
+            hibernate_seconds,
+            wakes,
+            wake_seconds,
+            rest_failures,
+            frozen,
+            hibernated,
+            hibernation_bytes,
+            hibernation_limit,
         }
     }
 }
@@ -187,6 +225,36 @@ impl Metrics {
                 self.ended.get_or_create(&[("server", server.to_owned()), ("reason", reason.to_owned())]).inc();
                 let millis = u64::try_from(cpu.as_millis()).unwrap_or(u64::MAX);
                 self.cpu_milliseconds.get_or_create(&server_label(server)).inc_by(millis);
+            }
+            Event::SessionRests { server, kind, took, .. } => {
+                let labels = [("server", server.to_owned()), ("kind", kind.as_str().to_owned())];
+                self.hibernations.get_or_create(&labels).inc();
+                self.hibernate_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+                match kind {
+                    RestKind::Disk => self.sessions.get_or_create(&server_label(server)).dec(),
+                    RestKind::Freeze => self.frozen.get_or_create(&server_label(server)).inc(),
+                };
+            }
+            Event::SessionWoken { server, kind, took, .. } => {
+                let labels = [("server", server.to_owned()), ("kind", kind.as_str().to_owned())];
+                self.wakes.get_or_create(&labels).inc();
+                self.wake_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+                match kind {
+                    RestKind::Disk => self.sessions.get_or_create(&server_label(server)).inc(),
+                    RestKind::Freeze => self.frozen.get_or_create(&server_label(server)).dec(),
+                };
+            }
+            Event::RestFailed { server, what, .. } => {
+                self.rest_failures.get_or_create(&[("server", server.to_owned()), ("what", what.to_owned())]).inc();
+            }
+            Event::SleeperEnded { server, reason, .. } => {
+                self.ended.get_or_create(&[("server", server.to_owned()), ("reason", reason.to_owned())]).inc();
+            }
+            Event::HibernationDisk { sessions, bytes, limit } => {
+                let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+                self.hibernated.set(whole(sessions as u64));
+                self.hibernation_bytes.set(whole(bytes));
+                self.hibernation_limit.set(whole(limit));
             }
             Event::CallEnded { server, method, outcome, took, .. } => {
                 let method = bounded_method(method);

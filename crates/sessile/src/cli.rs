@@ -46,7 +46,7 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Validate a manifest and say what this host can enforce
     Check(CheckArgs),
-    /// List, show or stop the sessions of a running node, or run a command inside one
+    /// List, show, stop, hibernate or resume the sessions of a running node, or run a command inside one
     Sessions(SessionsArgs),
     /// Call a tool, or come back to its task; asks elicitations on the terminal
     Call(CallArgs),

@@ -125,6 +125,14 @@ impl Line {
         }
     }
 
+    /// Whether nothing waits to be read here.
+    pub(crate) fn has_taken(&self) -> bool {
+        match &self.end {
+            End::Source(fd) | End::Socket(fd) => rustix::io::ioctl_fionread(fd).is_ok_and(|waiting| waiting == 0),
+            End::Sink(_) | End::None => true,
+        }
+    }
+
     /// How much came and has not been taken here, in bytes.
     pub(crate) fn held(&self) -> usize {
         if self.is_drained() { 0 } else { self.queue.len() }

@@ -4,11 +4,10 @@
 use crate::path::KeyPath;
 
 /// Keys from the top, `*` for any, with what they are about.
-const KEYS: [(&[&str], &str); 4] = [
+const KEYS: [(&[&str], &str); 3] = [
     (&["credentials"], "credentials for servers"),
     (&["servers", "*", "credentials"], "credentials for servers"),
     (&["servers", "*", "pin"], "pinning of tool definitions"),
-    (&["servers", "*", "limits", "hibernate_after"], "hibernation"),
 ];
 
 /// What to say about the key at `path`, if this version does not have it.

@@ -28,6 +28,7 @@ const IDLE_KEYS: [(&str, &[&[&str]], &str); 5] = [
             &["isolation"],
             &["limits", "cpu"],
             &["limits", "disk"],
+            &["limits", "hibernate_after"],
             &["limits", "memory"],
             &["limits", "park_timeout"],
             &["limits", "pids"],

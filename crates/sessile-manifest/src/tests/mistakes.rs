@@ -34,7 +34,7 @@ memory = "1GiB"
     sessile.toml:2:10: node.listen: not an address; write an IP address and a port, such as "127.0.0.1:9000"
      2 | listen = "localhost:9000"
        |          ^^^^^^^^^^^^^^^^
-    sessile.toml:3:1: node.adress: unknown key; the keys here are `listen`, `admin`, `state_dir`, `allow_anonymous`, `api_keys`, `allowed_hosts`, `allowed_origins`, `sse_2024`, `default_server`, `drain`, `sessions`, `memory`, `cpu`, `queue`, `queue_timeout`, `egress_proxy`, `egress_proxy_credentials`, `ended_sessions_kept`
+    sessile.toml:3:1: node.adress: unknown key; the keys here are `listen`, `admin`, `state_dir`, `allow_anonymous`, `api_keys`, `allowed_hosts`, `allowed_origins`, `sse_2024`, `default_server`, `drain`, `sessions`, `memory`, `cpu`, `queue`, `queue_timeout`, `hibernation_disk`, `egress_proxy`, `egress_proxy_credentials`, `ended_sessions_kept`
      3 | adress = "***********"
        | ^^^^^^
     sessile.toml:7:13: servers.files.isolation: unknown value container; it is one of `process`, `microvm`, `none`
@@ -327,7 +327,7 @@ fn every_key_of_the_design_that_is_not_there_yet_says_so() {
             assert!(error.contains(&format!("{table}.{key}")), "{error}");
         }
     }
-    let text = "credentials.gh.env = \"X\"\n[servers.a]\ncommand = [\"a\"]\nlimits.hibernate_after = \"1h\"\n";
+    let text = "credentials.gh.env = \"X\"\n[servers.a]\ncommand = [\"a\"]\npin = true\n";
     assert_eq!(told(toml(text)).matches("not available in this version").count(), 2);
 }
 

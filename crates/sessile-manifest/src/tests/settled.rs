@@ -101,6 +101,7 @@ fn every_limit_is_read() {
         start_timeout = "1s"
         request_timeout = "2s"
         idle_timeout = "3s"
+        hibernate_after = "2500ms"
         max_lifetime = "1h 4s"
         park_timeout = "9m"
         drain = "0s"
@@ -124,6 +125,7 @@ fn every_limit_is_read() {
         start_timeout: Duration::from_secs(1),
         request_timeout: Duration::from_secs(2),
         idle_timeout: Duration::from_secs(3),
+        hibernate_after: Some(Duration::from_millis(2500)),
         max_lifetime: Duration::from_secs(3604),
         park_timeout: Duration::from_secs(540),
         drain: Duration::ZERO,
@@ -157,6 +159,7 @@ fn every_key_of_the_node_is_read() {
         drain = "1s"
         sessions = 7
         ended_sessions_kept = 0
+        hibernation_disk = "3GiB"
         [servers.a]
         command = ["a"]
         [servers.b]
@@ -174,6 +177,7 @@ fn every_key_of_the_node_is_read() {
     assert_eq!(node.allowed_origins, ["https://app.example.com", "http://localhost:5173"]);
     assert_eq!(node.drain, Duration::from_secs(1));
     assert_eq!((node.sessions, node.ended_sessions_kept), (7, 0));
+    assert_eq!(node.hibernation_disk, Size::gib(3));
     assert_eq!(manifest.default_server().expect("named").name.as_str(), "b");
 }
 

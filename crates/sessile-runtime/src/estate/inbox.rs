@@ -29,6 +29,12 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
+    /// What follows the inbox in the memory begins here.
+    pub(super) fn end(memory: &Memory) -> usize {
+        let half = usize::try_from(memory.word(word::HALF).load(Ordering::Relaxed)).unwrap_or(0);
+        HEADER + 2 * SLOT + 2 * half
+    }
+
     pub(super) fn new(memory: Arc<Memory>) -> Self {
         let half = usize::try_from(memory.word(word::HALF).load(Ordering::Relaxed)).unwrap_or(0);
         let side = usize::from(memory.word(word::SIDE).load(Ordering::Relaxed) == 1);
@@ -47,6 +53,11 @@ impl Inbox {
         self.took(length);
         let done = usize::try_from(taken.saturating_sub(self.origin)).unwrap_or(usize::MAX).min(self.filled);
         self.memory.get(self.at(done), self.filled - done)
+    }
+
+    /// Begins anew, in a stream of which everything before byte `taken` is accounted for, and `rest` was read after that.
+    pub(crate) fn begin(&mut self, taken: u64, rest: &[u8]) {
+        self.turn(taken, rest);
     }
 
     /// Room for what is read next, when everything before byte `taken` is accounted for.

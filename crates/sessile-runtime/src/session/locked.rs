@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::task::Waker;
 use std::time::Instant;
 
-use sessile_bridge::{Bridge, ConnectionId};
+use sessile_bridge::{Bridge, Config, ConnectionId};
 
 use super::Session;
+use super::rest::Resting;
 use crate::input::Input;
 use crate::record::{Moment, Standing};
 use crate::stop::StopReason;
@@ -15,7 +16,7 @@ use crate::stop::StopReason;
 pub(crate) struct Core {
     pub(crate) bridge: Bridge,
     pub(crate) input: Input,
-    pub(super) wakers: HashMap<ConnectionId, Waker>,
+    pub(crate) wakers: HashMap<ConnectionId, Waker>,
     pub(super) next_connection: u64,
     pub(super) last_active: Instant,
     /// When the pump's timer will ring; a closer deadline must wake the pump.
@@ -42,6 +43,8 @@ pub(crate) struct Core {
     pub(crate) draft: Vec<u8>,
     /// Commands of operators that run in it, and how many were asked for so far.
     pub(super) execs: Execs,
+    /// What it has of rest.
+    pub(crate) resting: Resting,
 }
 
 /// Commands of operators in one session.
@@ -72,7 +75,14 @@ impl Core {
             heard: 0,
             draft: Vec::new(),
             execs: Execs::default(),
+            resting: Resting::default(),
         }
+    }
+
+    /// It goes on elsewhere: what is left here has nothing to say any more, and nothing that would end.
+    pub(super) fn retire(&mut self) {
+        self.bridge = Bridge::relay(Config::default());
+        self.input.close();
     }
 
     /// As it was written down.
@@ -139,7 +149,7 @@ impl Core {
     /// which the pump does not see.
     pub(super) fn deadline_moved_closer(&self, session: &Session) -> bool {
         let deadline = self.bridge.deadline().map(|deadline| session.instant(deadline));
-        let next = [deadline, session.idle_until(self)].into_iter().flatten().min();
+        let next = [deadline, session.idle_until(self), session.rests_at(self)].into_iter().flatten().min();
         match (next, self.armed) {
             (Some(next), Some(armed)) => next < armed,
             (Some(_), None) => true,

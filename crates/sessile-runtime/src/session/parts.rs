@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use sessile_bridge::{CallId, ServerProfile};
+use sessile_bridge::{CallId, ServerProfile, Transport};
 use sessile_identity::Principal;
 use sessile_protocol::ErrorObject;
 use sessile_telemetry::Telemetry;
 
+use super::rest::RestKind;
 use crate::admission::Permit;
 use crate::book::Book;
 use crate::hosted::Hosted;
@@ -22,6 +23,8 @@ use crate::tasks::TaskDesk;
 pub(crate) struct SessionLimits {
     pub(crate) start_timeout: Duration,
     pub(crate) idle_timeout: Duration,
+    /// When it rests by itself.
+    pub(crate) hibernate_after: Option<Duration>,
     pub(crate) max_lifetime: Duration,
     pub(crate) drain: Duration,
     pub(crate) in_flight: u32,
@@ -65,6 +68,18 @@ pub(crate) struct Parts {
     pub(crate) since: Epoch,
     /// Where it is written down for another runtime.
     pub(crate) book: Option<Book>,
+    /// How it rests, if it can.
+    pub(crate) rest_kind: Option<RestKind>,
+    /// Whom it talks to.
+    pub(crate) counterpart: Counterpart,
+}
+
+/// Whom a session talks to, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Counterpart {
+    /// Whom its request states are given to, if it gives any.
+    pub(crate) caller: Option<String>,
+    pub(crate) transport: Transport,
 }
 
 /// Where a retry leads back to.
@@ -81,6 +96,7 @@ impl SessionLimits {
         Self {
             start_timeout: limits.start_timeout,
             idle_timeout: limits.idle_timeout,
+            hibernate_after: None,
             max_lifetime: limits.max_lifetime,
             drain: limits.drain,
             in_flight: limits.in_flight,

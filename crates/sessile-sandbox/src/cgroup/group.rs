@@ -1,5 +1,6 @@
 //! The cgroups of one sandbox: made before it, joined by its first process, removed after it.
 
+use super::freeze::{self, NotFrozen};
 use super::place::{Place, PlaceKind};
 use super::{CgroupError, at, v1, v2, write};
 use crate::{Limits, Usage};
@@ -7,6 +8,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a directory may stay busy after its last process was reaped.
@@ -19,6 +21,8 @@ const FIRST_PAUSE: Duration = Duration::from_micros(200);
 #[derive(Debug, Default)]
 pub(crate) struct Group {
     parts: Vec<Place>,
+    /// Whether it was removed: its places may be another sandbox's by now, which has the same name.
+    is_gone: AtomicBool,
 }
 
 /// How a new process gets into its cgroups.
@@ -64,7 +68,7 @@ impl Group {
 
     /// The cgroups of a sandbox that another runtime made.
     pub(crate) fn adopted(parts: Vec<Place>) -> Self {
-        Self { parts }
+        Self { parts, is_gone: AtomicBool::default() }
     }
 
     /// Where they are, for the runtime that comes next.
@@ -117,6 +121,21 @@ impl Group {
         })
     }
 
+    /// Stops everything in the group where it is; see [`freeze`].
+    pub(crate) fn freeze(&self) -> Result<(), NotFrozen> {
+        freeze::freeze(&self.parts)
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) -> Result<(), NotFrozen> {
+        freeze::thaw(&self.parts)
+    }
+
+    /// Gives its memory back to the host, as far as that goes.
+    pub(crate) fn reclaim(&self) {
+        freeze::reclaim(&self.parts);
+    }
+
     /// Whether there is no cgroup at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.parts.is_empty()
@@ -124,6 +143,9 @@ impl Group {
 
     /// Kills everything in the group.
     pub(crate) fn kill(&self) {
+        if self.is_gone.load(Ordering::Relaxed) {
+            return;
+        }
         for part in &self.parts {
             // One write where the kernel can (Linux 5.14, version 2).
             if write(&part.path, "cgroup.kill", "1").is_ok() {
@@ -138,18 +160,22 @@ impl Group {
                 }
             }
         }
+        // In version 1, what is frozen dies when it is thawed. Where nothing can be, nothing is.
+        let _ = self.thaw();
     }
 
     /// Tries once to remove the directories. `true` if nothing is left.
     fn try_remove(&self) -> bool {
-        self.parts.iter().filter(|part| !removed(&part.path)).count() == 0
+        let is_gone = self.parts.iter().filter(|part| !removed(&part.path)).count() == 0;
+        self.is_gone.fetch_or(is_gone, Ordering::Relaxed);
+        is_gone
     }
 
     /// Removes the directories, killing what is still in them. Blocks for 2 s at most; what is busy then is the keeper's.
     pub(crate) fn remove(&self) {
         let deadline = Instant::now() + RELEASE;
         let mut pause = FIRST_PAUSE;
-        while !self.try_remove() && Instant::now() < deadline {
+        while !self.is_gone.load(Ordering::Relaxed) && !self.try_remove() && Instant::now() < deadline {
             self.kill();
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50));

@@ -14,10 +14,12 @@ pub(crate) enum Controller {
     Cpu,
     /// Counts processor time, in version 1.
     CpuAccounting,
+    /// Freezes, in version 1; in version 2 every cgroup can.
+    Freezer,
 }
 
 impl Controller {
-    const ALL: [Self; 4] = [Self::Memory, Self::Pids, Self::Cpu, Self::CpuAccounting];
+    const ALL: [Self; 5] = [Self::Memory, Self::Pids, Self::Cpu, Self::CpuAccounting, Self::Freezer];
 
     /// The kernel's name of it in version 1, and in version 2 where it exists there.
     pub(crate) fn name(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Controller {
             Self::Pids => "pids",
             Self::Cpu => "cpu",
             Self::CpuAccounting => "cpuacct",
+            Self::Freezer => "freezer",
         }
     }
 }

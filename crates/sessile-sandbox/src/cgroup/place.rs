@@ -2,7 +2,7 @@
 
 use super::group::{Group, remove_places};
 use super::layout::{self, Controller, Facts, Hierarchy, Kind, Plan};
-use super::{CgroupError, at, write};
+use super::{CgroupError, at, freeze, write};
 use crate::Limits;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -72,7 +72,13 @@ impl Places {
         self.places.iter().any(|place| match &place.kind {
             PlaceKind::V1(controllers) => controllers.contains(&controller),
             PlaceKind::V2(controllers) => {
-                controller == Controller::CpuAccounting || controllers.iter().any(|name| name == controller.name())
+                let is_there = match controller {
+                    Controller::CpuAccounting => true,
+                    // Linux 5.2; seen on a cgroup that is not the root.
+                    Controller::Freezer => place.path.join(freeze::V2_SWITCH).exists(),
+                    _ => false,
+                };
+                is_there || controllers.iter().any(|name| name == controller.name())
             }
         })
     }

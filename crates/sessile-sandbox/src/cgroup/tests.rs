@@ -192,3 +192,91 @@ fn a_processor_share_is_never_below_what_the_kernel_takes() {
         assert_eq!(group::quota(nonsense, 100_000), None);
     }
 }
+
+mod freezing {
+    use super::*;
+    use crate::cgroup::freeze::{self, NotFrozen};
+    use crate::cgroup::place::{Place, PlaceKind};
+    use std::time::Duration;
+
+    fn v2_place(path: &Path) -> Vec<Place> {
+        vec![Place { path: path.to_owned(), kind: PlaceKind::V2(strings(&ALL)) }]
+    }
+
+    #[test]
+    fn version_2_is_frozen_when_its_events_say_so() {
+        let (_directory, path) = control_files(&["cgroup.freeze", "memory.swap.max"]);
+        fs::write(path.join("memory.max"), "1048576\n").unwrap();
+        // As Linux 6.1 had it right after the switch was turned, and when all had come to rest.
+        fs::write(path.join("cgroup.events"), "populated 1\nfrozen 0\n").unwrap();
+        let events = path.join("cgroup.events");
+        let resting = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            fs::write(events, "populated 1\nfrozen 1\n").unwrap();
+        });
+        freeze::freeze(&v2_place(&path)).unwrap();
+        resting.join().unwrap();
+        assert_eq!(content(&path, "cgroup.freeze"), "1");
+        fs::write(path.join("cgroup.freeze"), "").unwrap();
+        freeze::thaw(&v2_place(&path)).unwrap();
+        assert_eq!(content(&path, "cgroup.freeze"), "0");
+        assert_eq!(content(&path, "memory.swap.max"), "0", "it may not swap when it runs");
+    }
+
+    #[test]
+    fn what_does_not_come_to_rest_is_let_go() {
+        let (_directory, path) = control_files(&["cgroup.freeze"]);
+        fs::write(path.join("cgroup.events"), "populated 1\nfrozen 0\n").unwrap();
+        assert!(matches!(freeze::freeze(&v2_place(&path)), Err(NotFrozen::Late)));
+        assert!(content(&path, "cgroup.freeze").ends_with('0'));
+    }
+
+    #[test]
+    fn version_1_has_a_hierarchy_for_it_and_the_others_are_left_alone() {
+        let (_memory, memory) = control_files(&["memory.force_empty"]);
+        let (_freezer, freezer) = control_files(&[]);
+        // The file says what it was told.
+        fs::write(freezer.join("freezer.state"), "").unwrap();
+        let places = vec![
+            Place { path: memory.clone(), kind: PlaceKind::V1(vec![Controller::Memory]) },
+            Place { path: freezer.clone(), kind: PlaceKind::V1(vec![Controller::Freezer]) },
+        ];
+        freeze::freeze(&places).unwrap();
+        assert_eq!(content(&freezer, "freezer.state"), "FROZEN");
+        assert_eq!(content(&memory, "memory.force_empty"), "");
+        freeze::reclaim(&places);
+        assert_eq!(content(&memory, "memory.force_empty"), "0");
+        freeze::thaw(&places).unwrap();
+        assert_eq!(content(&freezer, "freezer.state"), "THAWED");
+    }
+
+    #[test]
+    fn version_2_gives_memory_back_and_may_swap_meanwhile() {
+        let (_directory, path) = control_files(&["cgroup.freeze", "memory.swap.max", "memory.reclaim"]);
+        fs::write(path.join("memory.current"), "8192\n").unwrap();
+        freeze::reclaim(&v2_place(&path));
+        assert_eq!(
+            (content(&path, "memory.swap.max").as_str(), content(&path, "memory.reclaim").as_str()),
+            ("max", "8192")
+        );
+    }
+
+    #[test]
+    fn without_a_cgroup_there_is_no_way() {
+        assert!(matches!(freeze::freeze(&[]), Err(NotFrozen::NoMeans)));
+        let (_directory, path) = control_files(&[]);
+        assert!(matches!(freeze::freeze(&v2_place(&path)), Err(NotFrozen::NoMeans)), "a kernel before 5.2");
+    }
+
+    #[test]
+    fn what_a_dead_node_left_frozen_is_thawed() {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, file) in [("a", "freezer.state"), ("b", "cgroup.freeze")] {
+            fs::create_dir(directory.path().join(name)).unwrap();
+            fs::write(directory.path().join(name).join(file), "").unwrap();
+        }
+        freeze::thaw_below(directory.path());
+        assert_eq!(content(&directory.path().join("a"), "freezer.state"), "THAWED");
+        assert_eq!(content(&directory.path().join("b"), "cgroup.freeze"), "0");
+    }
+}

@@ -28,7 +28,7 @@ pub(super) fn limit(directory: &Path, controllers: &[Controller], limits: &Limit
                     write(directory, "cpu.cfs_quota_us", &quota.to_string())?;
                 }
             }
-            Controller::CpuAccounting => {}
+            Controller::CpuAccounting | Controller::Freezer => {}
         }
     }
     Ok(())
@@ -62,6 +62,7 @@ pub(super) fn count(directory: &Path, controllers: &[Controller], usage: &mut Us
             Controller::Cpu => {
                 usage.throttled = row(directory, "cpu.stat", "throttled_time").map(Duration::from_nanos);
             }
+            Controller::Freezer => {}
             Controller::CpuAccounting => {
                 if let Some(nanos) = number(directory, "cpuacct.usage") {
                     usage.cpu = Duration::from_nanos(nanos);

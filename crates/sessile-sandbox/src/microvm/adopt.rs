@@ -1,13 +1,14 @@
 //! Taking over the machines of a runtime that is gone: their monitors' sandboxes are adopted as all others, and with them the porters,
 //! which have carried on meanwhile.
 
-use super::boot::Machine;
-use super::supervise;
+use super::boot::{Machine, Proofs};
+use super::supervise::{self, About};
 use super::wire::Wire;
 use crate::driver::Driver;
 use crate::{AdoptError, Adopted, StartError};
 use serde::{Deserialize, Serialize};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -19,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Badge {
     /// Of the machine, in bytes.
     pub(super) memory: u64,
+    /// What it was made of, see [`Asleep`](super::sleep::Asleep).
+    pub(super) key: String,
     /// What is less than was asked for.
     pub(super) notes: Vec<String>,
 }
@@ -31,18 +34,18 @@ impl Badge {
 }
 
 /// Takes over every machine whose runtime is gone. `walls` holds machines only.
-pub(super) async fn all(walls: &dyn Driver) -> Vec<Result<Adopted, AdoptError>> {
+pub(super) async fn all(walls: &dyn Driver, proofs: &Arc<Proofs>) -> Vec<Result<Adopted, AdoptError>> {
     let mut adopted = Vec::new();
     for monitor in walls.adopt().await {
         adopted.push(match monitor {
-            Ok(monitor) => one(monitor).await,
+            Ok(monitor) => one(monitor, proofs).await,
             Err(error) => Err(error),
         });
     }
     adopted
 }
 
-async fn one(adopted: Adopted) -> Result<Adopted, AdoptError> {
+async fn one(adopted: Adopted, proofs: &Arc<Proofs>) -> Result<Adopted, AdoptError> {
     let Adopted { sandbox: monitor, estate, kept, note } = adopted;
     let id = monitor.id().clone();
     let failed = |what: &'static str| {
@@ -57,7 +60,8 @@ async fn one(adopted: Adopted) -> Result<Adopted, AdoptError> {
     let taken = taken.map_err(|_| failed("reach the porter of")(io::ErrorKind::TimedOut.into()))?;
     let wire = taken.map_err(|error| failed("reach the porter of")(io::Error::other(error)))?;
     let machine = Machine::adopted(monitor, control, wire).map_err(|error| failed("watch")(io::Error::other(error)))?;
-    let mut notes = badge.notes;
+    let Badge { memory, key, mut notes } = badge;
     notes.extend(machine.monitor.notes().iter().cloned());
-    Ok(Adopted { sandbox: supervise::watch_over(machine, id, badge.memory, notes), estate, kept: None, note: None })
+    let about = About { memory, key, notes, proofs: Arc::clone(proofs) };
+    Ok(Adopted { sandbox: supervise::watch_over(machine, id, about), estate, kept: None, note: None })
 }

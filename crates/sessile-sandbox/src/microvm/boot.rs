@@ -34,7 +34,7 @@ pub(super) struct Proofs(Mutex<HashSet<[u8; 16]>>);
 
 impl Proofs {
     /// Takes a proof. `false` if another machine has given it, or if it is none.
-    fn is_new(&self, proof: [u8; 16]) -> bool {
+    pub(super) fn is_new(&self, proof: [u8; 16]) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= PROOFS {
             known.clear();
@@ -76,7 +76,7 @@ pub(super) async fn up(walls: &dyn Driver, order: &jail::Order<'_>) -> Result<Ma
     }
 }
 
-/// Starts a monitor.
+/// Starts a monitor, and its porter.
 pub(super) async fn launch(walls: &dyn Driver, order: &jail::Order<'_>) -> Result<Machine, StartError> {
     let host = StartError::host;
     let (ours, theirs) = UnixStream::pair().map_err(host("make the machine's control socket"))?;
@@ -116,14 +116,19 @@ async fn greeted(wire: &mut Wire) -> Result<(), WireError> {
     }
 }
 
-/// Makes a guest another one than all before.
-async fn renew(wire: &mut Wire, proofs: &Proofs) -> Result<(), WireError> {
-    wire.say_to_guest(&ToGuest::Renew(renewal()?)).await?;
+/// Makes a guest another one than all before, which ends its rest if it had one.
+pub(super) async fn renew(wire: &mut Wire, proofs: &Proofs) -> Result<(), WireError> {
+    say_renew(wire).await?;
     match of_machine(wire).await? {
         FromGuest::Renewed { proof } if proofs.is_new(proof) => Ok(()),
         FromGuest::Renewed { .. } => Err(WireError::Nonsense("a proof that another machine has given".into())),
         other => Err(WireError::Nonsense(format!("{other:?} instead of a proof"))),
     }
+}
+
+/// Tells a guest to be another machine. It answers with a proof.
+pub(super) async fn say_renew(wire: &mut Wire) -> Result<(), WireError> {
+    wire.say_to_guest(&ToGuest::Renew(renewal()?)).await
 }
 
 async fn of_machine(wire: &mut Wire) -> Result<FromGuest, WireError> {
@@ -229,6 +234,14 @@ pub(super) async fn last_words(control: &mut Control) -> Option<String> {
 /// Text that cannot play with a terminal.
 fn printable(line: &str) -> String {
     line.chars().filter(|letter| *letter == ' ' || letter.is_ascii_graphic()).take(200).collect()
+}
+
+/// Why a machine did not start, where it is known that it is a machine.
+pub(super) fn reason(error: StartError) -> String {
+    match error {
+        StartError::InitDied { why } => why,
+        other => other.to_string(),
+    }
 }
 
 fn died(why: impl Into<String>) -> StartError {

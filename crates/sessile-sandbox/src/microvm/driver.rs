@@ -1,25 +1,33 @@
 //! The driver: what a start is, from the specification to the handle.
 
 use super::adopt::Badge;
-use super::boot::{self, Machine, Proofs};
+use super::boot::{self, Proofs};
 use super::command_line::{Beginning, Memory};
 use super::error::{MicrovmError, PartError};
 use super::parts::{self, Machinery};
+use super::qmp::QmpError;
 use super::restore_key::RestoreKey;
-use super::template::shelf::Found;
+use super::sleep::{self, Asleep, LoadError};
+use super::supervise::{self, About};
 use super::template::workshop::Workshop;
-use super::template::{Kind, Template};
 use super::trial::{self, Accelerator, AcceleratorChoice, Trial, USERS};
-use super::{adopt, capabilities, image, jail, libraries, packing, supervise};
+use super::{adopt, capabilities, image, jail, libraries, packing};
 use crate::driver::{BoxFuture, Driver};
 use crate::process::order::{self, WithoutCgroup};
-use crate::{AdoptError, Adopted, Capabilities, FileView, Network, Sandbox, SandboxSpec, StartError};
+use crate::{
+    AdoptError, Adopted, Capabilities, FileView, Network, Sandbox, SandboxSpec, StartError, StateSource, WakeError,
+};
+use serde_json::Value;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
+
+mod ready;
+
+use ready::Ready;
 
 /// The memory of a machine whose sandbox has no limit, and the least that a machine starts with, in bytes.
 const DEFAULT_MEMORY: u64 = 512 << 20;
@@ -47,7 +55,7 @@ struct MicrovmDriver {
     trial: Trial,
     capabilities: Capabilities,
     places: Places,
-    proofs: Proofs,
+    proofs: Arc<Proofs>,
     /// Machines that boot at once: each takes all of a processor.
     boots: Arc<Semaphore>,
     /// Copies that are started at once.
@@ -87,7 +95,7 @@ pub async fn microvm_driver(
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let [boots, copies] = [(); 2].map(|()| Arc::new(Semaphore::new(at_once)));
     let templates = Workshop::new(Arc::clone(&walls), Arc::clone(&boots));
-    let proofs = Proofs::default();
+    let proofs = Arc::default();
     Ok(MicrovmDriver { walls, machinery, trial, capabilities, places, proofs, boots, copies, templates })
 }
 
@@ -97,22 +105,6 @@ struct Disk {
     /// What the image does not hold: private directories and generated files.
     files: Vec<FileView>,
     notes: Vec<String>,
-}
-
-/// A machine whose init waits for an order.
-struct Ready {
-    machine: Machine,
-    /// Of a template.
-    is_copy: bool,
-    /// What the operator is told.
-    note: Option<String>,
-    /// Among those that start at once.
-    turn: OwnedSemaphorePermit,
-}
-
-/// Waits until it is somebody's turn.
-async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, StartError> {
-    Arc::clone(turns).acquire_owned().await.map_err(|_| invalid("the driver is going"))
 }
 
 fn invalid(what: impl Into<String>) -> StartError {
@@ -139,12 +131,29 @@ impl MicrovmDriver {
         let disk = self.disk_of(&spec).await?;
         let inside = self.spec_inside(&spec, disk.files);
         let order = order::write_for_guest(&inside, USERS, WithoutCgroup { memory: false, pids: true })?;
-        let badge = Badge { memory, notes: disk.notes.clone() };
-        let around = jail::Order {
+        let around = self.around(&spec, memory, &disk.path);
+        let key = RestoreKey::of(&around, &self.trial.monitor).map_err(part)?;
+        let badge = Badge { memory, key: key.to_string(), notes: disk.notes.clone() };
+        let around = jail::Order { note: Some(badge.into_note()?), ..around };
+        let Ready { mut machine, is_copy, note, turn } = self.ready(&around, &key).await?;
+        let begun = machine.begin(order).await?;
+        drop(turn);
+        let mut notes = disk.notes;
+        notes.extend(note);
+        notes.extend(machine.monitor.notes().iter().cloned());
+        notes.extend(begun.notes.iter().map(ToString::to_string));
+        let about = About { memory, key: key.to_string(), notes, proofs: Arc::clone(&self.proofs) };
+        let sandbox = supervise::watch_over(machine, spec.id, about);
+        Ok(if is_copy { sandbox.into_copy() } else { sandbox })
+    }
+
+    /// The order for the machine of `spec`, which boots.
+    fn around<'a>(&'a self, spec: &'a SandboxSpec, memory: u64, disk: &'a Path) -> jail::Order<'a> {
+        jail::Order {
             id: &spec.id,
             machinery: &self.machinery,
             accelerator: self.trial.accelerator,
-            disk: Some(&disk.path),
+            disk: Some(disk),
             memory: memory.div_ceil(1 << 20),
             processors: processors(spec.limits.cpu, self.trial.accelerator),
             place: Memory::Own,
@@ -153,76 +162,56 @@ impl MicrovmDriver {
             orphan_grace: spec.orphan_grace,
             held: spec.held.clone(),
             estate: spec.estate.clone(),
-            note: Some(badge.into_note()?),
+            note: None,
+            rest: None,
             leads_out: spec.network == Network::Gate,
             start_timeout: spec.start_timeout,
-        };
-        let Ready { mut machine, is_copy, note, turn } = self.machine(&around).await?;
-        let begun = machine.begin(order).await?;
-        drop(turn);
-        let mut notes = disk.notes;
-        notes.extend(note);
-        notes.extend(machine.monitor.notes().iter().cloned());
-        notes.extend(begun.notes.iter().map(ToString::to_string));
-        let sandbox = supervise::watch_over(machine, spec.id, memory, notes);
-        Ok(if is_copy { sandbox.into_copy() } else { sandbox })
+        }
     }
 
-    /// A machine whose init waits for an order: a copy of its kind's template, or one that boots if there is none, or it does not work.
-    async fn machine(&self, order: &jail::Order<'_>) -> Result<Ready, StartError> {
-        let key = RestoreKey::of(order, &self.trial.monitor).map_err(part)?;
-        let (template, turn) = match self.templates.find(&key) {
-            Found::Template(template) => (Found::Template(template), turn(&self.copies).await?),
-            Found::None(_) => {
-                let turn = turn(&self.boots).await?;
-                // Who has waited may find one by now.
-                (self.templates.find(&key), turn)
+    async fn wake_in_time(&self, spec: SandboxSpec, asleep: String, state: StateSource) -> Result<Sandbox, WakeError> {
+        check(&spec)?;
+        let Asleep { key, rest, mut notes } = Asleep::read(&asleep)?;
+        let memory = spec.limits.memory.unwrap_or(DEFAULT_MEMORY);
+        let disk = self.disk_of(&spec).await?;
+        let around = self.around(&spec, memory, &disk.path);
+        let here = RestoreKey::of(&around, &self.trial.monitor).map_err(part)?.to_string();
+        if here != key {
+            return Err(WakeError::Mismatch {
+                what: format!("it was a machine of {key}; here it would be one of {here}"),
+            });
+        }
+        let _turn = ready::turn(&self.copies).await?;
+        let badge = Badge { memory, key: key.clone(), notes: notes.clone() };
+        let around =
+            jail::Order { rest: Some(&rest), beginning: Beginning::Restored, note: Some(badge.into_note()?), ..around };
+        let deadline = Instant::now() + spec.start_timeout;
+        let late = |_| StartError::Timeout { after: spec.start_timeout };
+        // Nothing of it runs yet: whatever came into being is dropped, and gone.
+        let loaded = timeout_at(deadline, async {
+            let mut machine = boot::launch(&*self.walls, &around).await?;
+            match sleep::load(&mut machine.control, state).await {
+                Ok(()) => Ok(machine),
+                Err(LoadError::State(what)) => Err(WakeError::Damaged { what }),
+                Err(LoadError::Host(why)) => Err(machine.died(&why).await.into()),
             }
-        };
-        let (why, turn) = match template {
-            Found::Template(template) => match self.copy_of(template, order, &key).await {
-                Ok((machine, note)) => return Ok(Ready { machine, is_copy: true, note, turn }),
-                Err(why) => {
-                    drop(turn);
-                    (Some(why), self::turn(&self.boots).await?)
-                }
-            },
-            Found::None(why) => (why, turn),
-        };
-        let machine = boot::boot(&*self.walls, order, &self.proofs).await?;
-        self.templates.make(&key, || Kind {
-            machinery: self.machinery.clone(),
-            accelerator: order.accelerator,
-            disk: order.disk.map(Path::to_owned),
-            memory: order.memory,
-            processors: order.processors,
         });
-        let note = why.map(|why| format!("the machine was booted, and not copied from a template: {why}"));
-        Ok(Ready { machine, is_copy: false, note, turn })
-    }
-
-    /// A copy of `template`, and what is to be said of it; or why there is none.
-    async fn copy_of(
-        &self,
-        template: Arc<Template>,
-        order: &jail::Order<'_>,
-        key: &RestoreKey,
-    ) -> Result<(Machine, Option<String>), String> {
-        let copied = template.copy(&*self.walls, order, &self.proofs).await.map_err(|error| error.to_string());
-        let shared = match &copied {
-            Ok(machine) => template.is_shared_by(machine).await.clone(),
-            Err(why) => Err(why.clone()),
-        };
-        self.templates.copied(key, shared.clone());
-        let machine = copied?;
-        let ended = machine.monitor.ended();
-        // A template is kept while copies of it live. Ends with the copy.
-        tokio::spawn(async move {
-            ended.await;
-            drop(template);
+        let mut machine = loaded.await.map_err(late)??;
+        let awake = timeout_at(deadline, async {
+            machine.control.monitor().await?.command("cont", Value::Null).await?;
+            tokio::select! {
+                renewed = boot::renew(&mut machine.wire, &self.proofs) => Ok(renewed.map_err(|error| error.to_string())),
+                () = machine.control.stopped() => Ok(Err("the guest stopped".to_owned())),
+            }
         });
-        let note = shared.err().map(|why| format!("the machine does not share its template's memory: {why}"));
-        Ok((machine, note))
+        let awake = awake.await.unwrap_or_else(|_| Ok(Err("it says nothing".into())));
+        if let Err(why) = awake.unwrap_or_else(|error: QmpError| Err(error.to_string())) {
+            return Err(WakeError::Damaged {
+                what: machine.died(&format!("{why} before it was awake")).await.to_string(),
+            });
+        }
+        notes.extend(machine.monitor.notes().iter().cloned());
+        Ok(supervise::watch_over(machine, spec.id, About { memory, key, notes, proofs: Arc::clone(&self.proofs) }))
     }
 
     /// The image of a specification: what it shows as its root, or what it lists.
@@ -341,12 +330,20 @@ impl Driver for MicrovmDriver {
         Box::pin(self.start_one(spec))
     }
 
+    fn hibernates(&self) -> bool {
+        true
+    }
+
+    fn wake(&self, spec: SandboxSpec, asleep: String, state: StateSource) -> BoxFuture<'_, Result<Sandbox, WakeError>> {
+        Box::pin(self.wake_in_time(spec, asleep, state))
+    }
+
     fn keeps_estates(&self) -> bool {
         self.walls.keeps_estates()
     }
 
     fn adopt(&self) -> BoxFuture<'_, Vec<Result<Adopted, AdoptError>>> {
-        Box::pin(adopt::all(&*self.walls))
+        Box::pin(adopt::all(&*self.walls, &self.proofs))
     }
 
     fn capabilities(&self) -> &Capabilities {

@@ -5,6 +5,7 @@ use super::command_line::{self, Beginning, Machine, Memory, Parts};
 use super::parts::Machinery;
 use super::trial::Accelerator;
 use crate::{FileView, Limits, Network, SandboxId, SandboxSpec};
+use sessile_link::porter::Rest;
 use std::fs;
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
@@ -66,6 +67,8 @@ pub(super) struct Order<'a> {
     /// What is kept for the next runtime, and what that is to know of the machine.
     pub(super) estate: Option<Arc<OwnedFd>>,
     pub(super) note: Option<String>,
+    /// Where the streams of the machine stand whose state it is to take in; `None` for a machine that is booted.
+    pub(super) rest: Option<&'a Rest>,
     /// Whether there is a way out of the machine, through the gate.
     pub(super) leads_out: bool,
     pub(super) start_timeout: Duration,
@@ -105,7 +108,7 @@ pub(super) fn around(order: &Order<'_>, control: OwnedFd, ours: OwnedFd) -> Sand
     let memory = (order.memory << 20).saturating_add(overhead);
     SandboxSpec {
         id: order.id.clone(),
-        command: porter(monitor(order, order.id.as_str(), place, order.beginning)),
+        command: porter(order.rest, monitor(order, order.id.as_str(), place, order.beginning)),
         env: Vec::new(),
         cwd: "/".into(),
         files,
@@ -148,9 +151,10 @@ pub(super) fn kind(order: &Order<'_>) -> Vec<String> {
 }
 
 /// The porter's command, which runs `monitor`.
-fn porter(monitor: Vec<String>) -> Vec<String> {
-    let its_streams_begin_anew = String::new();
-    [PORTER.to_owned(), its_streams_begin_anew].into_iter().chain(monitor).collect()
+fn porter(rest: Option<&Rest>, monitor: Vec<String>) -> Vec<String> {
+    // Numbers and bytes: nothing that JSON could not say.
+    let rest = rest.and_then(|rest| serde_json::to_string(rest).ok()).unwrap_or_default();
+    [PORTER.to_owned(), rest].into_iter().chain(monitor).collect()
 }
 
 /// The parts of the system that QEMU needs, links as links.

@@ -3,7 +3,7 @@
 
 use super::qmp::{Qmp, QmpError};
 use serde_json::{Value, json};
-use std::os::fd::BorrowedFd;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -18,30 +18,32 @@ const PACE: Duration = Duration::from_millis(1);
 const FILE: &str = "state";
 
 /// Stops a machine whose memory is in a file, and writes everything else of it into another one. It does not run again.
-pub(super) async fn save(qmp: &mut Qmp, into: BorrowedFd<'_>) -> Result<(), QmpError> {
+pub(super) async fn save(qmp: &mut Qmp, into: OwnedFd) -> Result<(), QmpError> {
     qmp.command("stop", Value::Null).await?;
     carry_out(qmp, "migrate", into, PATIENCE).await
 }
 
 /// Loads what [`save`] wrote into a machine that waits for it and has that memory, and lets it run.
-pub(super) async fn load(qmp: &mut Qmp, from: BorrowedFd<'_>) -> Result<(), QmpError> {
+pub(super) async fn load(qmp: &mut Qmp, from: OwnedFd) -> Result<(), QmpError> {
     carry_out(qmp, "migrate-incoming", from, PATIENCE).await?;
+    // If it is written down one day, then with its memory.
+    share_memory(qmp, false).await?;
     qmp.command("cont", Value::Null).await.map(drop)
 }
 
 /// Gives a command and waits until what it began is over.
-async fn carry_out(
-    qmp: &mut Qmp,
-    command: &'static str,
-    file: BorrowedFd<'_>,
-    patience: Duration,
-) -> Result<(), QmpError> {
-    let capabilities = json!({ "capabilities": [{ "capability": "x-ignore-shared", "state": true }] });
-    qmp.command("migrate-set-capabilities", capabilities).await?;
+async fn carry_out(qmp: &mut Qmp, command: &'static str, file: OwnedFd, patience: Duration) -> Result<(), QmpError> {
+    share_memory(qmp, true).await?;
     qmp.give(FILE, file).await?;
     qmp.command(command, json!({ "uri": format!("fd:{FILE}") })).await?;
     let late = QmpError::Refused { command, why: "it came to no end".into() };
     timeout(patience, done(qmp, command)).await.unwrap_or(Err(late))
+}
+
+/// Says whether memory that others have as well is left where it is.
+async fn share_memory(qmp: &mut Qmp, state: bool) -> Result<(), QmpError> {
+    let capabilities = json!({ "capabilities": [{ "capability": "x-ignore-shared", "state": state }] });
+    qmp.command("migrate-set-capabilities", capabilities).await.map(drop)
 }
 
 /// Waits until a migration is over.

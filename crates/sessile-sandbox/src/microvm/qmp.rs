@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
@@ -149,19 +149,19 @@ impl Qmp {
 
     /// Gives a command and waits for its answer.
     pub(super) async fn command(&mut self, command: &'static str, arguments: Value) -> Result<Value, QmpError> {
-        self.ask(command, arguments, None).await
+        self.command_with(command, arguments, None).await
     }
 
-    /// Gives QEMU a descriptor of its own, which later commands call `name` (`fd:NAME` where they take a URI). It shares the file's offset.
-    pub(super) async fn give(&mut self, name: &'static str, descriptor: BorrowedFd<'_>) -> Result<(), QmpError> {
-        self.ask("getfd", json!({ "fdname": name }), Some(descriptor)).await.map(drop)
+    /// Hands QEMU a descriptor, which it knows by `name` from then on.
+    pub(super) async fn give(&mut self, name: &'static str, descriptor: OwnedFd) -> Result<(), QmpError> {
+        self.command_with("getfd", json!({ "fdname": name }), Some(descriptor)).await.map(drop)
     }
 
-    async fn ask(
+    async fn command_with(
         &mut self,
         command: &'static str,
         arguments: Value,
-        descriptor: Option<BorrowedFd<'_>>,
+        descriptor: Option<OwnedFd>,
     ) -> Result<Value, QmpError> {
         self.last += 1;
         let id = self.last;
@@ -172,11 +172,11 @@ impl Qmp {
         let mut line = line.to_string().into_bytes();
         line.push(b'\n');
         let answer = async {
-            let said = match descriptor {
-                Some(descriptor) => self.hand_over(&line, descriptor).await?,
+            let sent = match &descriptor {
+                Some(descriptor) => self.send_with(&line, descriptor).await?,
                 None => 0,
             };
-            self.to.write_all(line.get(said..).unwrap_or_default()).await?;
+            self.to.write_all(line.get(sent..).unwrap_or_default()).await?;
             for _ in 0..MAX_EVENTS {
                 match self.next().await {
                     Ok(Line::Return(Some(to), value)) if to == id => return Ok(value),
@@ -193,14 +193,14 @@ impl Qmp {
         timeout(PATIENCE, answer).await.map_err(late)?
     }
 
-    /// Writes the beginning of `line`, and a descriptor with it. Says how much.
-    async fn hand_over(&mut self, line: &[u8], descriptor: BorrowedFd<'_>) -> io::Result<usize> {
+    /// Sends the beginning of a line, and a descriptor with its first byte. Gives how much was sent.
+    async fn send_with(&self, line: &[u8], descriptor: &OwnedFd) -> io::Result<usize> {
         let socket: &UnixStream = self.to.as_ref();
         let send = || {
-            let descriptors = [descriptor];
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
             let mut ancillary = SendAncillaryBuffer::new(&mut space);
-            ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)); // it fits: the space was made for it
+            let descriptors = [descriptor.as_fd()];
+            ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
             Ok(sendmsg(socket, &[IoSlice::new(line)], &mut ancillary, SendFlags::NOSIGNAL)?)
         };
         socket.async_io(Interest::WRITABLE, send).await

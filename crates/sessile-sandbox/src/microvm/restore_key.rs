@@ -12,8 +12,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// The digest of everything that must be the same: QEMU's build and its whole command line (accelerator, processor, memory, devices in order,
-/// the kernel's arguments), kernel, initramfs, image, the version of the link, and with KVM the host's processor, which is the guest's.
+/// In words what an operator may have changed, and a digest of everything that must be the same: QEMU's build and its whole command line (accelerator, processor, memory, devices in order,
+/// the kernel's arguments), kernel, initramfs, image, the version of the link, and with KVM the host's processor, which is the
+/// guest's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct RestoreKey(String);
 
@@ -33,7 +34,10 @@ impl RestoreKey {
             digest.update(word.len().to_le_bytes());
             digest.update(word);
         }
-        Ok(Self(hex(&digest.finalize())))
+        let jail::Order { accelerator, memory, processors, disk, .. } = order;
+        let disk = disk.map_or("none".into(), |disk| disk.display().to_string());
+        let digest = hex(&digest.finalize());
+        Ok(Self(format!("{accelerator}, {memory} MiB, {processors} processors, image {disk}, digest {digest}")))
     }
 }
 

@@ -1,12 +1,13 @@
 //! Watching over a machine until it has ended, and saying how.
 
-use super::boot::{self, Machine};
+use super::boot::{self, Machine, Proofs};
 use super::control::Control as Monitor;
+use super::sleep::{self, Asleep};
 use super::wire::{self, Wire, WireError, Word, understood};
 use crate::sandbox::{Grip, Running};
-use crate::{BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, Sandbox, SandboxId, Usage};
+use crate::{BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, HibernateError, Sandbox, SandboxId, StateSink, Usage};
 use sessile_link::guest::FromGuest;
-use sessile_link::porter::{Errand, FromPorter};
+use sessile_link::porter::{Errand, FromPorter, Rest};
 use sessile_link::streams::Opening;
 use sessile_link::{FromInit, Loopback, ServerEnd, ToInit};
 use std::io;
@@ -14,7 +15,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 #[cfg(test)]
@@ -25,6 +26,38 @@ const AFTERWARDS: Duration = Duration::from_secs(30);
 
 /// How long a machine's last words may take.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How long a machine may take to come to rest, and to end that.
+const REST: Duration = Duration::from_secs(10);
+
+/// What may be asked of a machine at once.
+const ASKS: usize = 8;
+
+/// What is known of a machine.
+pub(super) struct About {
+    /// In bytes.
+    pub(super) memory: u64,
+    /// What it is made of.
+    pub(super) key: String,
+    /// What is less than was asked for.
+    pub(super) notes: Vec<String>,
+    /// That no two are the same.
+    pub(super) proofs: Arc<Proofs>,
+}
+
+/// What the handle asks of the watch.
+enum Ask {
+    /// End the server.
+    Terminate,
+    /// Write the machine down.
+    Hibernate { into: StateSink, answer: oneshot::Sender<Result<String, HibernateError>> },
+}
+
+/// Why a machine was not written down, and what has ended it, if anything has.
+struct Awake {
+    why: HibernateError,
+    over: Option<Over>,
+}
 
 /// How the server in a machine ended, as its init says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +73,7 @@ struct Report {
 struct Control {
     /// The monitor's sandbox, and the porter's.
     monitor: Arc<Sandbox>,
-    /// One word is enough: a server is asked to end once.
-    terminate: mpsc::Sender<()>,
+    asks: mpsc::Sender<Ask>,
     killed: AtomicBool,
 }
 
@@ -52,7 +84,8 @@ impl Grip for Control {
     }
 
     fn terminate(&self) {
-        let _ = self.terminate.try_send(());
+        // Once is enough, and what waits before it is enough as well.
+        let _ = self.asks.try_send(Ask::Terminate);
     }
 
     fn kill(&self) {
@@ -62,6 +95,19 @@ impl Grip for Control {
 
     fn usage(&self) -> Usage {
         of_the_machine(self.monitor.usage())
+    }
+
+    fn hibernate(&self, into: StateSink) -> BoxFuture<'static, Result<String, HibernateError>> {
+        let (asks, monitor) = (self.asks.clone(), Arc::clone(&self.monitor));
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            let asked = asks.send(Ask::Hibernate { into, answer }).await;
+            match (asked, answered.await) {
+                (Ok(()), Ok(answer)) => answer,
+                // Nobody watches over it any more: it is about to be gone.
+                (Err(_), _) | (_, Err(_)) => Err(HibernateError::Ended(monitor.ended().await)),
+            }
+        })
     }
 
     fn connect(&self, to: Loopback, port: u16) -> BoxFuture<'static, io::Result<OwnedFd>> {
@@ -83,13 +129,14 @@ fn of_the_machine(usage: Usage) -> Usage {
 }
 
 /// Begins to watch over `machine`, in which the server runs, and gives out its handle.
-pub(super) fn watch_over(machine: Machine, id: SandboxId, memory: u64, notes: Vec<String>) -> Sandbox {
+pub(super) fn watch_over(machine: Machine, id: SandboxId, about: About) -> Sandbox {
     let Machine { mut monitor, pipes, control: qemu, wire, .. } = machine;
     let (pid, egress) = (monitor.pid(), monitor.take_egress());
-    let (terminate, asked) = mpsc::channel(1);
-    let control = Arc::new(Control { monitor: Arc::new(monitor), terminate, killed: AtomicBool::new(false) });
+    let (asks, asked) = mpsc::channel(ASKS);
+    let notes = about.notes.clone();
+    let control = Arc::new(Control { monitor: Arc::new(monitor), asks, killed: AtomicBool::new(false) });
     let (say_ended, ended) = watch::channel(None);
-    let watch = Watch { control: Arc::clone(&control), qemu, wire, asked, memory, out_of_memory_kills: 0 };
+    let watch = Watch { control: Arc::clone(&control), qemu, wire, asked, about, out_of_memory_kills: 0 };
     // It ends by itself soon after the machine does.
     tokio::spawn(async move {
         let ended = watch.until_gone().await;
@@ -103,9 +150,8 @@ struct Watch {
     control: Arc<Control>,
     qemu: Monitor,
     wire: Wire,
-    asked: mpsc::Receiver<()>,
-    /// Of the machine, in bytes.
-    memory: u64,
+    asked: mpsc::Receiver<Ask>,
+    about: About,
     out_of_memory_kills: u64,
 }
 
@@ -119,6 +165,8 @@ enum Over {
     Stopped,
     /// The monitor is gone.
     Gone,
+    /// It was written down.
+    Asleep { asleep: String, answer: oneshot::Sender<Result<String, HibernateError>> },
 }
 
 impl Watch {
@@ -133,11 +181,21 @@ impl Watch {
                     Err(WireError::Closed) => break Over::Gone,
                     Err(error) => break Over::Link(error),
                 },
-                Some(()) = self.asked.recv() => {
-                    if let Err(error) = self.wire.say_to_init(&ToInit::Terminate).await {
+                Some(ask) = self.asked.recv() => match ask {
+                    Ask::Terminate => if let Err(error) = self.wire.say_to_init(&ToInit::Terminate).await {
                         break Over::Link(error);
-                    }
-                }
+                    },
+                    Ask::Hibernate { mut into, answer } => match self.write_down(&mut into).await {
+                        Ok(asleep) => break Over::Asleep { asleep, answer },
+                        Err(Awake { why, over }) => {
+                            // Whoever asked may have given up.
+                            let _ = answer.send(Err(why));
+                            if let Some(over) = over {
+                                break over;
+                            }
+                        }
+                    },
+                },
                 () = self.qemu.stopped() => break Over::Stopped,
                 _ = &mut gone => break Over::Gone,
             }
@@ -146,6 +204,9 @@ impl Watch {
         if !killed && let Some(words) = self.explain(&over).await {
             // The porter is gone, or says it.
             let _ = self.wire.ask(&Errand::End(format!("sessile: {words}\n"))).await;
+        }
+        if let Over::Asleep { .. } = over {
+            self.control.monitor.kill();
         }
         // The porter ends by itself once everything is read, or nobody reads.
         let monitor = &self.control.monitor;
@@ -157,7 +218,87 @@ impl Watch {
             }
         };
         let killed = self.control.killed.load(Ordering::Relaxed);
-        self.judge(&over, killed, &monitor)
+        let ended = self.judge(&over, killed, &monitor);
+        if let Over::Asleep { asleep, answer } = over {
+            let _ = answer.send(Ok(asleep));
+        }
+        ended
+    }
+
+    /// Has the machine rest and writes it down.
+    async fn write_down(&mut self, into: &mut StateSink) -> Result<String, Awake> {
+        let failed = |what: &dyn std::fmt::Display| HibernateError::Failed { what: what.to_string() };
+        self.wire
+            .ask(&Errand::Rest)
+            .await
+            .map_err(|error| Awake { why: failed(&error), over: Some(Over::Link(error)) })?;
+        let rest = match timeout(REST, self.until_it_rests()).await {
+            Ok(Ok(rest)) => rest,
+            Ok(Err(over)) => return Err(Awake { why: failed(&"the machine ended"), over: Some(over) }),
+            Err(_) => {
+                let why = HibernateError::Busy { what: "what its server said is not all read".into() };
+                return Err(Awake { why, over: self.go_on().await });
+            }
+        };
+        let asleep = Asleep { key: self.about.key.clone(), rest, notes: self.about.notes.clone() };
+        let text = serde_json::to_string(&asleep).map_err(|error| error.to_string());
+        let written = match text {
+            Ok(text) => sleep::write_down(&mut self.qemu, into).await.map(|()| text),
+            Err(why) => Err(why),
+        };
+        match written {
+            Ok(text) => Ok(text),
+            Err(why) => Err(Awake { why: failed(&why), over: self.go_on().await }),
+        }
+    }
+
+    /// Waits until the machine rests, and everything it said is passed on.
+    async fn until_it_rests(&mut self) -> Result<Rest, Over> {
+        loop {
+            let word = match self.wire.next().await {
+                Ok(Word::Porter(FromPorter::Rested(rest))) => return Ok(rest),
+                Ok(word) => self.hear(word),
+                Err(error) => Err(error),
+            };
+            match word {
+                Ok(None) => {}
+                Ok(Some(report)) => return Err(Over::Reported(report)),
+                Err(WireError::Closed) => return Err(Over::Gone),
+                Err(error) => return Err(Over::Link(error)),
+            }
+        }
+    }
+
+    /// Ends the machine's rest. Gives what ended the machine, if that did.
+    async fn go_on(&mut self) -> Option<Over> {
+        match timeout(REST, self.until_it_goes_on()).await {
+            Ok(Ok(None)) => None,
+            Ok(Ok(Some(report))) => Some(Over::Reported(report)),
+            Ok(Err(WireError::Closed)) => Some(Over::Gone),
+            Ok(Err(error)) => Some(Over::Link(error)),
+            Err(_) => Some(Over::Link(WireError::Nonsense("it does not end its rest".into()))),
+        }
+    }
+
+    async fn until_it_goes_on(&mut self) -> Result<Option<Report>, WireError> {
+        boot::say_renew(&mut self.wire).await?;
+        loop {
+            match self.wire.next().await? {
+                Word::Machine(message) => {
+                    if let FromGuest::Renewed { proof } = understood(&message)? {
+                        let same = || WireError::Nonsense("a proof that another machine has given".into());
+                        return self.about.proofs.is_new(proof).then_some(None).ok_or_else(same);
+                    }
+                    self.hear(Word::Machine(message))?;
+                }
+                // Also that it rests, which comes late.
+                word => {
+                    if let Some(report) = self.hear(word)? {
+                        return Ok(Some(report));
+                    }
+                }
+            }
+        }
     }
 
     /// Takes in what is said. A report is the end.
@@ -189,14 +330,14 @@ impl Watch {
                 let words = timeout(LAST_WORDS, boot::last_words(&mut self.qemu)).await.ok().flatten();
                 Some(format!("the guest's kernel ended: {}", words.unwrap_or_default()))
             }
-            Over::Link(WireError::Broken(_)) | Over::Reported(_) | Over::Gone => None,
+            Over::Link(WireError::Broken(_)) | Over::Reported(_) | Over::Gone | Over::Asleep { .. } => None,
             Over::Link(error) => Some(error.to_string()),
         }
     }
 
     fn judge(&self, over: &Over, killed: bool, monitor: &Ended) -> Ended {
         let usage = of_the_machine(monitor.usage);
-        let starved = Exit::OutOfMemory { limit: Some(self.memory), peak: None };
+        let starved = Exit::OutOfMemory { limit: Some(self.about.memory), peak: None };
         let exit = match (over, monitor.exit) {
             (Over::Reported(report), _) => match report.end {
                 // A server that lost one of its processes may well end of itself, but not in peace.
@@ -207,6 +348,7 @@ impl Watch {
             (_, Exit::OutOfMemory { .. }) => starved,
             _ if killed => Exit::Killed,
             (Over::Stopped | Over::Link(_), _) => Exit::Crashed,
+            (Over::Asleep { .. }, _) => Exit::Killed,
             (Over::Gone, Exit::Killed | Exit::Lost) => Exit::Lost,
             (Over::Gone, Exit::Code(_) | Exit::Signal(_) | Exit::Crashed) => Exit::Crashed,
         };

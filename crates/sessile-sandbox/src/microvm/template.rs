@@ -11,17 +11,17 @@ pub(super) mod workshop;
 
 use super::boot::{self, Machine, Proofs};
 use super::command_line::{Beginning, Memory};
+use super::jail;
 use super::migration;
 use super::parts::Machinery;
 use super::trial::Accelerator;
-use super::jail;
 use crate::driver::Driver;
 use crate::{SandboxId, StartError};
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::io::Errno;
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,6 +71,7 @@ impl Template {
         let memory = memory.map_err(|error| host("reserve memory for a template")(error.into()))?;
         let memory = Arc::new(memory.map_err(host("reserve memory for a template"))?);
         let state = file("sessile-state").map_err(host("make a file for a template"))?;
+        let into = state.try_clone().map_err(host("make a file for a template"))?;
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("template-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let id = SandboxId::new(name).map_err(|error| StartError::InvalidSpec { what: error.to_string() })?;
@@ -88,13 +89,14 @@ impl Template {
             held: None,
             estate: None,
             note: None,
+            rest: None,
             leads_out: false,
             start_timeout: PATIENCE,
         };
         let made = async {
             let mut machine = boot::up(walls, &order).await?;
             let saved = match machine.control.monitor().await {
-                Ok(qmp) => migration::save(qmp, state.as_fd()).await,
+                Ok(qmp) => migration::save(qmp, into).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = saved {
@@ -134,7 +136,7 @@ impl Template {
         let mut machine = boot::launch(walls, &order).await?;
         let woken = async {
             let loaded = match machine.control.monitor().await {
-                Ok(qmp) => migration::load(qmp, state.as_fd()).await,
+                Ok(qmp) => migration::load(qmp, state.into()).await,
                 Err(error) => Err(error),
             };
             match loaded {

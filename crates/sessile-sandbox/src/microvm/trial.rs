@@ -187,6 +187,7 @@ async fn attempt(
         held: None,
         estate: None,
         note: None,
+        rest: None,
         leads_out: false,
         start_timeout: patience,
     };
@@ -204,10 +205,7 @@ async fn attempt(
     };
     // Giving up drops the machine's handle, which kills it and everything of it.
     match timeout(patience, trial).await {
-        Ok(outcome) => outcome.map_err(|error| match error {
-            StartError::InitDied { why } => why,
-            error => error.to_string(),
-        }),
+        Ok(outcome) => outcome.map_err(boot::reason),
         Err(_) => Err(format!("a trial machine got nowhere within {} s", patience.as_secs())),
     }
 }

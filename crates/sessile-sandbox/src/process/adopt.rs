@@ -48,11 +48,11 @@ impl Record {
     }
 }
 
-/// Takes over every sandbox below `base` whose runtime is gone. Blocks for milliseconds, or as long as inits do not answer.
+/// Takes over every sandbox below `base` whose runtime is gone; `own` is where this runtime's are. Blocks for milliseconds, or as long as inits do not answer.
 /// Must be called inside a tokio runtime.
-pub(crate) fn adopt_all(base: &Path, image: &Arc<InitImage>) -> Vec<Result<Adopted, AdoptError>> {
+pub(crate) fn adopt_all(base: &Path, own: Option<&Path>, image: &Arc<InitImage>) -> Vec<Result<Adopted, AdoptError>> {
     let mut adopted = Vec::new();
-    for rendezvous in Rendezvous::take_over(base) {
+    for rendezvous in Rendezvous::take_over(base, own) {
         let names = rendezvous.sandboxes();
         let node = Arc::new(Node::of_another(rendezvous));
         for name in names {

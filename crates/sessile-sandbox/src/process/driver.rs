@@ -6,6 +6,7 @@ use crate::process::adopt;
 use crate::process::init_image::InitImage;
 use crate::process::launch::{Deadline, Heirloom, Launched, Parcels, launch};
 use crate::process::order::WithoutCgroup;
+use crate::process::rendezvous::Rendezvous;
 use crate::process::users::Users;
 use crate::process::{Node, node, order, supervise, trial};
 use crate::{AdoptError, Adopted, Capabilities, DriverError, Feature, Sandbox, SandboxSpec, StartError, Strength};
@@ -27,8 +28,8 @@ const AT_ONCE: usize = 16;
 pub struct ProcessConfig {
     /// Whether to use cgroups.
     pub cgroups: CgroupUse,
-    /// A directory of this user's own, made if need be, where the next runtime finds the sandboxes that have an
-    /// [estate](SandboxSpec::estate): one that is given the same directory. `None`: nobody is to take anything over.
+    /// A directory of this user's own, made if need be and removed with the last sandbox, where the next runtime finds the sandboxes that
+    /// have an [estate](SandboxSpec::estate): one that is given the same directory. `None`: nobody is to take anything over.
     pub rendezvous: Option<PathBuf>,
 }
 
@@ -195,11 +196,19 @@ impl Driver for ProcessDriver {
         self.host.rendezvous.is_some()
     }
 
+    fn freezes(&self) -> bool {
+        self.host.node.places.have(Controller::Freezer)
+    }
+
     fn adopt(&self) -> BoxFuture<'_, Vec<Result<Adopted, AdoptError>>> {
         Box::pin(async move {
             let Some(base) = self.host.rendezvous.clone() else { return Vec::new() };
-            let image = Arc::clone(&self.host.image);
-            tokio::task::spawn_blocking(move || adopt::adopt_all(&base, &image)).await.unwrap_or_default()
+            let host = Arc::clone(&self.host);
+            let adopt = move || {
+                let own = host.node.rendezvous.as_ref().map(Rendezvous::path);
+                adopt::adopt_all(&base, own, &host.image)
+            };
+            tokio::task::spawn_blocking(adopt).await.unwrap_or_default()
         })
     }
 

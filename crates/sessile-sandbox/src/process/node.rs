@@ -1,6 +1,6 @@
 //! What all sandboxes of this runtime share: a name, the cgroup directories below which theirs lie, and the keeper.
 
-use crate::cgroup::{Place, Places, remove_places};
+use crate::cgroup::{Place, Places, freeze, remove_places};
 use crate::process::init_image::InitImage;
 use crate::process::keeper::Keeper;
 use crate::process::rendezvous::Rendezvous;
@@ -37,7 +37,7 @@ fn name() -> String {
 }
 
 /// Whether a directory was made by a node whose process is gone. What no node made is nobody's business here.
-fn is_dead(name: &str) -> bool {
+pub(crate) fn is_dead(name: &str) -> bool {
     let mut parts = name.split('-').map_while(|part| part.parse::<u64>().ok());
     let (Some(pid), Some(started), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
         return false;
@@ -59,7 +59,10 @@ impl Node {
         let paths = node.paths();
         if !paths.is_empty() {
             let lease = node.rendezvous.as_ref().map(Rendezvous::path);
-            node.keeper = Some(Keeper::start(image, &paths, &dead(&paths), lease).map_err(DriverError::Keeper)?);
+            let left = dead(&paths);
+            // Should nobody have done it who outlived that node: what is frozen can neither end nor be found.
+            left.iter().for_each(|path| freeze::thaw_below(path));
+            node.keeper = Some(Keeper::start(image, &paths, &left, lease).map_err(DriverError::Keeper)?);
         }
         Ok(node)
     }

@@ -4,12 +4,13 @@ use crate::cgroup::Group;
 use crate::process::answers::receive;
 use crate::process::asking::{Asking, gone};
 use crate::process::exec::Entrance;
+use crate::process::freeze::Frost;
 use crate::process::init_process::InitProcess;
 use crate::process::launch::Launched;
 use crate::process::node::Node;
 use crate::process::rendezvous::Place;
 use crate::sandbox::{Grip, Running};
-use crate::{BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, Sandbox, SandboxId, StartError, Usage};
+use crate::{BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, FreezeError, Sandbox, SandboxId, StartError, Usage};
 use crate::{process_tree, readiness};
 use rustix::net::SendFlags;
 use rustix::process::{Signal, pidfd_send_signal};
@@ -36,6 +37,7 @@ struct Control {
     entrance: Entrance,
     /// Whether the driver killed it: then no report is no surprise.
     killed: AtomicBool,
+    frost: Arc<Frost>,
 }
 
 impl Control {
@@ -61,6 +63,7 @@ impl Grip for Control {
     fn kill(&self) {
         self.killed.store(true, Ordering::Relaxed);
         let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
+        self.frost.killed(&self.group);
     }
 
     fn usage(&self) -> Usage {
@@ -80,6 +83,14 @@ impl Grip for Control {
 
     fn exec(&self, spec: ExecSpec) -> BoxFuture<'static, Result<Exec, ExecError>> {
         self.entrance.run(self.pidfd.try_clone(), Arc::clone(&self.group), spec)
+    }
+
+    fn freeze(&self) -> BoxFuture<'static, Result<(), FreezeError>> {
+        self.frost.freeze(&self.group)
+    }
+
+    fn thaw(&self) -> BoxFuture<'static, Result<(), FreezeError>> {
+        self.frost.thaw(&self.group)
     }
 }
 
@@ -145,6 +156,7 @@ pub(crate) fn watch_over(
         group,
         entrance,
         killed: AtomicBool::new(false),
+        frost: Arc::default(),
     });
     link.set_nonblocking(true).map_err(host("watch the link"))?;
     let link = UnixStream::from_std(link).map_err(host("watch the link"))?;

@@ -10,6 +10,7 @@ mod ending;
 mod exec;
 mod fallbacks;
 mod files;
+mod frozen;
 mod gate;
 mod given;
 mod held;

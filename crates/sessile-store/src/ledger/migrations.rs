@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::LedgerError;
 
 /// Step N brings form N to form N + 1. Steps are never changed once released; a change is another step.
-const STEPS: [&str; 2] = [crate::tasks::SCHEMA, crate::sessions::SCHEMA];
+const STEPS: [&str; 3] = [crate::tasks::SCHEMA, crate::sessions::SCHEMA, crate::hibernation::SCHEMA];
 
 /// Brings the ledger to the newest form.
 pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), LedgerError> {

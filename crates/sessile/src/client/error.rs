@@ -111,6 +111,12 @@ pub(crate) enum ClientError {
         /// The admin listener asked.
         admin: String,
     },
+    /// The node did not do it, and says why.
+    #[error("{message}")]
+    NotDone {
+        /// Why.
+        message: String,
+    },
     /// No admin listener answers.
     #[error(
         "no node answers at {admin} ({why}); `sessile run` and `sessile serve` print the address: \

@@ -45,8 +45,12 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
         () = stops.next() => return Ok(ExitCode::from(130)),
     };
     let telemetry = Telemetry::new();
-    let node =
-        Arc::new(Node::new(hosted, budgets::of(&plan.manifest), keeping::open(&plan.manifest)?, telemetry.clone()));
+    let node = Arc::new(Node::new(
+        hosted,
+        budgets::of(&plan.manifest),
+        keeping::open(&plan.manifest, &plan.lineage)?,
+        telemetry.clone(),
+    ));
     // Whoever connects meanwhile waits: nobody is told that a session is gone which is about to be found.
     say_adopted(node.adopt().await);
     let stop = CancellationToken::new();
@@ -105,9 +109,12 @@ async fn serve_until_stopped(
 }
 
 fn say_adopted(adoption: Adoption) {
-    let Adoption { adopted, lost } = adoption;
+    let Adoption { adopted, asleep, lost } = adoption;
     if adopted > 0 {
         out::note(&format!("goes on with {adopted} sessions of the node before"));
+    }
+    if asleep > 0 {
+        out::note(&format!("knows {asleep} hibernated sessions again"));
     }
     if lost > 0 {
         out::note(&format!("{lost} sessions of the node before could not be gone on with; the log says why"));

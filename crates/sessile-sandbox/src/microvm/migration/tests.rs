@@ -2,7 +2,6 @@
 
 use super::*;
 use std::io::{BufRead, BufReader, Write};
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 
@@ -32,7 +31,7 @@ fn played(status: &'static str) -> (Qmp, JoinHandle<Vec<String>>) {
 /// What becomes of loading, and the commands that it took.
 async fn loaded(status: &'static str) -> (Result<(), QmpError>, Vec<String>) {
     let (mut qmp, qemu) = played(status);
-    let outcome = load(&mut qmp, tempfile::tempfile().unwrap().as_fd()).await;
+    let outcome = load(&mut qmp, tempfile::tempfile().unwrap().into()).await;
     drop(qmp);
     (outcome, qemu.join().unwrap())
 }
@@ -41,7 +40,15 @@ async fn loaded(status: &'static str) -> (Result<(), QmpError>, Vec<String>) {
 async fn a_machine_runs_once_everything_is_loaded() {
     let (outcome, commands) = loaded(r#"{"status": "completed"}"#).await;
     outcome.unwrap();
-    let expected = ["migrate-set-capabilities", "getfd", "migrate-incoming", "query-migrate", "query-migrate", "cont"];
+    let expected = [
+        "migrate-set-capabilities",
+        "getfd",
+        "migrate-incoming",
+        "query-migrate",
+        "query-migrate",
+        "migrate-set-capabilities",
+        "cont",
+    ];
     assert_eq!(commands, expected);
 }
 
@@ -56,7 +63,7 @@ async fn a_machine_that_could_not_be_loaded_never_runs() {
 async fn a_load_without_end_is_given_up() {
     let (mut qmp, qemu) = played(r#"{"status": "active"}"#);
     let file = tempfile::tempfile().unwrap();
-    let outcome = carry_out(&mut qmp, "migrate-incoming", file.as_fd(), Duration::from_millis(50)).await;
+    let outcome = carry_out(&mut qmp, "migrate-incoming", file.into(), Duration::from_millis(50)).await;
     assert!(outcome.unwrap_err().to_string().contains("it came to no end"));
     drop(qmp);
     qemu.join().unwrap();

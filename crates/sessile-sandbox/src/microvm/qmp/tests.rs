@@ -108,7 +108,7 @@ async fn a_descriptor_travels_with_its_command() {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(b"state").unwrap();
     let mut qmp = Qmp::over(ours).unwrap();
-    qmp.give("state", std::os::fd::AsFd::as_fd(&file)).await.unwrap();
+    qmp.give("state", file.try_clone().unwrap().into()).await.unwrap();
     let (command, arrived) = qemu.join().unwrap();
     assert_eq!((&command["execute"], &command["arguments"]), (&json!("getfd"), &json!({ "fdname": "state" })));
     assert_eq!(rustix::fs::fstat(&arrived).unwrap().st_ino, rustix::fs::fstat(&file).unwrap().st_ino);

@@ -57,7 +57,11 @@ async fn played(console: &'static str) -> Played {
             let _ = writeln!(answers, "{{\"return\": {answer}, \"id\": {id}}}");
         }
     });
-    let sandbox = watch_over(machine, id, 64 << 20, Vec::new());
+    let sandbox = watch_over(
+        machine,
+        id,
+        About { memory: 64 << 20, key: String::new(), notes: Vec::new(), proofs: Arc::default() },
+    );
     Played { sandbox, porter, qemu }
 }
 

@@ -1,5 +1,6 @@
 //! Making templates beside the starts, and letting go of them: never in the way of whoever waits for a session.
 
+use super::super::boot;
 use super::super::restore_key::RestoreKey;
 use super::shelf::{Found, Shelf};
 use super::{Kind, Template};
@@ -58,7 +59,7 @@ impl Workshop {
         while work.try_join_next().is_some() {}
         work.spawn(async move {
             let _turn = boots.acquire().await;
-            let made = Template::make(&*walls, &kind).await.map_err(|error| error.to_string());
+            let made = Template::make(&*walls, &kind).await.map_err(boot::reason);
             shelf.made(&key, made, Instant::now());
         });
     }

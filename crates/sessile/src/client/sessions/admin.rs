@@ -57,6 +57,26 @@ impl Admin {
         }
     }
 
+    /// Lets a session rest, and tells how it does; or wakes it. Takes as long as that does, `timeout` at the most.
+    pub(super) async fn rest(&self, name: &str, act: &str, timeout: Duration) -> Result<String, ClientError> {
+        let answer = self.client.post(self.url([name, act])).timeout(timeout).send().await;
+        let answer = answer.map_err(|error| self.unreachable(&error))?;
+        let status = answer.status();
+        let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let said = body.pointer("/error/message").and_then(Value::as_str).map(one_line);
+        match (status, said) {
+            (StatusCode::NOT_FOUND, _) => Err(self.unknown(name)),
+            (StatusCode::CONFLICT | StatusCode::GONE | StatusCode::SERVICE_UNAVAILABLE, Some(message)) => {
+                Err(ClientError::NotDone { message })
+            }
+            (status, _) if status.is_success() => {
+                Ok(body.get("state").and_then(Value::as_str).map(one_line).unwrap_or_default())
+            }
+            _ => Err(self.wrong(status, &body)),
+        }
+    }
+
     /// A connection over which a command can be run in a session.
     pub(super) async fn connect_to(&self, name: &str) -> Result<Upgraded, ClientError> {
         let request = self.client.post(self.url([name, "exec"]));

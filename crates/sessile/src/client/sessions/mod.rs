@@ -19,7 +19,7 @@ use view::Session;
 /// How often a session that stops is looked at.
 const POLL: Duration = Duration::from_millis(100);
 
-/// `sessile sessions [list|show NAME|stop NAME|exec NAME -- COMMAND]`
+/// `sessile sessions [list|show NAME|stop NAME|hibernate NAME|resume NAME|exec NAME -- COMMAND]`
 #[derive(Debug, Args)]
 #[command(disable_help_subcommand = true)]
 pub(crate) struct SessionsArgs {
@@ -52,6 +52,10 @@ enum Command {
         #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = humantime::parse_duration)]
         timeout: Duration,
     },
+    /// Let one session rest: it is written to the disk, or frozen, until the next request
+    Hibernate(RestArgs),
+    /// Wake one session that rests
+    Resume(RestArgs),
     /// Run a command inside a live session, held exactly as its server is; its exit code becomes this one's
     Exec(ExecArgs),
 }
@@ -63,7 +67,17 @@ struct ListArgs {
     all: bool,
 }
 
-/// Lists, shows or stops sessions, or runs a command in one.
+/// Which session is to rest, or to wake.
+#[derive(Debug, Args)]
+struct RestArgs {
+    /// The session, as the list names it
+    name: String,
+    /// How long to wait for it
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+}
+
+/// Lists, shows or stops sessions, lets them rest or wakes them, or runs a command in one.
 ///
 /// # Errors
 /// When no node answers, the session is not known, it does not stop in time, or the command is not run.
@@ -97,9 +111,26 @@ pub(crate) async fn sessions(args: SessionsArgs) -> Result<ExitCode, ClientError
             let text = if args.json { pretty(&session.raw) } else { render::end(&session) };
             printer.result(&text);
         }
+        Command::Hibernate(rest) => change(&admin, &printer, &rest, "hibernate", args.json).await?,
+        Command::Resume(rest) => change(&admin, &printer, &rest, "resume", args.json).await?,
         Command::Exec(exec) => return exec::run(&admin, exec, args.json, &printer).await,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Lets a session rest, or wakes it, and shows it then.
+async fn change(
+    admin: &Admin,
+    printer: &Printer,
+    RestArgs { name, timeout }: &RestArgs,
+    act: &str,
+    json: bool,
+) -> Result<(), ClientError> {
+    admin.rest(name, act, *timeout).await?;
+    let session = admin.session(name).await?;
+    let text = if json { pretty(&session.raw) } else { render::whole(&session) };
+    printer.result(&text);
+    Ok(())
 }
 
 /// Asks for the end of a session and waits for it. One that has ended already is as good.

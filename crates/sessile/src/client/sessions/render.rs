@@ -1,7 +1,7 @@
 //! Sessions as text.
 
 use crate::client::escape::{escaped, one_line};
-use crate::client::sessions::view::{Egress, End, Session, View};
+use crate::client::sessions::view::{Egress, End, Rest, Session, View};
 use crate::client::size;
 use crate::client::table::Table;
 use serde_json::Value;
@@ -24,7 +24,7 @@ pub(super) fn list(sessions: &[Session], width: Option<usize>) -> String {
             one_line(&view.name),
             one_line(&view.server),
             view.principal.as_deref().map_or_else(|| UNKNOWN.to_owned(), one_line),
-            one_line(&view.state),
+            state(view),
             millis(view.age_ms),
             in_flight(view),
             view.calls.to_string(),
@@ -59,13 +59,13 @@ fn spoken(view: &View) -> String {
 
 /// Everything that is known of a session.
 pub(super) fn whole(session: &Session) -> String {
-    let View { name, server, principal, state, .. } = &session.view;
+    let View { name, server, principal, .. } = &session.view;
     let view = &session.view;
     let mut lines = vec![
         ("name", one_line(name)),
         ("server", one_line(server)),
         ("principal", principal.as_deref().map_or_else(|| UNKNOWN.to_owned(), one_line)),
-        ("state", one_line(state)),
+        ("state", self::state(view)),
         ("age", millis(view.age_ms)),
         ("in flight", in_flight(view)),
         ("calls", view.calls.to_string()),
@@ -80,8 +80,23 @@ pub(super) fn whole(session: &Session) -> String {
         }
     }
     lines.extend(view.egress.map(|egress| ("egress", egress_line(egress))));
+    lines.extend(view.rest.as_ref().map(|rest| ("rests", rest_line(rest))));
+    lines.extend((view.wakes > 0).then(|| ("woken", format!("{} times", view.wakes))));
     lines.extend((view.execs > 0).then(|| ("commands", format!("{} of operators run in it", view.execs))));
     labeled(lines, view.end.as_ref())
+}
+
+/// What it does; of one that rests, how.
+fn state(view: &View) -> String {
+    match view.rest.as_ref().filter(|_| view.end.is_none()) {
+        Some(rest) if rest.kind == "frozen" => "frozen".to_owned(),
+        _ => one_line(&view.state),
+    }
+}
+
+fn rest_line(rest: &Rest) -> String {
+    let since = format!("{}, for {}", one_line(&rest.kind), size::duration(rest.for_ms));
+    rest.bytes.map_or(since.clone(), |bytes| format!("{since}, {}", size::bytes(bytes)))
 }
 
 fn egress_line(Egress { sent, received, refused }: Egress) -> String {

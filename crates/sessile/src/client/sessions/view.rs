@@ -41,7 +41,24 @@ pub(super) struct View {
     pub(super) cpu_ms: Option<u64>,
     /// What it sent and received, if it may reach anything.
     pub(super) egress: Option<Egress>,
+    /// How it rests, if it does.
+    pub(super) rest: Option<Rest>,
+    /// How often it came back from rest.
+    #[serde(default)]
+    pub(super) wakes: u64,
     pub(super) end: Option<End>,
+}
+
+/// How a session rests.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Rest {
+    /// `disk` or `frozen`.
+    pub(super) kind: String,
+    /// For how long, in milliseconds.
+    pub(super) for_ms: u64,
+    /// Bytes of its file.
+    pub(super) bytes: Option<u64>,
 }
 
 /// What a session had to do with the outside.

@@ -44,7 +44,7 @@ pub(super) async fn every_server(
         };
         let sealer = Sealer::ephemeral().map_err(|error| Failure::Failed(error.to_string()))?;
         let limits = NodeLimits { sessions: 4, ended_sessions_kept: 0, ..budgets::of(&plan.manifest) };
-        let node = Node::new(hosted, limits, Keeping { sealer, ledger: None }, Telemetry::new());
+        let node = Node::new(hosted, limits, Keeping { sealer, ledger: None, hibernation: None }, Telemetry::new());
         let found = tokio::select! {
             found = find_eras(&node) => Some(found),
             () = stops.next() => None,

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Duration, timeout};
 
 /// Bytes of the state of every sandbox.
-const STATE: usize = 3 << 20;
+const STATE: usize = (1 << 20) + 100_000;
 /// Nothing more is said once nothing was for so long.
 const SILENCE: Duration = Duration::from_millis(20);
 
@@ -39,6 +39,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Inner {
     aside: HashMap<String, Resident>,
+    /// How many were begun to be written down, each under a name of its own.
+    named: u64,
     hibernated: u64,
     woken: u64,
     refuse_hibernation: Option<HibernateError>,
@@ -280,7 +282,11 @@ async fn play(
 }
 
 async fn write(mut sink: StateSink, shared: &Shared) -> io::Result<String> {
-    let name = format!("number {}", shared.lock().hibernated);
+    let name = {
+        let mut inner = shared.lock();
+        inner.named += 1;
+        format!("number {}", inner.named)
+    };
     sink.write_all(&pattern(&name)).await?;
     sink.shutdown().await?;
     Ok(name)

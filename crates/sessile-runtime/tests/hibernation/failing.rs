@@ -79,7 +79,7 @@ async fn a_state_of_another_build_ends_the_session_and_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_was_changed_is_never_run() {
-    for (at, cut) in [(20_usize, false), (200, false), (2 << 20, false), (0, true)] {
+    for (at, cut) in [(20_usize, false), (200, false), (1 << 20, false), (0, true)] {
         let world = World::new(Settings::default()).await;
         let client = world.client("ada").await;
         client.hibernate().await;

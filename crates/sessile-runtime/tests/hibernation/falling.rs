@@ -82,8 +82,8 @@ async fn it_keeps_its_place_among_the_sessions_of_its_owner() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_disk_is_full_those_that_sleep_longest_go() {
-    // Each takes 3 MiB and a little.
-    let world = World::new(Settings { disk: 7 << 20, ..Settings::default() }).await;
+    // Each takes a little more than 1 MiB.
+    let world = World::new(Settings { disk: 5 << 19, ..Settings::default() }).await;
     let clients = [world.client("a").await, world.client("b").await, world.client("c").await];
     for client in &clients {
         client.hibernate().await;

@@ -15,6 +15,7 @@ use sessile_store::{Hibernation, Ledger, Process, Sealer};
 use sessile_telemetry::Telemetry;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 pub(crate) const SERVER: &str = "shell";
@@ -192,7 +193,9 @@ impl<'a> Legacy<'a> {
 
     /// Calls a tool, and gives its text.
     pub(crate) async fn call(&self, tool: &str) -> Result<String, SessionError> {
-        let message = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": { "name": tool } });
+        static NEXT: AtomicU32 = AtomicU32::new(100);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let message = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": { "name": tool } });
         let answer = self.post(message).await?;
         Ok(answer["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned())
     }

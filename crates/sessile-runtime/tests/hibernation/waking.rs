@@ -41,13 +41,13 @@ async fn requests_and_commands_in_any_order_lose_nothing() {
         World::new(Settings { limits: "hibernate_after = \"10ms\"\nsessions = 50", ..Settings::default() }).await;
     let (one, two) = (world.client("ada").await, world.client("grace").await);
     let calls = async |client: &crate::support::Legacy<'_>| {
-        for round in 1..=40 {
+        for round in 1..=20 {
             assert_eq!(client.call("count").await.unwrap(), round.to_string());
             tokio::time::sleep(Duration::from_millis(round * 7 % 40)).await;
         }
     };
     let commands = async {
-        for round in 0..60_u64 {
+        for round in 0..25_u64 {
             let _ = world.node.hibernate_session(&one.name).await;
             tokio::time::sleep(Duration::from_millis(round * 5 % 23)).await;
             let _ = world.node.resume_session(&two.name).await;

@@ -2,7 +2,7 @@
 
 use super::{Failure, microvm, strict};
 use crate::out;
-use sessile_manifest::{Isolation, Kind, Manifest};
+use sessile_manifest::{Isolation, Kind, Manifest, Server};
 use sessile_sandbox::{Driver, ProcessConfig};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,6 +48,7 @@ impl Drivers {
                 }
                 Isolation::Process | Isolation::Microvm | Isolation::None => {}
             }
+            check_rest(server, &*drivers.get(server.isolation)?)?;
             if server.strict
                 && let Some(refusal) = strict::refusal(server, drivers.get(server.isolation)?.capabilities())
             {
@@ -88,6 +89,22 @@ fn machines(rendezvous: &Path) -> PathBuf {
     let mut name = rendezvous.file_name().unwrap_or_default().to_owned();
     name.push(".machines");
     rendezvous.with_file_name(name)
+}
+
+/// A key that a driver cannot do anything about is a mistake.
+fn check_rest(server: &Server, driver: &dyn Driver) -> Result<(), Failure> {
+    let asks = server.limits.hibernate_after.is_some_and(|after| !after.is_zero());
+    if !asks || driver.hibernates() || driver.freezes() {
+        return Ok(());
+    }
+    let what = match server.isolation {
+        Isolation::None => "`isolation = \"none\"` can neither write sessions to the disk nor freeze them; remove it".to_owned(),
+        Isolation::Process => "this host has no cgroup that freezes (the freezer of version 1, or version 2 since Linux 5.2, delegated to this \
+            user); remove it, or run where there is one"
+            .to_owned(),
+        Isolation::Microvm => "machines cannot be written to the disk here; remove it".to_owned(),
+    };
+    Err(Failure::Usage(format!("servers.{}.limits.hibernate_after: {what}", server.name)))
 }
 
 /// The process driver of this host.

@@ -195,10 +195,11 @@ async fn attempt(
     let proofs = Proofs::default();
     let trial = async {
         let mut machine = boot::boot(walls, &order, &proofs).await?;
-        let begun = machine.begin(trial_order()).await?;
-        let after = started.elapsed();
+        // Asked before: what is begun is over at once, and the monitor with it.
         let version = async { machine.control.monitor().await?.version().await };
         let version = version.await.map_err(|error| StartError::InitDied { why: error.to_string() })?;
+        let begun = machine.begin(trial_order()).await?;
+        let after = started.elapsed();
         machine.monitor.kill();
         machine.monitor.ended().await;
         Ok::<_, StartError>((after, begun, version))

@@ -10,22 +10,22 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// What a server in Rust takes for random: run in machines, where each line is `name: value`. On the host it shows the same and proves nothing.
+/// What a server in Rust takes for random: run in machines, where it says `random name: value`. On the host it shows the same and proves nothing.
 #[test]
 #[ignore = "is the server in the machines of the test below"]
 fn what_a_server_takes_for_random() {
     let read = |path: &str| fs::read_to_string(path).unwrap().trim().to_owned();
-    println!("machine-id: {}", read("/etc/machine-id"));
-    println!("boot-id: {}", read("/proc/sys/kernel/random/boot_id"));
-    println!("uuid: {}", read("/proc/sys/kernel/random/uuid"));
+    println!("random machine-id: {}", read("/etc/machine-id"));
+    println!("random boot-id: {}", read("/proc/sys/kernel/random/boot_id"));
+    println!("random uuid: {}", read("/proc/sys/kernel/random/uuid"));
     let mut bytes = [0_u8; 16];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()).unwrap();
-    println!("getrandom: {bytes:?}");
-    println!("hash: {}", RandomState::new().hash_one("same"));
-    println!("at-random: {:?}", at_random());
+    println!("random getrandom: {bytes:?}");
+    println!("random hash: {}", RandomState::new().hash_one("same"));
+    println!("random at-random: {:?}", at_random());
     let maps = read("/proc/self/maps");
     let library = maps.lines().find(|line| line.contains("libc.so")).unwrap();
-    println!("address: {}", library.split('-').next().unwrap());
+    println!("random address: {}", library.split('-').next().unwrap());
 }
 
 /// The 16 random bytes that the kernel gave this process (`AT_RANDOM`, getauxval(3)).
@@ -71,7 +71,7 @@ fn take(
     let said = said.unwrap();
     assert_eq!(said.ended.exit, Exit::Code(0), "{said:?}");
     *ended += 1;
-    for (name, value) in said.stdout.lines().filter_map(|line| line.split_once(": ")) {
+    for (name, value) in said.stdout.lines().filter_map(|line| line.strip_prefix("random ")?.split_once(": ")) {
         seen.entry(name.to_owned()).or_default().insert(value.to_owned());
     }
 }
@@ -108,14 +108,14 @@ fn in_image(image: &str, memory: u64, command: &[&str]) -> SandboxSpec {
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_that_run_python_have_no_random_in_common() {
     let program = "import os, random, secrets, uuid\n\
-                   print('uuid:', uuid.uuid4(), flush=True)\nprint('random:', random.random())\n\
-                   print('urandom:', os.urandom(16).hex())\nprint('secrets:', secrets.token_hex(16))\nprint('hash:', hash('same'))";
+                   print('random uuid:', uuid.uuid4(), flush=True)\nprint('random random:', random.random())\n\
+                   print('random urandom:', os.urandom(16).hex())\nprint('random secrets:', secrets.token_hex(16))\nprint('random hash:', hash('same'))";
     never_repeats(8, 5, || in_image("python", 256 << 20, &["/usr/bin/python3", "-c", program])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_that_run_node_have_no_random_in_common() {
-    let program = "const crypto = require('crypto'); console.log('uuid:', crypto.randomUUID()); console.log('random:', Math.random()); \
-                   console.log('bytes:', crypto.randomBytes(16).toString('hex'));";
+    let program = "const crypto = require('crypto'); console.log('random uuid:', crypto.randomUUID()); console.log('random random:', Math.random()); \
+                   console.log('random bytes:', crypto.randomBytes(16).toString('hex'));";
     never_repeats(4, 3, || in_image("base", 512 << 20, &["/usr/bin/node", "-e", program])).await;
 }

@@ -61,6 +61,7 @@ pub struct Sandbox {
     egress: Option<OwnedFd>,
     grip: Arc<dyn Grip>,
     ended: watch::Receiver<Option<Ended>>,
+    is_copy: bool,
 }
 
 /// What a driver hands over when a server runs.
@@ -77,7 +78,13 @@ pub(crate) struct Running {
 impl Sandbox {
     pub(crate) fn new(running: Running) -> Self {
         let Running { id, pid, notes, pipes, egress, grip, ended } = running;
-        Self { id, pid, notes, pipes: Mutex::new(Some(pipes)), egress, grip, ended }
+        Self { id, pid, notes, pipes: Mutex::new(Some(pipes)), egress, grip, ended, is_copy: false }
+    }
+
+    /// The same, of a machine that is a copy.
+    pub(crate) fn into_copy(mut self) -> Self {
+        self.is_copy = true;
+        self
     }
 
     /// Its name.
@@ -91,6 +98,12 @@ impl Sandbox {
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.pid
+    }
+
+    /// Whether it is a machine that was copied from a template, and not booted.
+    #[must_use]
+    pub fn is_copy(&self) -> bool {
+        self.is_copy
     }
 
     /// What is less than was asked for, in words for the operator: an overlay that the kernel refused, a limit that nothing enforces.

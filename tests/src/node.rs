@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener as TcpSocket;
-use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -107,11 +107,15 @@ impl Start {
 
     /// The program to start, which takes the place of a shell where it needs a descriptor of a certain number.
     fn command(&self) -> Command {
-        let Some(socket) = &self.socket else { return Command::new(binaries::sessile()) };
-        rustix::io::fcntl_setfd(&**socket, rustix::io::FdFlags::empty()).expect("a descriptor can be inherited");
+        let Some(socket) = &self.socket else {
+            let mut command = Command::new(binaries::sessile());
+            command.stdin(Stdio::null());
+            return command;
+        };
         let mut command = Command::new("/bin/sh");
-        command.arg("-c").arg(format!("exec \"$0\" \"$@\" 3<&{}", socket.as_raw_fd())).arg(binaries::sessile());
-        command.env("LISTEN_FDS", "1");
+        command.arg("-c").arg("exec \"$0\" \"$@\" 3<&0 </dev/null").arg(binaries::sessile());
+        let socket = socket.try_clone().expect("a socket can be duplicated");
+        command.stdin(OwnedFd::from(socket)).env("LISTEN_FDS", "1");
         command
     }
 
@@ -127,7 +131,7 @@ impl Start {
             self.home.give_to(user);
             command.uid(user).gid(user);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("sessile does not start: {error}"));
         let stdout = lines_of(child.stdout.take().expect("stdout is a pipe"));
         let (stderr, reader) = text_of(child.stderr.take().expect("stderr is a pipe"));

@@ -6,7 +6,7 @@
 use rustix::process::Signal;
 use serde_json::json;
 use sessile_tests::client::text_of;
-use sessile_tests::node::{Start, manifest, words};
+use sessile_tests::node::{Start, table, words};
 use sessile_tests::{Ask, Client, Home};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -58,12 +58,22 @@ async fn count(client: Client, is_over: Arc<AtomicBool>) -> Seen {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_session_is_lost_and_no_call_is_run_twice() {
-    let (kills, busy) = (number("SESSILE_KILLS", 4), number("SESSILE_BUSY", 16));
+    kill_and_count("counter", &[], "", number("SESSILE_BUSY", 16)).await;
+}
+
+/// The connections to such servers end with each node.
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_of_servers_that_speak_http() {
+    kill_and_count("http", &["--era", "legacy"], "port = 8000", number("SESSILE_BUSY", 16) / 2).await;
+}
+
+async fn kill_and_count(fixture: &str, arguments: &[&str], keys: &str, busy: usize) {
+    let kills = number("SESSILE_KILLS", 4);
     let socket = Arc::new(TcpListener::bind("127.0.0.1:0").unwrap());
     let home = Home::new();
-    let command = words(&home.fixture("counter"), &[]);
-    let limits = "sessions = 200\nsessions_per_principal = 200";
-    let manifest = manifest("", &[("it", &command, limits)]);
+    let command = words(&home.fixture(fixture), arguments);
+    let limits = "limits = { sessions = 200, sessions_per_principal = 200 }";
+    let manifest = table("it", &command, &format!("{keys}\n{limits}"));
     let mut node = Start::serve(home, "sessile.toml", &manifest).given(&socket).start();
     let is_over = Arc::new(AtomicBool::new(false));
     let mut clients = Vec::new();

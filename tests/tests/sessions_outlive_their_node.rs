@@ -4,7 +4,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use sessile_tests::client::text_of;
 use sessile_tests::modern::{accept, form};
-use sessile_tests::{Client, Modern, Node};
+use sessile_tests::wait::{PATIENCE, until};
+use sessile_tests::{Client, Modern, Node, Script};
 use std::time::Duration;
 
 /// The same client at the node that came after.
@@ -99,6 +100,57 @@ async fn a_node_that_leaves_hands_over_and_ends_well() {
     client.call("increment", json!({})).await;
     let node = node.restart(Signal::USR2);
     assert_eq!(at(&client, &node).call("increment", json!({})).await, "2");
+}
+
+#[tokio::test]
+async fn the_last_words_of_a_server_are_those_of_before_as_well() {
+    let script = Script::new().first("echo before the kill >&2").on("tools/list", "echo after it >&2; exit 3");
+    let node = Node::scripted(&script, "");
+    let client = Client::open(node.endpoint()).await;
+    until("it is read", PATIENCE, async || node.log().contains("before the kill").then_some(())).await;
+    let node = node.restart(Signal::KILL);
+    let body = at(&client, &node).ask("tools/list", json!({})).await.json().await;
+    assert_eq!(body["error"]["data"]["stderrTail"], "before the kill\nafter it", "{body}");
+    let end = node.admin().end_of_only_session().await;
+    assert_eq!(end["stderr_tail"], "before the kill\nafter it", "{end}");
+}
+
+/// However far the node had got with it.
+#[tokio::test]
+async fn a_session_that_its_client_has_ended_stays_ended() {
+    let node = Node::of("counter", &[]);
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        clients.push(Client::open(node.endpoint()).await);
+    }
+    for client in &clients {
+        client.clone().close().await;
+    }
+    let node = node.restart(Signal::KILL);
+    for client in &clients {
+        assert_eq!(at(client, &node).ask("tools/list", json!({})).await.status, 404);
+    }
+    assert!(node.admin().live().await.is_empty());
+    node.stop();
+}
+
+#[tokio::test]
+async fn the_last_node_leaves_no_place_behind_where_sandboxes_are_found() {
+    let node = Node::of("counter", &[]);
+    let home = node.home().clone();
+    let places = home.state().join("run");
+    let mut client = Client::open(node.endpoint()).await;
+    client.call("increment", json!({})).await;
+    // The second node has sandboxes of the first, and the third of both.
+    let node = node.restart(Signal::KILL);
+    Client::open(node.endpoint()).await;
+    let node = node.restart(Signal::KILL);
+    assert_eq!(node.admin().live().await.len(), 2);
+    assert_eq!(std::fs::read_dir(&places).unwrap().count(), 1);
+    at(&client, &node).close().await;
+    node.stop();
+    // What the nodes that were killed have started to clear up after them may take a moment longer.
+    until("nothing is left", PATIENCE, async || (std::fs::read_dir(&places).unwrap().count() == 0).then_some(())).await;
 }
 
 #[tokio::test]

@@ -225,6 +225,21 @@ async fn a_session_that_writes_more_than_its_limit_ends() {
     node.stop();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_in_it_is_counted_for_a_session_that_goes_on_as_well() {
+    let (start, [ada, _]) = start(&[], "disk = \"1MiB\"");
+    let node = start.start();
+    let client = open(&node, &ada).await;
+    let node = node.restart(Signal::KILL);
+    let mut client = client.to(node.endpoint());
+    // It may have more than the limit for a while, as one that begins with more; but it may not become more and more.
+    let grow = "(while head -c 300000 /dev/zero >> big; do sleep 0.2; done) > /dev/null 2>&1 & echo begun";
+    assert_eq!(sh(&mut client, grow).await, "begun\n");
+    let end = node.admin().end_of_only_session().await;
+    assert_eq!(end["reason"], "disk_full", "{end}");
+    node.stop();
+}
+
 #[test]
 fn what_limits_a_workspace_is_said_before_anything_starts() {
     let home = Home::new();

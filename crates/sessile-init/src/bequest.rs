@@ -1,13 +1,12 @@
 //! What init keeps for the runtime that comes after the one which made the sandbox: where it can be met, and what it hands over then.
-#![allow(unsafe_code)]
 
-use crate::errno;
+use crate::inherited::inherited;
 use crate::link::Link;
 use crate::server::Server;
 use alloc::string::String;
 use alloc::vec::Vec;
-use rustix::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with, listen};
 use sessile_link::{FromInit, Note, StartOrder, ToInit};
 
@@ -17,6 +16,9 @@ const MEETING_FD: RawFd = 4;
 /// Where it puts what that runtime is to get.
 const ESTATE_FD: RawFd = 5;
 
+/// Where it puts what else that runtime is to get, if anything.
+const KEPT_FD: RawFd = 7;
+
 /// Runtimes that may wait until the first is heard.
 const BACKLOG: i32 = 4;
 
@@ -24,6 +26,7 @@ const BACKLOG: i32 = 4;
 pub(crate) struct Bequest {
     meeting: OwnedFd,
     estate: OwnedFd,
+    kept: Option<OwnedFd>,
     record: String,
     /// The socket that listens inside for the gate.
     gate: Option<OwnedFd>,
@@ -39,9 +42,18 @@ impl Bequest {
         let Some(bequest) = &order.bequest else { return Ok(None) };
         let [meeting, estate] = [MEETING_FD, ESTATE_FD].map(inherited);
         let (meeting, estate) = (meeting?, estate?);
+        let kept = bequest.kept.then(|| inherited(KEPT_FD)).transpose()?;
         // Who listens is who a caller is shown as its peer (`SO_PEERCRED`): init, by its process id.
         listen(&meeting, BACKLOG)?;
-        Ok(Some(Self { meeting, estate, record: bequest.record.clone(), gate: None, notes: Vec::new(), generation: 1 }))
+        Ok(Some(Self {
+            meeting,
+            estate,
+            kept,
+            record: bequest.record.clone(),
+            gate: None,
+            notes: Vec::new(),
+            generation: 1,
+        }))
     }
 
     /// Keeps the socket that listens inside as well, and what was said of the start.
@@ -65,8 +77,9 @@ impl Bequest {
             generation: self.generation.saturating_add(1),
             stdin: stdin.is_some(),
             gate: self.gate.is_some(),
+            kept: self.kept.is_some(),
         };
-        let kept = [stdin, self.gate.as_ref()].into_iter().flatten().map(AsFd::as_fd);
+        let kept = [stdin, self.gate.as_ref(), self.kept.as_ref()].into_iter().flatten().map(AsFd::as_fd);
         let descriptors: Vec<_> = server.outputs().into_iter().chain([self.estate.as_fd()]).chain(kept).collect();
         link.say(&adopted, &descriptors)?;
         self.generation = self.generation.saturating_add(1);
@@ -79,17 +92,4 @@ impl AsFd for Bequest {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.meeting.as_fd()
     }
-}
-
-/// Takes over a descriptor that the driver left open.
-fn inherited(number: RawFd) -> Result<OwnedFd, Errno> {
-    // SAFETY: asks about a number; if nothing is open there, it says so.
-    if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
-        return Err(errno::last());
-    }
-    // SAFETY: it is open, and nobody else in this process knows of it.
-    let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
-    // It arrived without, or it would not have arrived; the server must never get it.
-    fcntl_setfd(&descriptor, FdFlags::CLOEXEC)?;
-    Ok(descriptor)
 }

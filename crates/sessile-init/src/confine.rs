@@ -1,5 +1,5 @@
-//! Becoming a program inside: from a copy of this process to an unprivileged user with nothing but three descriptors. The server's
-//! way, and that of every further command beside it.
+//! Becoming a program inside: from a copy of this process to an unprivileged user with nothing but the descriptors that are meant for
+//! it. The server's way, and that of every further command beside it.
 //!
 //! The child shares its parent's memory until its program runs (`CLONE_VM | CLONE_VFORK`), so that nothing is copied and every
 //! failure can be told; it therefore makes only system calls.
@@ -7,10 +7,10 @@
 
 use crate::landlock::{Fence, NotFenced};
 use crate::program::Command;
-use crate::{privileges, rlimits, seccomp, signals, userns};
+use crate::{given, privileges, rlimits, seccomp, signals, userns};
 use alloc::vec::Vec;
 use core::ffi::{c_int, c_void};
-use rustix::fd::{BorrowedFd, RawFd};
+use rustix::fd::{BorrowedFd, OwnedFd, RawFd};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
@@ -34,6 +34,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) stdio: [RawFd; 3],
     /// Whether they are a terminal, which is to become its own.
     pub(crate) is_terminal: bool,
+    /// What else it finds open.
+    pub(crate) given: &'a [OwnedFd],
     pub(crate) fence: Option<Fence>,
     /// What the child says, written into the memory it shares.
     pub(crate) said: Said,
@@ -168,6 +170,7 @@ fn become_program(plan: &mut Plan<'_>) -> Result<(), Failure> {
     let Some(command) = plan.command else {
         return Ok(());
     };
+    given::put_in_place(plan.given).map_err(step("hand over descriptors"))?;
     let (candidate, errno) = command.run();
     Err(Failure::Run { candidate, errno })
 }

@@ -17,7 +17,8 @@ pub(crate) fn hand_over(link: &Link<ToInit>, id: u32, to: Loopback, port: u16) {
     let _ = link.say(&FromInit::Connected { id, errno }, socket.as_slice());
 }
 
-fn begin(to: Loopback, port: u16) -> Result<OwnedFd, Errno> {
+/// Begins to connect to a port of the loopback interface. What comes of it shows once the socket is writable.
+pub(crate) fn begin(to: Loopback, port: u16) -> Result<OwnedFd, Errno> {
     let (family, address) = match to {
         Loopback::V4 => (AddressFamily::INET, SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
         Loopback::V6 => (AddressFamily::INET6, SocketAddr::from((Ipv6Addr::LOCALHOST, port))),

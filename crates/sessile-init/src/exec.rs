@@ -107,6 +107,7 @@ fn begin(order: &ExecOrder, init: &OwnedFd) -> Result<Begun, Refusal> {
         beside: Beside::Server { pid: order.server, landlock: order.landlock, filtered: order.filtered },
         stdio: streams.inside.each_ref().map(AsRawFd::as_raw_fd),
         is_terminal: order.terminal.is_some(),
+        given: &[],
         fence: fence.unwrap_or_default(), // where there is none and the server has one, the child says so
         said: Said::default(),
     };

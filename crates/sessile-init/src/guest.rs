@@ -5,20 +5,33 @@
 //! ([`renewal`]), and then the order is carried out as it is in every sandbox: the same code builds the root and starts the server. What
 //! differs is that no pipe can be handed over: [`relay`] carries them. When init ends, the kernel resets the machine.
 
+mod door;
 mod machine;
 mod modules;
-mod port;
 mod relay;
 mod renewal;
 
-use crate::life;
+use crate::carry::Port;
+use crate::{clock, life, privileges};
 use alloc::format;
 use alloc::string::String;
-use port::Port;
-use rustix::fs::{Mode, OFlags};
+use core::time::Duration;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use sessile_link::guest::{FromGuest, LINK_VERSION, ToGuest};
-use sessile_link::{FromInit, Packet, ToInit};
+use sessile_link::streams::MACHINE;
+use sessile_link::{FromInit, Packet, ToInit, frame};
+
+/// The first port of the machine's only serial bus; 0 is the console's.
+const PORT: &str = "/dev/vport0p1";
+
+/// How long the kernel may take to show it, and how often it is looked for; and how long the host may take to hear what is said.
+const PATIENCE: Duration = Duration::from_secs(20);
+const PACE: Duration = Duration::from_millis(1);
+
+/// How long init waits to be switched off once it has said everything.
+const LAST_WAIT: Duration = Duration::from_secs(5);
 
 /// Runs one machine. The kernel takes the end of its first process for a disaster and resets the machine, which is what is wanted.
 pub(crate) fn run() -> i32 {
@@ -45,14 +58,14 @@ fn cannot(what: &'static str) -> impl FnOnce(Errno) -> Fault {
 fn live() -> Result<(), Fault> {
     machine::show_devices().map_err(cannot("mount /dev"))?;
     modules::load()?;
-    let mut port = Port::open().map_err(cannot("open the link"))?;
-    port.say_of_machine(&FromGuest::Up { link: LINK_VERSION }).map_err(cannot("speak over the link"))?;
+    let mut port = open_port().map_err(cannot("open the link"))?;
+    say_of_machine(&mut port, &FromGuest::Up { link: LINK_VERSION })?;
     let order = loop {
-        match port.wait().map_err(cannot("hear from the runtime"))? {
+        match port.wait().map_err(|_| Errno::PROTO).map_err(cannot("hear from the runtime"))? {
             Packet::Machine(message) => {
                 let Ok(ToGuest::Renew(renew)) = serde_json::from_slice(&message) else { return Ok(()) };
                 let proof = renewal::renew(&renew).map_err(cannot("become another machine"))?;
-                port.say_of_machine(&FromGuest::Renewed { proof }).map_err(cannot("speak over the link"))?;
+                say_of_machine(&mut port, &FromGuest::Renewed { proof })?;
             }
             Packet::Control(message) => match serde_json::from_slice(&message) {
                 Ok(ToInit::Start(order)) => break order,
@@ -63,14 +76,60 @@ fn live() -> Result<(), Fault> {
     };
     let counters = machine::leave_initramfs().map_err(cannot("leave the initial file system"))?;
     // From here on a failure can be told.
-    match life::begin(&order) {
-        Ok(begun) => relay::watch(port, begun, counters),
+    let begun = life::begin(&order).and_then(|begun| {
+        let door = door::Door::open().map_err(|errno| life::kernel("keep a door")(errno))?;
+        privileges::resign(order.users)?;
+        Ok((begun, door))
+    });
+    match begun {
+        Ok((begun, door)) => relay::watch(port, begun, counters, door),
         Err(refusal) => {
-            port.say(&FromInit::Refused(refusal)).map_err(cannot("speak over the link"))?;
-            port.wait_for_the_end();
+            say(&mut port, &FromInit::Refused(refusal)).map_err(cannot("speak over the link"))?;
+            wait_for_the_end(&mut port);
         }
     }
     Ok(())
+}
+
+/// Opens the port, which comes into being a moment after its driver.
+fn open_port() -> Result<Port, Errno> {
+    let deadline = clock::now() + PATIENCE;
+    loop {
+        match open(PORT, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(fd) => {
+                let to = rustix::io::fcntl_dupfd_cloexec(&fd, 0)?;
+                return Ok(Port::new(fd, to));
+            }
+            Err(Errno::NOENT) if clock::now() < deadline => clock::sleep(PACE),
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Says what init says, at once.
+fn say(port: &mut Port, message: &FromInit) -> Result<(), Errno> {
+    port.put(frame::CONTROL, message)?;
+    port.flush_until(clock::now() + PATIENCE)
+}
+
+/// Says something about the machine, at once.
+fn say_of_machine(port: &mut Port, message: &FromGuest) -> Result<(), Fault> {
+    let said = port.put(MACHINE, message).and_then(|()| port.flush_until(clock::now() + PATIENCE));
+    said.map_err(cannot("speak over the link"))
+}
+
+/// Waits to be switched off: what was said last is on its way until the host has it, and a reset would lose it.
+fn wait_for_the_end(port: &mut Port) {
+    let deadline = clock::now() + LAST_WAIT;
+    let _ = port.flush_until(deadline);
+    while clock::now() < deadline {
+        let left = clock::timespec(deadline.saturating_sub(clock::now()));
+        let from = port.from();
+        let _ = poll(&mut [PollFd::from_borrowed_fd(from, PollFlags::IN)], left.as_ref());
+        if port.fill().is_err() {
+            return;
+        }
+    }
 }
 
 /// Says something where the host looks when a machine ended without a word.

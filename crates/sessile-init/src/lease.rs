@@ -36,7 +36,8 @@ impl Lease {
         true
     }
 
-    /// Removes the directory and the files in it.
+    /// Removes the directory and the files in it, and the one above it if that holds nothing else. (A runtime that is about to begin makes
+    /// that one again.)
     pub(crate) fn remove(self) {
         let Ok(directory) = open(&*self.directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         else {
@@ -49,5 +50,8 @@ impl Lease {
             }
         }
         let _ = rmdir(&*self.directory);
+        if let Some((above, _)) = self.directory.rsplit_once('/') {
+            let _ = rmdir(above);
+        }
     }
 }

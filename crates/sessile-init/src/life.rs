@@ -5,7 +5,7 @@ use crate::link::{Heard, Link};
 use crate::root::Built;
 use crate::server::Server;
 use crate::watch::Watch;
-use crate::{held, memory, network, privileges, root, seccomp, server, signals};
+use crate::{given, held, memory, network, privileges, root, seccomp, server, signals};
 use alloc::vec::Vec;
 use core::time::Duration;
 use rustix::fd::{AsFd, OwnedFd};
@@ -19,7 +19,8 @@ pub(crate) fn run() -> i32 {
     let Heard::Message(ToInit::Start(order)) = link.wait() else {
         return 1; // the runtime went away before it said what it wants
     };
-    match begin(&order) {
+    let begun = begin(&order).and_then(|begun| privileges::resign(order.users).map(|()| begun));
+    match begun {
         Ok(begun) => {
             let patience = Duration::from_millis(order.orphan_grace_ms);
             drop(order);
@@ -42,11 +43,15 @@ pub(crate) struct Begun {
     bequest: Option<Bequest>,
 }
 
-/// Everything up to the server running and init being nobody.
+/// Wraps the kernel's answer, for use with `map_err`.
+pub(crate) fn kernel(what: &'static str) -> impl FnOnce(Errno) -> Refusal {
+    move |errno| Refusal::Kernel { what: what.into(), errno: errno.raw_os_error() }
+}
+
+/// Everything up to the server running. Whoever calls this is to [resign](privileges::resign).
 pub(crate) fn begin(order: &StartOrder) -> Result<Begun, Refusal> {
-    let kernel =
-        |what: &'static str| move |errno: Errno| Refusal::Kernel { what: what.into(), errno: errno.raw_os_error() };
     // First of all: nothing else may open descriptors where these lie.
+    let given = given::take_over(order).map_err(kernel("take what is for the server"))?;
     let bequest = Bequest::inherited(order).map_err(kernel("keep what is for the next runtime"))?;
     let signals = signals::as_descriptor().map_err(kernel("take signals"))?;
     rustix::process::umask(rustix::fs::Mode::empty());
@@ -61,8 +66,7 @@ pub(crate) fn begin(order: &StartOrder) -> Result<Begun, Refusal> {
     let mut built = root::build(order)?;
     // That gives nothing away but the sandbox's id: no reason not to start.
     built.notes.extend(hidden.err().map(|errno| Note::CgroupShown { errno: errno.raw_os_error() }));
-    let server = server::start(order, &built.proc, &mut built.notes)?;
-    privileges::resign(order.users)?;
+    let server = server::start(order, given, &built.proc, &mut built.notes)?;
     Ok(Begun { server, signals, built, gate, bequest })
 }
 

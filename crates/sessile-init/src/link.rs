@@ -118,7 +118,7 @@ impl<M: DeserializeOwned> Link<M> {
     pub(crate) fn say(&self, message: &impl Serialize, descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
         let mut bytes = Vec::new();
         sessile_link::control::encode(message, &mut bytes).map_err(|_| Errno::MSGSIZE)?;
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(5))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(6))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         if !descriptors.is_empty() {
             ancillary.push(SendAncillaryMessage::ScmRights(descriptors));

@@ -4,8 +4,8 @@
 //! around itself ([`root`]); starts the server as an unprivileged user ([`server`]); gives up its own privileges
 //! ([`privileges`]); and then only reaps, passes signals on, and reports the end ([`life`]). When it exits, the kernel
 //! kills whatever is left in the sandbox. Under other names the same binary is the [`keeper`], which tidies up
-//! after a runtime that was killed, what runs a further command beside a server ([`exec`]), and the first process of a virtual
-//! machine ([`guest`]).
+//! after a runtime that was killed, what runs a further command beside a server ([`exec`]), the first process of a virtual
+//! machine ([`guest`]), and what carries such a machine's streams on the host ([`porter`]).
 //!
 //! It is not a supervisor: it starts one server once. It holds no policy: every decision is in the order.
 //! Start reading at [`life`].
@@ -19,6 +19,7 @@
 extern crate alloc;
 
 mod bequest;
+mod carry;
 mod cgroup_tree;
 mod clock;
 mod confine;
@@ -27,8 +28,10 @@ mod errno;
 mod exec;
 #[cfg(all(panic = "abort", not(test)))]
 mod floor;
+mod given;
 mod guest;
 mod held;
+mod inherited;
 mod keeper;
 mod landlock;
 mod lease;
@@ -37,6 +40,7 @@ mod link;
 mod memory;
 mod mounts;
 mod network;
+mod porter;
 mod privileges;
 mod program;
 mod rlimits;
@@ -52,6 +56,9 @@ const KEEPER: &core::ffi::CStr = c"sessile-keeper";
 
 /// The name that makes it the first process of a virtual machine: the kernel's, for what it finds in an initramfs.
 const GUEST: &core::ffi::CStr = c"/init";
+
+/// The name that makes it start a machine's monitor and carry its guest's streams: where the driver shows it in the monitor's sandbox.
+const PORTER: &core::ffi::CStr = c"/vmm/sessile-porter";
 
 /// The name that makes it run one command in a sandbox that runs already.
 const EXEC: &core::ffi::CStr = c"sessile-exec";
@@ -75,6 +82,8 @@ unsafe extern "C" fn main(count: libc::c_int, arguments: *const *const libc::c_c
         name if name == KEEPER => keeper::run(),
         name if name == GUEST => guest::run(),
         name if name == EXEC => exec::run(),
+        // SAFETY: as many arguments as are counted are terminated strings, and null comes after the last (`execve(2)`).
+        name if name == PORTER => unsafe { porter::run(arguments) },
         _ => life::run(),
     }
 }

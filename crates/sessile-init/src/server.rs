@@ -1,4 +1,4 @@
-//! Starting the server: as an unprivileged user in a user namespace of its own, with nothing but three pipes.
+//! Starting the server: as an unprivileged user in a user namespace of its own, with nothing but three pipes and what it is given.
 
 use crate::confine::{Beside, Plan, Said, spawn};
 use crate::landlock::Fence;
@@ -50,8 +50,14 @@ pub(crate) fn pipes() -> Result<([OwnedFd; 3], [OwnedFd; 3]), Errno> {
     Ok(([stdin_inside, stdout_inside, stderr_inside], outside))
 }
 
-/// Starts what the order names, and notes what does not hold it. Returns once the program runs.
-pub(crate) fn start(order: &StartOrder, proc: &OwnedFd, notes: &mut Vec<Note>) -> Result<Server, Refusal> {
+/// Starts what the order names, which alone has what is `given` to it then, and notes what does not hold it. Returns once the program
+/// runs.
+pub(crate) fn start(
+    order: &StartOrder,
+    given: Vec<OwnedFd>,
+    proc: &OwnedFd,
+    notes: &mut Vec<Note>,
+) -> Result<Server, Refusal> {
     let kernel =
         |what: &'static str| move |errno: Errno| Refusal::Kernel { what: what.into(), errno: errno.raw_os_error() };
     let command = match &order.program {
@@ -77,11 +83,13 @@ pub(crate) fn start(order: &StartOrder, proc: &OwnedFd, notes: &mut Vec<Note>) -
         beside: Beside::Nobody { mapping: format!("{} {outside} 1", userns::SERVER_ID).into_bytes() },
         stdio: inside.each_ref().map(AsRawFd::as_raw_fd),
         is_terminal: false,
+        given: &given,
         fence,
         said: Said::default(),
     };
     let pid = spawn(&mut plan).map_err(kernel("make a process"))?;
     let said = plan.said;
+    drop(given);
     if let Some(failure) = said.failure {
         return Err(failure.explain(command.as_ref()));
     }

@@ -54,6 +54,12 @@ pub(crate) fn reset() -> Result<(), Errno> {
     Ok(())
 }
 
+/// Whoever goes away is an error of the write that finds it out (`EPIPE`), and not the end of this program; nor of the one it starts.
+pub(crate) fn ignore_broken_pipes() {
+    // SAFETY: installs no code.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+}
+
 /// One process that ended.
 pub(crate) struct Reaped {
     /// Which.

@@ -58,7 +58,8 @@ pub enum FromInit {
         notes: Vec<Note>,
     },
     /// The sandbox is that of the runtime which asked for it. The message carries the runtime's ends of stdout and stderr, what was
-    /// [kept](Bequest) for it, then its end of stdin if `stdin`, and the socket that listens inside if `gate`.
+    /// [kept](Bequest) for it, then its end of stdin if `stdin`, the socket that listens inside if `gate`, and what else was kept if
+    /// `kept`.
     Adopted {
         /// [`Bequest::record`], as it came.
         record: String,
@@ -74,6 +75,8 @@ pub enum FromInit {
         stdin: bool,
         /// Whether there is a socket that listens inside.
         gate: bool,
+        /// Whether something else was [kept](Bequest::kept).
+        kept: bool,
     },
     /// The server was not started, and the sandbox ends.
     Refused(Refusal),

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 /// What the runtime says to the machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToGuest {
-    /// Be another machine than all before. First, and once.
+    /// Be another machine than all before. First; and again whenever the machine has rested, which ends the rest.
     Renew(Renew),
+    /// Say nothing more after [`FromGuest::Resting`], so that the machine can be written down.
+    Rest,
 }
 
 /// What makes a machine another one.
@@ -36,6 +38,8 @@ pub enum FromGuest {
         /// Never the same twice.
         proof: [u8; 16],
     },
+    /// Everything that was to be said is said, and nothing is taken any more, until the machine is another one.
+    Resting,
     /// How often the kernel has killed a process because memory ran out. Said before the server's end is.
     OutOfMemory {
         /// Kills since the machine started.
@@ -44,4 +48,4 @@ pub enum FromGuest {
 }
 
 /// The version of the link between the runtime and a machine's init. They are built together; a template may be older.
-pub const LINK_VERSION: u32 = 1;
+pub const LINK_VERSION: u32 = 2;

@@ -7,7 +7,7 @@
 //!
 //! Start reading at [`control`], the two enums of messages; [`order`] is the order to start a server, [`refusal`] why it
 //! was not carried out, [`elf`] what both sides read of a program, [`exec`] the order to run a further command beside it, [`frame`] the bytes; [`streams`] and [`guest`] are
-//! what a virtual machine needs beside them.
+//! what a virtual machine needs beside them, and [`porter`] what its porter is told.
 
 #![no_std] // init is built without the standard library
 
@@ -21,6 +21,7 @@ pub mod exec;
 pub mod frame;
 pub mod guest;
 pub mod order;
+pub mod porter;
 pub mod protection;
 pub mod refusal;
 pub mod streams;
@@ -28,7 +29,7 @@ pub mod streams;
 pub use control::{FromInit, Inbox, LinkError, Loopback, ServerEnd, ToInit, ToKeeper};
 pub use exec::{Confinement, ExecOrder, FromExec, ToExec, WindowSize};
 pub use frame::{Frame, FrameDecoder, FrameError};
-pub use order::{Bequest, GATE_PORT, HostUsers, Note, Program, Rlimits, StartOrder, View};
+pub use order::{Bequest, GATE_PORT, HostUsers, MAX_GIVEN, Note, Program, Rlimits, StartOrder, View};
 pub use protection::{LeftOut, Protection};
 pub use refusal::Refusal;
 pub use streams::{Packet, Stream, StreamError};

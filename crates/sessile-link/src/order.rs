@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// The port inside at which programs find the way out, where there is one: the one that HTTP proxies have by custom.
 pub const GATE_PORT: u16 = 3128;
 
+/// The most descriptors that a server is [given](StartOrder::given).
+pub const MAX_GIVEN: usize = 4;
+
 /// Everything init needs to build the sandbox around itself and to start the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StartOrder {
@@ -30,6 +33,9 @@ pub struct StartOrder {
     pub orphan_grace_ms: u64,
     /// What to keep for a runtime that comes after this one is gone; `None` to be nobody's then.
     pub bequest: Option<Bequest>,
+    /// How many descriptors the server finds open beside its standard streams, as 3, 4, …: at most [`MAX_GIVEN`]. Init is born with them,
+    /// as 7, 8, …
+    pub given: usize,
     /// Whom to become.
     pub users: HostUsers,
     /// Protections to leave out.
@@ -50,6 +56,8 @@ impl StartOrder {
 pub struct Bequest {
     /// Text for the driver of that runtime, of no meaning to init.
     pub record: String,
+    /// Whether there is one more, 7, to be handed to it.
+    pub kept: bool,
 }
 
 /// What to run inside.

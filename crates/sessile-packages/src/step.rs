@@ -139,7 +139,10 @@ impl Workshop<'_> {
             hostname: "sessile-install".into(),
             orphan_grace: Duration::from_secs(2),
             estate: None,
+            kept: None,
             held: None,
+            given: Vec::new(),
+            note: None,
             start_timeout: Duration::from_secs(30),
         })
     }

@@ -78,19 +78,28 @@ impl ErrorObject {
 
 /// A response that says `error`. Without an id it has `"id": null`: nobody could tell which request was meant.
 pub fn error_response(id: Option<&RequestId>, error: &ErrorObject) -> Bytes {
-    let id = id.map_or("null", RequestId::as_json);
-    let mut text = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{},"message":"#, error.code);
+    let mut text = format!(r#"{{"code":{},"message":"#, error.code);
     text.push_str(&Value::from(error.message.as_ref()).to_string());
     if let Some(data) = &error.data {
         text.push_str(r#","data":"#);
         text.push_str(&data.to_string());
     }
-    text.push_str("}}");
-    Bytes::from(text)
+    text.push('}');
+    raw_error(id.map_or("null", RequestId::as_json), &text)
+}
+
+/// A response that says `error` in words that are JSON text already, to the request of this id, JSON text too.
+pub fn raw_error(id: &str, error: &str) -> Bytes {
+    Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#))
 }
 
 /// A response that says `result`.
 pub fn result_response(id: &RequestId, result: &Value) -> Bytes {
+    raw_result(id.as_json(), &result.to_string())
+}
+
+/// A response that says `result`, which is JSON text already, to the request of this id, JSON text too.
+pub fn raw_result(id: &str, result: &str) -> Bytes {
     Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#))
 }
 

@@ -8,11 +8,13 @@ use crate::estate::{Estate, Left};
 use crate::hosted::Hosted;
 use crate::names::Named;
 use crate::node::{Node, bridge_config};
+use crate::peer::{About, LOST_WITH_RUNTIME};
 use crate::record::Record;
 use crate::session::{Counterpart, Parts, Session};
 use crate::session_id::{SessionId, SessionName};
 use crate::started::{Before, Origin, Started};
 use crate::states::{SessionMint, unix_millis};
+use crate::workspace::HeldWorkspace;
 use sessile_bridge::{Bridge, Event};
 use sessile_protocol::error::{SERVER_GONE, error_response};
 use sessile_protocol::{ErrorObject, Message, RequestId};
@@ -89,13 +91,13 @@ impl Node {
     }
 
     fn go_on(&self, left: Adopted) -> Result<(), Refused> {
-        let Adopted { sandbox, estate } = left;
+        let Adopted { sandbox, estate, .. } = left;
         let began = Instant::now();
         let name = sandbox.id().to_string();
         let lost = |why: String| Refused::Lost(format!("{name}: {why}"));
         let (estate, Left { record, written, attempt }) =
             Estate::open(estate).map_err(|error| lost(error.to_string()))?.ok_or(Refused::Nobody)?;
-        let Record { identity, greeting, names, standing, input, bridge } =
+        let Record { identity, greeting, names, standing, input, conversation, bridge } =
             Record::read(&record).map_err(|error| lost(error.to_string()))?;
         let server = self.server(&identity.server);
         let server = server.ok_or_else(|| lost(format!("server {} is no longer hosted here", identity.server)))?;
@@ -111,14 +113,19 @@ impl Node {
             return Err(Refused::Nobody);
         }
         let written = written.saturating_sub(standing.written);
-        let Unsent { lines: unsent, doubtful } = settle(&input, written, attempt)
+        let Unsent { lines: unsent, mut doubtful } = settle(&input, written, attempt)
             .ok_or_else(|| lost("the runtime was killed in the middle of a long message to its server".to_owned()))?;
 
         let estate = Arc::new(estate);
         let book = Book::new(Arc::clone(&estate), &identity).map_err(|error| lost(error.to_string()))?;
         let owner = identity.owner.into_principal();
         let permit = self.permit_for(&server, &owner);
-        let before = Some(Before { unsent, heard: standing.heard, rest: None });
+        let conversation = conversation.map(|conversation| {
+            let (rest, lost) = conversation.broken_off(&unsent);
+            doubtful.extend(lost);
+            (conversation, rest)
+        });
+        let before = Some(Before { unsent, heard: standing.heard, rest: None, conversation });
         // A list that came meanwhile finds no socket to be served on; a socket whose list is gone is closed.
         let reach = server.reach().filter(|_| sandbox.leads_out());
         let since = server.memory().epoch();
@@ -151,6 +158,7 @@ impl Node {
             core.bridge.lose_connections(session.now());
             for id in &doubtful {
                 if let Some(answer) = unknown_outcome(id) {
+                    core.input.hear(&About::default(), Some(&answer));
                     // An answer of the server is refused by nobody.
                     let _ = core.bridge.on(session.now(), Event::ServerMessage(answer));
                 }
@@ -165,8 +173,8 @@ impl Node {
         self.registry.add(Arc::clone(&session));
         self.name_again(&session, &names);
         let gate = way_out.and_then(|way_out| way_out.open(&session));
-        // The workspace that it may have is held by its init.
-        self.run(&server, session, sandbox, None, gate, outputs);
+        let workspace = found_workspace(&server, &session);
+        self.run(&server, session, sandbox, workspace, gate, outputs);
         Ok(())
     }
 
@@ -185,9 +193,20 @@ impl Node {
     }
 }
 
-/// The answer to a request that may or may not have reached the server.
+/// The workspace that its sandbox has, if it has one that its principal keeps.
+fn found_workspace(server: &Hosted, session: &Session) -> Option<HeldWorkspace> {
+    server.workspaces()?.found(&session.principal, &session.name).unwrap_or_else(|error| {
+        tracing::error!(
+            target: "sessile::runtime", server = &*session.server, session = session.name.as_str(), %error,
+            "the workspace cannot be looked at; nothing limits it in this session"
+        );
+        None
+    })
+}
+
+/// The answer to a request that may or may not have reached the server, or whose answer will reach nobody.
 fn unknown_outcome(id: &RequestId) -> Option<Message> {
-    let what = "the runtime was killed while it sent this request; it may have been carried out, and is not sent again";
-    let error = ErrorObject::new(SERVER_GONE, what).with_data(serde_json::json!({ "reason": "node_lost" }));
+    let error =
+        ErrorObject::new(SERVER_GONE, LOST_WITH_RUNTIME).with_data(serde_json::json!({ "reason": "node_lost" }));
     Message::parse(error_response(Some(id), &error)).ok()
 }

@@ -31,6 +31,7 @@ impl Book {
         let mut draft = std::mem::take(&mut core.draft);
         draft.clear();
         let written = self.estate.written();
+        core.input.taken(written);
         let is_kept =
             record::write(session, &self.identity, core, written, &mut draft).is_ok() && self.estate.save(&draft);
         if !is_kept && !self.complained.swap(true, Ordering::Relaxed) {

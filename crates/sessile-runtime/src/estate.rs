@@ -1,22 +1,28 @@
 //! What a session leaves to the runtime that comes after this one, should this one be killed: memory that the sandbox's init
 //! keeps open. Nothing in it is on any disk; it goes with the sandbox.
 //!
-//! It holds three things, each written before anybody outside can see its effect:
+//! It holds four things, the first three written before anybody outside can see their effect:
 //!
 //! - the *record*: the state of the session as text ([`record`](crate::record)), written whole into one of two slots in turn, so that
 //!   one is always good;
 //! - the *outbox*: how much of what the record says is to be written to the server has been written;
-//! - the *inbox*: what was read from the server and is not accounted for in the record yet.
+//! - the *inbox*: what was read from the server and is not accounted for in the record yet;
+//! - the *tail*: the last that the server wrote for people.
 //!
 //! So a message is taken from the pipe once and put into it once, wherever the runtime is killed; except in the few instructions between
 //! a write and the note that it was done. What was under way then is known ([`Left::attempt`]).
+//!
+//! For a server that speaks HTTP, the pipes end with the runtime. What was *written* is what its peer has passed on, and there is no
+//! inbox: what came on the connections and was not accounted for is asked for again, or its calls are said to be lost.
 
 mod inbox;
 mod memory;
+mod tail;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use inbox::{Inbox, READ_CHUNK};
+pub(crate) use tail::{KeptTail, TAIL_BYTES};
 
 use memory::Memory;
 use std::io;
@@ -51,6 +57,8 @@ mod word {
     /// For each half: which byte of the server's output lies at its start, and how many bytes are in it.
     pub(super) const ORIGINS: [usize; 2] = [8, 10];
     pub(super) const FILLED: [usize; 2] = [9, 11];
+    /// Bytes that were ever added to the tail.
+    pub(super) const TAIL: usize = 12;
 }
 
 /// The estate of one session.
@@ -76,7 +84,7 @@ impl Estate {
     /// An empty estate, for a server whose messages have at most `message` bytes.
     pub(crate) fn new(message: usize) -> io::Result<Self> {
         let half = inbox::half(message);
-        let memory = Memory::new(HEADER + 2 * SLOT + 2 * half)?;
+        let memory = Memory::new(HEADER + 2 * SLOT + 2 * half + tail::ROOM)?;
         memory.word(word::FORM).store(FORM, Ordering::Relaxed);
         memory.word(word::HALF).store(half as u64, Ordering::Relaxed);
         Ok(Self { memory: Arc::new(memory), touched: Default::default() })
@@ -111,6 +119,11 @@ impl Estate {
         Inbox::new(Arc::clone(&self.memory))
     }
 
+    /// The tail, for the one who reads what the server writes for people.
+    pub(crate) fn tail(&self) -> KeptTail {
+        KeptTail::new(Arc::clone(&self.memory))
+    }
+
     /// Writes the record. When this returns it counts. `false` if it is too long to be kept: then none counts any more.
     pub(crate) fn save(&self, record: &[u8]) -> bool {
         let counts = self.memory.word(word::SLOT);
@@ -139,6 +152,11 @@ impl Estate {
     /// Bytes that were written to the server, since it runs.
     pub(crate) fn written(&self) -> u64 {
         self.memory.word(word::WRITTEN).load(Ordering::Relaxed)
+    }
+
+    /// Notes that so many bytes need not be written any more. For a server whose bytes are not simply written to a pipe.
+    pub(crate) fn passed_on(&self, bytes: u64) {
+        self.memory.word(word::WRITTEN).fetch_add(bytes, Ordering::Release);
     }
 
     /// Writes `bytes` to the server by `write`, which tells how many it wrote.

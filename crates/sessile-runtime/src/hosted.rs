@@ -266,8 +266,7 @@ impl Hosted {
 
     /// What a session leaves to the next runtime, where its driver keeps such things.
     pub(crate) fn new_estate(&self) -> Result<Option<Arc<Estate>>, String> {
-        // Of a server that speaks HTTP, the connections end with the runtime, and what was said on them is lost.
-        if !self.driver.keeps_estates() || self.endpoint.is_some() {
+        if !self.driver.keeps_estates() {
             return Ok(None);
         }
         let estate = Estate::new(self.message_limit());
@@ -352,7 +351,10 @@ impl Hosted {
             hostname: "sessile".to_owned(),
             orphan_grace: self.limits.adopt_grace,
             estate: estate.map(Estate::file),
-            held: workspace.map(HeldWorkspace::descriptor),
+            kept: None,
+            held: workspace.and_then(HeldWorkspace::descriptor),
+            given: Vec::new(),
+            note: None,
             start_timeout: self.limits.start_timeout,
         })
     }
@@ -363,7 +365,7 @@ impl Hosted {
         if let Some(workspace) = workspace {
             let target = PathBuf::from(WORKSPACE);
             files.retain(|view| *view.target() != target);
-            files.push(FileView::Writable { source: workspace.files().to_owned(), target });
+            files.push(FileView::Writable { source: workspace.files(), target });
         }
         files
     }

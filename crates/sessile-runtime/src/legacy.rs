@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sessile_bridge::handles::{add_to_list, answer};
 use sessile_bridge::{Bridge, Refusal};
 use sessile_identity::Principal;
-use sessile_protocol::error::{error_response, notification};
+use sessile_protocol::error::{error_response, notification, raw_result};
 use sessile_protocol::{Body, Message, Object};
 
 use crate::error::SessionError;
@@ -15,7 +15,6 @@ use crate::handle_call::HandleCall;
 use crate::hosted::Hosted;
 use crate::node::Node;
 use crate::session::Session;
-use crate::tasks::raw_result;
 use crate::tools::{Tools, last_word, legacy_pages};
 
 /// What the messages of one POST are answered with.
@@ -86,12 +85,14 @@ impl Node {
         let tools = tools(server, session).await?;
         let Some(names) = &tools.handles else { return Ok(session.post(vec![message]).await?.into()) };
         match self.handle_call(server, principal, names, &message, Session::takes_legacy).await? {
-            HandleCall::Answer(result) => Ok(LegacyAnswer::Whole(raw_result(&id, &result))),
+            HandleCall::Answer(result) => Ok(LegacyAnswer::Whole(raw_result(id.as_json(), &result))),
             HandleCall::Pass { message, session: lent } => {
                 Ok(lent.as_deref().unwrap_or(session).post(vec![message]).await?.into())
             }
             HandleCall::Open => Ok(LegacyAnswer::Whole(match self.lend(server, principal, session).await {
-                Ok(lent) => raw_result(&id, &answer::opened(names, lent.id.expose(), lent.limits.idle_timeout)),
+                Ok(lent) => {
+                    raw_result(id.as_json(), &answer::opened(names, lent.id.expose(), lent.limits.idle_timeout))
+                }
                 Err(error) => error_response(Some(&id), &error.to_error()),
             })),
         }
@@ -144,7 +145,7 @@ impl Node {
         let tools = tools(server, session).await?;
         let shown = Message::parse(answer.clone()).ok().and_then(|message| {
             let Body::Response { id: Some(id), .. } = message.body() else { return None };
-            Some(raw_result(id, &add_to_list(tools.handles.as_ref()?, message.result()?)?))
+            Some(raw_result(id.as_json(), &add_to_list(tools.handles.as_ref()?, message.result()?)?))
         });
         Ok(shown.unwrap_or(answer))
     }

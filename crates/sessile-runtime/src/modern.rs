@@ -12,6 +12,7 @@ use bytes::Bytes;
 use sessile_bridge::handles::{add_to_list, answer};
 use sessile_bridge::{CallId, ClientProfile, salient};
 use sessile_identity::Principal;
+use sessile_protocol::error::raw_result;
 use sessile_protocol::modern::SERVED_VERSIONS;
 use sessile_protocol::{Body, Era, Message, Method, Object, RequestId, meta};
 use sessile_store::Ticket;
@@ -28,7 +29,7 @@ use crate::session_id::SessionId;
 use crate::sleep::Awake;
 use crate::states::{digest, unix_millis};
 use crate::stop::StopReason;
-use crate::tasks::{TaskRequest, complete, raw_result};
+use crate::tasks::{TaskRequest, complete};
 use crate::tools::last_word;
 use way::{Held, Way};
 
@@ -152,7 +153,7 @@ impl Way<'_> {
             result.set("ttlMs", self.server.list_ttl().as_millis().to_string());
             result.set("cacheScope", r#""public""#);
         }
-        Ok(self.whole(raw_result(id, &result.to_json())))
+        Ok(self.whole(raw_result(id.as_json(), &result.to_json())))
     }
 
     async fn list(&self, id: &RequestId, method: &Method, message: Message) -> Result<ModernAnswer, ModernFault> {
@@ -191,7 +192,7 @@ impl Way<'_> {
             }
             _ => None,
         };
-        Ok(self.whole(raw_result(id, shown.as_deref().unwrap_or(&result))))
+        Ok(self.whole(raw_result(id.as_json(), shown.as_deref().unwrap_or(&result))))
     }
 
     async fn task(
@@ -232,7 +233,7 @@ impl Way<'_> {
         mirrored: &[(String, Vec<u8>)],
     ) -> Result<ModernAnswer, ModernFault> {
         if !self.server.handles() {
-            return self.checked(message, params, mirrored, None).await;
+            return self.checked(message, params, mirrored).await;
         }
         let tools = self.tools(None).await?;
         tools.check(params, mirrored).map_err(ModernFault::HeaderMismatch)?;
@@ -259,16 +260,12 @@ impl Way<'_> {
         message: Message,
         params: &Object<'_>,
         mirrored: &[(String, Vec<u8>)],
-        session: Option<Visit>,
     ) -> Result<ModernAnswer, ModernFault> {
         // A retry was checked when it came first, and its arguments are the same.
         if params.get("requestState").is_some() {
-            return self.pass(message, params, session).await;
+            return self.pass(message, params, None).await;
         }
-        let held = match session {
-            Some(session) => Held::new(session),
-            None => self.session().await?,
-        };
+        let held = self.session().await?;
         self.tools(Some(held.session())).await?.check(params, mirrored).map_err(ModernFault::HeaderMismatch)?;
         self.post(message, held).await
     }

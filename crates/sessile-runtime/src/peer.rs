@@ -8,10 +8,12 @@
 //! over the sandbox's link; `desk.rs` takes the lines in their order; `call.rs` sees one request to its answer; `listening.rs`
 //! holds the stream on which a legacy server speaks outside of calls; `readiness.rs` waits until there is somebody to talk to.
 //!
-//! The server's own session id stays in here, and so do its event ids: broken streams are resumed here.
+//! Neither the server's own session id nor its event ids get any further than the session: broken streams are resumed here. The
+//! session writes both down (`conversation.rs`), as lines tell it (`about.rs`), for the peer that another runtime begins.
 
 mod about;
 mod call;
+mod conversation;
 mod desk;
 mod events;
 mod fault;
@@ -24,19 +26,20 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use about::split as belongs_to;
+pub(crate) use about::{About, MAX_MARK, split};
+pub(crate) use conversation::{Broken, Conversation};
+pub(crate) use fault::LOST_WITH_RUNTIME;
 pub(crate) use readiness::{NotReady, until_ready};
 
+use crate::estate::Estate;
 use crate::session_id::SessionName;
 use desk::Desk;
-use sessile_manifest::Endpoint;
-use sessile_sandbox::{PortInside, Sandbox};
+use sessile_sandbox::Sandbox;
 use sessile_telemetry::Telemetry;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
-use talk::Talk;
 use tokio::net::unix::pipe;
 use tokio_util::task::AbortOnDropHandle;
 use wire::Wires;
@@ -49,12 +52,13 @@ const FAREWELL: Duration = Duration::from_millis(500);
 pub(crate) struct Settings {
     pub(crate) server: Arc<str>,
     pub(crate) name: SessionName,
-    pub(crate) endpoint: Endpoint,
     /// Longest message of the server, in bytes.
     pub(crate) message: usize,
     /// Requests that may be open at once.
     pub(crate) in_flight: usize,
     pub(crate) telemetry: Telemetry,
+    /// Where it is noted what was passed on to the server.
+    pub(crate) estate: Option<Arc<Estate>>,
 }
 
 /// The session's ends of the two pipes.
@@ -73,21 +77,22 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Begins to pass messages on to what listens at `port` in `sandbox`.
+    /// Begins to pass messages on to the server in `sandbox`. Another runtime may have begun the `conversation`; the
+    /// `rest` of what was being said then is asked for.
     ///
     /// # Errors
     /// When the kernel has no pipes left.
     pub(crate) fn begin(
         settings: Settings,
-        port: PortInside,
+        conversation: Conversation,
+        rest: Vec<Broken>,
         sandbox: &Sandbox,
         stdin: OwnedFd,
     ) -> io::Result<(Self, Ends)> {
         let (to_server, input) = pipe::pipe()?;
         let (output, from_server) = pipe::pipe()?;
-        let wires = Wires::new(port);
-        let talk = Talk::new(&settings.endpoint, settings.name.as_str());
-        let desk = Desk::new(settings, talk, wires, output);
+        let wires = Wires::new(sandbox.port(conversation.endpoint.port.get()));
+        let desk = Desk::new(settings, conversation, rest, wires, output);
         let desk = tokio::spawn(desk.serve(input, sandbox.ended()));
         Ok((Self { desk: AbortOnDropHandle::new(desk), _stdin: stdin }, Ends { to_server, from_server }))
     }

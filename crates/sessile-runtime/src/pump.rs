@@ -8,7 +8,7 @@ use crate::estate::{Inbox, READ_CHUNK};
 use crate::lines::{Endless, Line, Lines};
 use crate::node::Node;
 use crate::oversized::answer_for;
-use crate::peer::{self, Peer};
+use crate::peer::{self, About, Peer};
 use crate::session::{Rest, Session};
 use crate::sleep::Asleep;
 use crate::stderr;
@@ -311,23 +311,23 @@ impl Pump<'_> {
 
     fn take_line(&mut self, line: Bytes) -> Result<(), GivenUp> {
         let taken = Some(self.outputs.stdout.lines.taken());
-        // Only a peer says what a line belongs to.
-        let (call, line) = if self.outputs.peer.is_some() { peer::belongs_to(line) } else { (None, line) };
+        // Only a peer says where a line comes from.
+        let (about, line) = if self.outputs.peer.is_some() { peer::split(line) } else { (About::default(), line) };
+        if line.is_empty() {
+            self.session.step(|core| core.input.hear(&about, None));
+            return Ok(());
+        }
         match Payload::parse(line.clone(), MAX_BATCH) {
             Ok(Payload::Single(message)) => {
                 self.garbage = 0;
-                let event = match call {
-                    Some(call) => Event::ServerAsks { call, question: message },
-                    None => Event::ServerMessage(message),
-                };
-                self.tell_bridge(event, taken);
+                self.deliver(about, message, taken);
             }
             Ok(Payload::Batch(messages)) => {
                 self.garbage = 0;
                 // The line is done with when the last of them is.
                 let last = messages.len().saturating_sub(1);
                 for (number, message) in messages.into_iter().enumerate() {
-                    self.deliver(message, taken.filter(|_| number == last));
+                    self.deliver(About::default(), message, taken.filter(|_| number == last));
                 }
             }
             Err(error) => {
@@ -358,14 +358,15 @@ impl Pump<'_> {
     }
 
     /// Hands a message on. With it, everything up to byte `taken` of what the server said is done with.
-    fn deliver(&self, message: Message, taken: Option<u64>) {
-        self.tell_bridge(Event::ServerMessage(message), taken);
-    }
-
-    fn tell_bridge(&self, event: Event, taken: Option<u64>) {
+    fn deliver(&self, about: About, message: Message, taken: Option<u64>) {
         let session = &self.session;
         let refused = session.step(|core| {
             core.heard = taken.unwrap_or(core.heard);
+            core.input.hear(&about, Some(&message));
+            let event = match about.into_call().filter(|_| message.is_request()) {
+                Some(call) => Event::ServerAsks { call, question: message },
+                None => Event::ServerMessage(message),
+            };
             core.bridge.on(session.now(), event)
         });
         if let Err(refusal) = refused {
@@ -378,7 +379,7 @@ impl Pump<'_> {
         let limit = self.session.limits.message;
         self.dropped(DropCause::TooLarge, &format!("{size} bytes, the limit is {limit}"));
         if let Some(answer) = answer_for(head, tail, size, limit) {
-            self.deliver(answer, Some(self.outputs.stdout.lines.taken()));
+            self.deliver(About::default(), answer, Some(self.outputs.stdout.lines.taken()));
         }
     }
 

@@ -3,6 +3,7 @@
 //! It is read by later versions too. Members may be added, with a default for records that do not have them; a record of another
 //! [`FORM`] is not read at all.
 
+use crate::peer::Conversation;
 use crate::session::{Core, Session, Span};
 use bytes::Bytes;
 use rustix::time::{ClockId, clock_gettime};
@@ -88,7 +89,7 @@ pub(crate) struct Standing {
     pub(crate) taken_places: usize,
     /// Bytes of what the server said that are done with.
     pub(crate) heard: u64,
-    /// Bytes that had been written to the server when this was written down.
+    /// Bytes that had been written to the server, or that its peer had taken, when this was written down.
     pub(crate) written: u64,
     /// The end was decided.
     pub(crate) is_ending: bool,
@@ -104,6 +105,9 @@ struct RecordRef<'a> {
     standing: Standing,
     /// What is on its way to the server.
     input: Vec<Piece<'a>>,
+    /// How far the conversation is with a server that speaks HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversation: Option<&'a Conversation>,
     bridge: &'a sessile_bridge::Bridge,
 }
 
@@ -116,6 +120,8 @@ pub(crate) struct Record {
     pub(crate) standing: Standing,
     #[serde(deserialize_with = "joined")]
     pub(crate) input: Bytes,
+    #[serde(default)]
+    pub(crate) conversation: Option<Conversation>,
     pub(crate) bridge: Box<RawValue>,
 }
 
@@ -176,7 +182,8 @@ pub(crate) fn write(
     let standing = Standing { written, ..core.standing() };
     let input = core.input.waiting().map(|part| Piece::of(part)).collect();
     let (names, greeting) = (&core.names, session.greeting.get());
-    let record = RecordRef { form: FORM, identity, greeting, names, standing, input, bridge: &core.bridge };
+    let (conversation, bridge) = (core.input.conversation(), &core.bridge);
+    let record = RecordRef { form: FORM, identity, greeting, names, standing, input, conversation, bridge };
     serde_json::to_writer(out, &record)
 }
 

@@ -364,10 +364,11 @@ impl Session {
         self.step(|core| core.names.insert(name.into()));
     }
 
-    /// Ends the session. The first reason given is the one that is kept.
+    /// Ends the session. The first reason given is the one that is kept. When this returns, it is written down: no other runtime goes
+    /// on with it.
     pub fn stop(&self, reason: StopReason) {
-        self.lock().stop.get_or_insert(reason);
-        self.pump.notify_one();
+        // This wakes the pump.
+        self.step(|core| _ = core.stop.get_or_insert(reason));
     }
 
     /// Gives the place among the node's sessions back. Nothing of the session is left now.

@@ -6,9 +6,10 @@ mod over_http;
 use crate::egress::{Reach, WayOut};
 use crate::estate::Estate;
 use crate::hosted::Hosted;
-use crate::input::Input;
+use crate::input::{Input, Kept};
 use crate::lines::Lines;
 use crate::memory::Epoch;
+use crate::peer::{Broken, Conversation};
 use crate::pump::{Outputs, Stdout};
 use crate::session_id::SessionName;
 use crate::stderr::{self, Tail};
@@ -75,6 +76,8 @@ pub(crate) struct Before {
     pub(crate) heard: u64,
     /// What was read of it after those; `None` where its sandbox has kept that.
     pub(crate) rest: Option<Bytes>,
+    /// The conversation with a server that speaks HTTP, and what of it broke off.
+    pub(crate) conversation: Option<(Conversation, Vec<Broken>)>,
 }
 
 impl Started {
@@ -112,19 +115,24 @@ impl Started {
     /// What went wrong, in words for the operator.
     pub(crate) fn with(server: &Hosted, origin: Origin<'_>, telemetry: &Telemetry) -> Result<Self, String> {
         let Origin { name, since, mut sandbox, estate, reach, before } = origin;
+        if let Some(Before { unsent, conversation: Some((conversation, rest)), .. }) = before {
+            let origin = Origin { name, since, sandbox, estate, reach, before: None };
+            return Self::again_over_http(server, origin, conversation, rest, unsent, telemetry);
+        }
         let Pipes { stdin, stdout, stderr } = sandbox.take_pipes().ok_or("the sandbox has no pipes")?;
         let way_out = WayOut::take(&mut sandbox, reach)?;
         let failed = |error: io::Error| format!("the server's pipes cannot be watched: {error}");
         let stdin = pipe::Sender::from_owned_fd(stdin).map_err(failed)?;
         let stdout = pipe::Receiver::from_owned_fd(stdout).map_err(failed)?;
-        let output = Output::of(server, &name, telemetry);
+        let output = Output::of(server, &name, estate.as_deref(), telemetry);
         let tail = Arc::clone(&output.tail);
         let log = output.log(stderr).map_err(failed)?;
         // A whole message may wait, and as much again of smaller ones.
-        let mut input = Input::new(stdin, server.message_limit().saturating_mul(2), estate.clone());
+        let kept = estate.clone().map_or(Kept::Nothing, Kept::Written);
+        let mut input = Input::new(stdin, server.message_limit().saturating_mul(2), kept);
         let mut lines = Lines::new(server.message_limit());
         let mut inbox = estate.as_ref().map(|estate| estate.inbox());
-        if let Some(Before { unsent, heard, rest }) = before {
+        if let Some(Before { unsent, heard, rest, .. }) = before {
             input.push(unsent);
             lines = Lines::after(server.message_limit(), heard);
             match (rest, &mut inbox) {
@@ -150,14 +158,14 @@ struct Output {
 }
 
 impl Output {
-    fn of(server: &Hosted, name: &SessionName, telemetry: &Telemetry) -> Self {
+    fn of(server: &Hosted, name: &SessionName, estate: Option<&Estate>, telemetry: &Telemetry) -> Self {
         let source = stderr::Source {
             server: Arc::clone(server.shared_name()),
             session: name.as_str().into(),
             stream: "stderr",
             telemetry: telemetry.clone(),
         };
-        Self { tail: Arc::default(), source }
+        Self { tail: Arc::new(Tail::of(estate)), source }
     }
 
     fn log(self, stderr: OwnedFd) -> io::Result<AbortOnDropHandle<()>> {

@@ -1,5 +1,6 @@
 //! What a server says on stderr, and on stdout if it speaks HTTP: kept as a short tail for post-mortems, logged line by line within a rate.
 
+use crate::estate::{Estate, KeptTail, TAIL_BYTES};
 use crate::lines::{Line, Lines};
 use sessile_telemetry::{DropCause, Event, Telemetry};
 use std::collections::VecDeque;
@@ -8,8 +9,6 @@ use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::time::Instant;
 
-/// Bytes of stderr kept for post-mortems.
-const TAIL_BYTES: usize = 8 * 1024;
 /// Longest line that is logged whole.
 const LINE_LIMIT: usize = 4 * 1024;
 /// Lines logged per second; the rest of the second is counted and shed.
@@ -18,13 +17,31 @@ const LINES_PER_SECOND: u64 = 100;
 const BYTES_PER_SECOND: usize = 8 << 20;
 
 /// The last bytes of a server's stderr, shared between reader and post-mortem.
-#[derive(Debug, Default)]
-pub(crate) struct Tail(Mutex<VecDeque<u8>>);
+#[derive(Debug)]
+pub(crate) struct Tail(Mutex<Kept>);
+
+/// Where they are.
+#[derive(Debug)]
+enum Kept {
+    /// With this process.
+    Here(VecDeque<u8>),
+    /// Where another runtime finds them.
+    InEstate(KeptTail),
+}
 
 impl Tail {
+    /// That of a server whose session leaves `estate`, if it leaves any. What is in there already comes before what is read now.
+    pub(crate) fn of(estate: Option<&Estate>) -> Self {
+        Self(Mutex::new(estate.map_or_else(|| Kept::Here(VecDeque::new()), |estate| Kept::InEstate(estate.tail()))))
+    }
+
     /// Adds what was read, forgetting the oldest.
     fn add(&self, bytes: &[u8]) {
-        let mut tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let tail = match &mut *kept {
+            Kept::Here(tail) => tail,
+            Kept::InEstate(tail) => return tail.add(bytes),
+        };
         let last = bytes.get(bytes.len().saturating_sub(TAIL_BYTES)..).unwrap_or_default();
         let surplus = (tail.len() + last.len()).saturating_sub(TAIL_BYTES);
         let surplus = surplus.min(tail.len());
@@ -34,11 +51,10 @@ impl Tail {
 
     /// The tail as text; what is not UTF-8 is replaced.
     pub(crate) fn text(&self) -> String {
-        let tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (front, back) = tail.as_slices();
-        let mut bytes = Vec::with_capacity(tail.len());
-        bytes.extend_from_slice(front);
-        bytes.extend_from_slice(back);
+        let bytes = match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Kept::Here(tail) => tail.iter().copied().collect(),
+            Kept::InEstate(tail) => tail.bytes(),
+        };
         String::from_utf8_lossy(&bytes).trim_end().to_owned()
     }
 }
@@ -132,7 +148,13 @@ mod tests {
 
     #[test]
     fn the_tail_keeps_the_last_bytes_only() {
-        let tail = Tail::default();
+        let estate = Estate::new(1000).unwrap();
+        for tail in [Tail::of(None), Tail::of(Some(&estate))] {
+            keeps_the_last(&tail);
+        }
+    }
+
+    fn keeps_the_last(tail: &Tail) {
         for n in 0..10_000 {
             tail.add(format!("line {n}\n").as_bytes());
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sessile_bridge::{Event, TaskChange, TaskState};
 use sessile_identity::Principal;
-use sessile_protocol::error as code;
+use sessile_protocol::error::{self as code, raw_result};
 use sessile_protocol::{Object, RequestId};
 use sessile_store::{Ledger, TaskRow, TaskStatus};
 
@@ -123,7 +123,7 @@ impl Node {
                 r#"{"resultType":"complete"}"#.to_owned()
             }
         };
-        Ok(Some(raw_result(request.id, &result)))
+        Ok(Some(raw_result(request.id.as_json(), &result)))
     }
 }
 
@@ -153,16 +153,11 @@ fn detailed(row: &TaskRow) -> Object<'_> {
     task
 }
 
-/// A response whose result is JSON text already.
-pub(crate) fn raw_result(id: &RequestId, result: &str) -> bytes::Bytes {
-    bytes::Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#))
-}
-
 /// A response whose result is JSON text that does not say yet that it is whole.
 pub(crate) fn complete(id: &RequestId, result: &str) -> bytes::Bytes {
     let mut result = Object::parse(result).unwrap_or_default();
     result.set("resultType", r#""complete""#);
-    raw_result(id, &result.to_json())
+    raw_result(id.as_json(), &result.to_json())
 }
 
 /// What became of the tasks that ran when the last node ended: a JSON-RPC error.

@@ -11,10 +11,10 @@ use crate::session::Session;
 use crate::session_id::SessionName;
 use crate::stop::StopReason;
 use sessile_identity::Principal;
-use sessile_store::{Attempt, Lease, Usage, Workspace, Workspaces};
+use sessile_store::{Attempt, Lease, Usage, Workspace, WorkspaceError, Workspaces};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -47,13 +47,15 @@ pub(crate) struct KeptWorkspaces {
 /// The right to one, for one session. To be kept until nothing of its sandbox is left.
 #[derive(Debug)]
 pub(crate) struct HeldWorkspace {
-    lease: Arc<Lease>,
+    /// Of a session that was taken over, its init alone has it.
+    lease: Option<Lease>,
+    workspace: Workspace,
     limit: Usage,
-    /// The limit; more, where there was more before: then it may become less.
-    most: Usage,
+    /// The limit; more, where there was more before: then it may become less. `None` where that is not known yet.
+    most: Option<Usage>,
     counting: Arc<Semaphore>,
-    /// Given back after the lease.
-    _turn: OwnedMutexGuard<()>,
+    /// Given back last.
+    _turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl KeptWorkspaces {
@@ -97,7 +99,7 @@ impl KeptWorkspaces {
         };
         let lease = loop {
             match attempt(&workspace, session).await? {
-                Attempt::Taken(lease) => break Arc::new(lease),
+                Attempt::Taken(lease) => break lease,
                 Attempt::HeldBy(_) if !goes_on() => return Err(OpenError::Draining),
                 Attempt::HeldBy(holder) if Instant::now() >= deadline => {
                     return Err(OpenError::WorkspaceBusy { holder });
@@ -106,12 +108,34 @@ impl KeptWorkspaces {
             }
         };
         let (limit, counting) = (self.limit, Arc::clone(&self.counting));
-        let hopeless = Usage { bytes: limit.bytes.saturating_mul(2), files: limit.files.saturating_mul(2) };
-        let found = count(&lease, hopeless, &self.starting).await.map_err(unusable)?;
-        if found.exceeds(hopeless) {
-            return Err(OpenError::WorkspaceFull { directory: lease.files().to_owned(), limit: limit.bytes });
+        let found = count(&workspace, hopeless(limit), &self.starting).await.map_err(unusable)?;
+        if found.exceeds(hopeless(limit)) {
+            return Err(OpenError::WorkspaceFull { directory: workspace.files(), limit: limit.bytes });
         }
-        Ok(HeldWorkspace { lease, limit, most: limit.max(found), counting, _turn: turn })
+        let most = Some(limit.max(found));
+        Ok(HeldWorkspace { lease: Some(lease), workspace, limit, most, counting, _turn: Some(turn) })
+    }
+
+    /// That of `principal`, if the sandbox of `session`, which another runtime started, has it: its init holds the lease. Waits for the
+    /// disk.
+    ///
+    /// # Errors
+    /// When nobody can tell.
+    pub(crate) fn found(
+        &self,
+        principal: &Principal,
+        session: &SessionName,
+    ) -> Result<Option<HeldWorkspace>, WorkspaceError> {
+        let name = principal.file_name();
+        let workspace = self.store.open(&name)?;
+        match workspace.try_lease(session.as_str())? {
+            Attempt::HeldBy(Some(holder)) if holder == session.as_str() => {}
+            // It began without one.
+            Attempt::HeldBy(_) | Attempt::Taken(_) => return Ok(None),
+        }
+        let turn = self.turn(&name).try_lock_owned().ok();
+        let (limit, counting) = (self.limit, Arc::clone(&self.counting));
+        Ok(Some(HeldWorkspace { lease: None, workspace, limit, most: None, counting, _turn: turn }))
     }
 
     /// What those who want the workspace called `name` queue up for.
@@ -129,13 +153,13 @@ impl KeptWorkspaces {
 
 impl HeldWorkspace {
     /// What the server is to see as its workspace.
-    pub(crate) fn files(&self) -> &Path {
-        self.lease.files()
+    pub(crate) fn files(&self) -> PathBuf {
+        self.workspace.files()
     }
 
-    /// What the sandbox is to hold.
-    pub(crate) fn descriptor(&self) -> Arc<OwnedFd> {
-        self.lease.descriptor()
+    /// What the sandbox is to hold, if it does not yet.
+    pub(crate) fn descriptor(&self) -> Option<Arc<OwnedFd>> {
+        self.lease.as_ref().map(Lease::descriptor)
     }
 
     /// Writes down which process is the sandbox's first.
@@ -143,16 +167,18 @@ impl HeldWorkspace {
     /// # Errors
     /// What the operating system said.
     pub(crate) fn record(&self, init: i32) -> std::io::Result<()> {
-        self.lease.record(init)
+        self.lease.as_ref().map_or(Ok(()), |lease| lease.record(init))
     }
 
     /// Counts, and ends `session` when there is too much. Returns then.
     pub(crate) async fn watch(&self, session: &Session) {
-        let (mut most, mut pause, mut is_told) = (self.most, COUNT.0, false);
+        let mut pause = if self.most.is_some() { COUNT.0 } else { Duration::ZERO };
+        let mut most = self.most.unwrap_or_else(|| hopeless(self.limit));
+        let mut is_told = false;
         loop {
             tokio::time::sleep(pause).await;
             let began = Instant::now();
-            match count(&self.lease, most, &self.counting).await {
+            match count(&self.workspace, most, &self.counting).await {
                 Ok(found) if found.exceeds(most) => {
                     let Usage { bytes, files } = self.limit;
                     let (server, name) = (&*session.server, session.name.as_str());
@@ -178,18 +204,23 @@ impl HeldWorkspace {
     }
 }
 
+/// With so much in it, no session may begin.
+fn hopeless(limit: Usage) -> Usage {
+    Usage { bytes: limit.bytes.saturating_mul(2), files: limit.files.saturating_mul(2) }
+}
+
 async fn attempt(workspace: &Workspace, session: &SessionName) -> Result<Attempt, OpenError> {
     let (workspace, session) = (workspace.clone(), session.clone());
     blocking(move || workspace.try_lease(session.as_str())).await?.map_err(unusable)
 }
 
 /// Counts what lies in a workspace, when it is its turn.
-async fn count(lease: &Arc<Lease>, most: Usage, counting: &Arc<Semaphore>) -> Result<Usage, String> {
+async fn count(workspace: &Workspace, most: Usage, counting: &Arc<Semaphore>) -> Result<Usage, String> {
     let turn = Arc::clone(counting).acquire_owned().await;
-    let lease = Arc::clone(lease);
+    let workspace = workspace.clone();
     let counted = blocking(move || {
         let _turn = turn;
-        lease.usage(most)
+        workspace.usage(most)
     });
     counted.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
 }

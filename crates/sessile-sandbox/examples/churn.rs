@@ -49,7 +49,10 @@ fn spec(name: String, command: &[&str]) -> SandboxSpec {
         hostname: "churn".into(),
         orphan_grace: Duration::from_secs(1),
         estate: None,
+        kept: None,
         held: None,
+        given: Vec::new(),
+        note: None,
         start_timeout: Duration::from_secs(30),
     }
 }

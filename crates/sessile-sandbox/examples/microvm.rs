@@ -34,7 +34,10 @@ fn spec(number: usize) -> SandboxSpec {
         hostname: "bench".into(),
         orphan_grace: Duration::ZERO,
         estate: None,
+        kept: None,
         held: None,
+        given: Vec::new(),
+        note: None,
         start_timeout: Duration::from_secs(60),
     }
 }

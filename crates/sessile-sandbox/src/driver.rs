@@ -15,6 +15,10 @@ pub struct Adopted {
     pub sandbox: Sandbox,
     /// What that runtime kept with it.
     pub estate: OwnedFd,
+    /// What it kept beside: [`SandboxSpec::kept`].
+    pub kept: Option<OwnedFd>,
+    /// What that runtime noted of it: [`SandboxSpec::note`].
+    pub note: Option<String>,
 }
 
 /// Makes sandboxes.

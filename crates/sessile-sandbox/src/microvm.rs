@@ -5,12 +5,14 @@
 //! driver does for a server (killing, limits, orphans) it does for the monitor.
 //!
 //! Where to read: [`driver`] is the whole way of a start; [`boot`] a machine up to its server; [`supervise`] the time after. [`trial`]
-//! finds out what carries machines here; [`parts`] what they are made of; [`jail`] and [`command_line`] what QEMU is given; [`wire`] and
-//! [`streams`] the link to the guest; [`image`] and [`packing`] its root.
+//! finds out what carries machines here; [`parts`] what they are made of; [`jail`] and [`command_line`] what QEMU is given; [`wire`]
+//! leads to the porter that carries the guest's streams, [`control`] and [`qmp`] to QEMU; [`image`] and [`packing`] its root.
 
+mod adopt;
 mod boot;
 mod capabilities;
 mod command_line;
+mod control;
 mod cpio;
 mod driver;
 mod error;
@@ -21,7 +23,7 @@ mod modules;
 mod packing;
 mod parts;
 mod qmp;
-mod streams;
+mod sleep;
 mod supervise;
 mod trial;
 mod wire;

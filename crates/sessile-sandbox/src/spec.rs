@@ -34,8 +34,17 @@ pub struct SandboxSpec {
     /// What the sandbox keeps for the runtime that comes next, should this one be gone: [`Driver::adopt`](crate::Driver::adopt) gives it
     /// back with the sandbox. `None` for a sandbox that nobody is to take over. Of no effect where the driver keeps nothing.
     pub estate: Option<Arc<OwnedFd>>,
+    /// A further descriptor that is given back with the [estate](Self::estate), and only with one.
+    pub kept: Option<Arc<OwnedFd>>,
     /// What init holds open until the sandbox ends, also where the runtime ends before: a lock that is to live as long.
     pub held: Option<Arc<OwnedFd>>,
+    /// What the server finds open beside its standard streams, as descriptors 3, 4, …, and nobody else inside: not init once the server
+    /// runs, and no further command. At most 4. They are shared with the server as `dup(2)` shares, offset and all. No manifest
+    /// can ask for any, and only the process driver takes them.
+    pub given: Vec<Arc<OwnedFd>>,
+    /// Text that whoever starts the sandbox wants to have back when it is adopted, of no meaning to the driver: kept with the
+    /// [estate](Self::estate), and only with one.
+    pub note: Option<String>,
     /// How long the start may take before it is given up as [`StartError::Timeout`](crate::StartError::Timeout).
     pub start_timeout: Duration,
 }

@@ -123,6 +123,9 @@ impl Plain {
         let Some((program, arguments)) = spec.command.split_first() else {
             return Err(StartError::InvalidSpec { what: "the command is empty".into() });
         };
+        if !spec.given.is_empty() {
+            return Err(StartError::InvalidSpec { what: "without isolation no server is given descriptors".into() });
+        }
         let group = Group::new(&node.places.places, spec.id.as_str(), &spec.limits)?;
         let joining = group.joining()?;
         let files = joining.files(false);

@@ -5,7 +5,7 @@
 //!                                      /lease   locked as long as a sandbox has it; says which session
 //! ```
 //! What is in `files` was written by servers: nothing here opens, runs or follows any of it. It is looked at from descriptors,
-//! name by name, to count it ([`Lease::usage`]).
+//! name by name, to count it ([`Workspace::usage`]).
 
 mod lease;
 mod usage;
@@ -136,6 +136,14 @@ impl Workspace {
     #[must_use]
     pub fn files(&self) -> PathBuf {
         self.place.join("files")
+    }
+
+    /// What lies in it, counted until it exceeds `most`. Takes as long as looking at all files does.
+    ///
+    /// # Errors
+    /// What the operating system said.
+    pub fn usage(&self, most: Usage) -> io::Result<Usage> {
+        Ok(usage::count(&self.files(), most)?)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod faults;
 mod readiness;
+mod restarts;
 mod sessions;
 
 use serde_json::{Map, Value, json};

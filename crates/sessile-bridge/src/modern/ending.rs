@@ -1,7 +1,7 @@
 //! Calls come to their end, each with one answer.
 
 use bytes::Bytes;
-use sessile_protocol::error::{CANCELLED, cancelled, error_response};
+use sessile_protocol::error::{CANCELLED, cancelled, error_response, raw_error, raw_result};
 use sessile_protocol::{Era, ErrorObject, Method};
 
 use crate::event::{Action, ConnectionId, TaskState};
@@ -16,7 +16,6 @@ use super::asked::id_of;
 use super::call::{Call, Phase};
 use super::opening::Stage;
 use super::question::{Origin, Question};
-use super::rewrite;
 
 impl Modern {
     /// Ends a call with a result of the bridge's own, JSON text.
@@ -24,7 +23,7 @@ impl Modern {
         let Some(call) = self.calls.get(id) else {
             return;
         };
-        let body = rewrite::result(&call.exchange.id_text, result);
+        let body = raw_result(&call.exchange.id_text, result);
         self.finish_call(id, body, outcome);
     }
 
@@ -140,7 +139,7 @@ impl Modern {
     /// Answers a question with the client's result, JSON text.
     pub(super) fn resolve(&mut self, question: Question, result: &str) {
         if let Origin::Server(id) = &question.origin {
-            self.write(rewrite::result(id.as_json(), result));
+            self.write(raw_result(id.as_json(), result));
         }
         self.end_question(question, Outcome::Ok);
     }
@@ -240,7 +239,7 @@ impl Modern {
 
 /// A response to the client with an error of Sessile's own.
 pub(super) fn fail(id: &str, error: &ErrorObject) -> Bytes {
-    rewrite::error(id, &error_json(error))
+    raw_error(id, &error_json(error))
 }
 
 /// An error as JSON text.

@@ -4,7 +4,7 @@ mod legacy;
 mod modern;
 
 use bytes::Bytes;
-use sessile_protocol::error::{BUSY, INVALID_PARAMS, MISSING_CLIENT_CAPABILITY};
+use sessile_protocol::error::{BUSY, INVALID_PARAMS, MISSING_CLIENT_CAPABILITY, raw_result};
 use sessile_protocol::{ErrorObject, Message, Method, Object, RequestId};
 
 use crate::event::ConnectionId;
@@ -91,7 +91,7 @@ impl Modern {
         result.set("resultType", r#""complete""#);
         self.add_server_info(&mut result);
         let text = &listener.exchange.id_text;
-        let body = rewrite::result(text, &rewrite::with_subscription(result, text));
+        let body = raw_result(text, &rewrite::with_subscription(result, text));
         self.streams.answer(listener.exchange.stream, listener.exchange.id.clone(), body);
         self.end_listener(listener, Outcome::Ok);
     }

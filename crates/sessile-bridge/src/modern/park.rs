@@ -1,6 +1,6 @@
 //! Parking: a call's questions go to its client, and the call waits (2026-07-28, basic/patterns/mrtr).
 
-use sessile_protocol::error::{BUSY, INTERNAL_ERROR};
+use sessile_protocol::error::{BUSY, INTERNAL_ERROR, raw_result};
 use sessile_protocol::{ErrorObject, Object};
 
 use crate::mint::{CallId, StateOf};
@@ -11,7 +11,6 @@ use super::Modern;
 use super::call::Phase;
 use super::question::{Origin, input_requests};
 use super::questions::lacks;
-use super::rewrite;
 
 impl Modern {
     /// Ends the exchange of a call with its open questions, or lets it go on if none can be asked.
@@ -44,7 +43,7 @@ impl Modern {
         call.message = None;
         let id_text = call.exchange.id_text.clone();
         self.add_server_info(&mut result);
-        let body = rewrite::result(&id_text, &result.to_json());
+        let body = raw_result(&id_text, &result.to_json());
         self.end_exchange(id, body, Outcome::InputRequired);
     }
 

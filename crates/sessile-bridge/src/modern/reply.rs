@@ -1,7 +1,8 @@
 //! A server's answers, as modern clients read them.
 
 use sessile_protocol::error::{
-    INTERNAL_ERROR, INVALID_PARAMS, MISSING_CLIENT_CAPABILITY, RESOURCE_NOT_FOUND, URL_ELICITATION_REQUIRED,
+    INTERNAL_ERROR, INVALID_PARAMS, MISSING_CLIENT_CAPABILITY, RESOURCE_NOT_FOUND, URL_ELICITATION_REQUIRED, raw_error,
+    raw_result,
 };
 use sessile_protocol::meta::SERVER_INFO;
 use sessile_protocol::{ErrorObject, Message, Method, Object};
@@ -15,7 +16,6 @@ use super::capabilities::Need;
 use super::ending::error_json;
 use super::methods::is_parkable;
 use super::question::{Origin, Question};
-use super::rewrite;
 
 /// What a legacy server has answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,15 +52,15 @@ impl Modern {
         let text = &call.exchange.id_text;
         match self.translate(&call.method, message) {
             Reply::Result(result) => {
-                let body = rewrite::result(text, &result);
+                let body = raw_result(text, &result);
                 self.finish_call(id, body, Outcome::Ok);
             }
             Reply::Error(error) => {
-                let body = rewrite::error(text, &error);
+                let body = raw_error(text, &error);
                 self.finish_call(id, body, Outcome::Error);
             }
             Reply::Urls(_) if !call.exchange.capabilities.meet(Need::Url) => {
-                let body = rewrite::error(text, &error_json(&needs_url_elicitation()));
+                let body = raw_error(text, &error_json(&needs_url_elicitation()));
                 self.finish_call(id, body, Outcome::Error);
             }
             Reply::Urls(urls) => {

@@ -102,16 +102,6 @@ pub(super) fn response(message: &Message, id: &str) -> Bytes {
     Bytes::from(response.to_json())
 }
 
-/// A response that says `result`, JSON text.
-pub(super) fn result(id: &str, result: &str) -> Bytes {
-    Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#))
-}
-
-/// A response that says `error`, JSON text.
-pub(super) fn error(id: &str, error: &str) -> Bytes {
-    Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#))
-}
-
 /// `params._meta` of a message; empty where there is none.
 pub(super) fn with_meta<T>(message: &Message, read: impl FnOnce(&Object<'_>) -> T) -> T {
     let params = message.params().and_then(Object::parse).unwrap_or_default();

@@ -5,7 +5,7 @@ mod input;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sessile_protocol::error::CANCELLED;
+use sessile_protocol::error::{CANCELLED, raw_result};
 use sessile_protocol::{ErrorObject, Message, Method, Object};
 
 use crate::event::{Action, TaskChange, TaskState};
@@ -71,7 +71,7 @@ impl Modern {
             return;
         };
         call.phase = Phase::Task(Box::new(task));
-        let body = rewrite::result(&call.exchange.id_text, &result.to_json());
+        let body = raw_result(&call.exchange.id_text, &result.to_json());
         // Stored first: it must be there when the client asks for it.
         self.change_task(id, TaskState::Created);
         self.end_exchange(id, body, Outcome::Task);

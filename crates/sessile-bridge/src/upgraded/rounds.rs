@@ -1,6 +1,6 @@
 //! The rounds of a call: what its result asks for is asked of the client, and the answers go into a new request.
 
-use sessile_protocol::error::INTERNAL_ERROR;
+use sessile_protocol::error::{INTERNAL_ERROR, raw_error};
 use sessile_protocol::{ErrorObject, Message, Object, RequestId};
 
 use super::calls::{Call, Stand};
@@ -92,7 +92,7 @@ impl Translator {
             (None, Subject::Other) => {
                 self.forget_questions(&call);
                 let error = message.error().unwrap_or("{}");
-                return self.answer(&client, wire::error(&client, error));
+                return self.answer(&client, raw_error(client.as_json(), error));
             }
         }
         if !asked.open.is_empty() {

@@ -1,6 +1,6 @@
 //! What the server says.
 
-use sessile_protocol::error::{INTERNAL_ERROR, INVALID_REQUEST, error_response};
+use sessile_protocol::error::{INTERNAL_ERROR, INVALID_REQUEST, error_response, raw_error};
 use sessile_protocol::meta::{SUBSCRIPTION_ID, of_params};
 use sessile_protocol::{Body, ErrorObject, Message, Method, Object, RequestId};
 
@@ -38,7 +38,7 @@ impl Translator {
             return;
         };
         if let Some(error) = message.error() {
-            return self.answer(&client, wire::error(&client, error));
+            return self.answer(&client, raw_error(client.as_json(), error));
         }
         let Some(mut result) = message.result().and_then(Object::parse) else {
             let error = ErrorObject::new(INTERNAL_ERROR, "server answered with a result that is not an object");

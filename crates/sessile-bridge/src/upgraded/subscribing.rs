@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sessile_protocol::error::{BUSY, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, TIMEOUT, error_response};
+use sessile_protocol::error::{
+    BUSY, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, TIMEOUT, error_response, raw_error,
+};
 use sessile_protocol::{ErrorObject, Method, Object, RequestId};
 
 use crate::time::Time;
@@ -103,7 +105,7 @@ impl Translator {
             let text = "server ended the subscription before it acknowledged it";
             let own = || ErrorObject::new(INTERNAL_ERROR, text);
             self.fail_waiters(listen, |client| match error {
-                Some(error) => wire::error(client, error),
+                Some(error) => raw_error(client.as_json(), error),
                 None => error_response(Some(client), &own()),
             });
         } else if let Some(lost) = self.listens.take_current(id) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sessile_protocol::error::{INTERNAL_ERROR, cancelled, error_response};
+use sessile_protocol::error::{INTERNAL_ERROR, cancelled, error_response, raw_result};
 use sessile_protocol::{ErrorObject, Message, Method, Object, RequestId, to_line};
 
 use crate::config::Config;
@@ -197,7 +197,7 @@ impl Translator {
 
     /// Answers a client request with JSON text of a result.
     pub(super) fn succeed(&mut self, client: &RequestId, result: &str) {
-        self.answer(client, wire::result(client, result));
+        self.answer(client, raw_result(client.as_json(), result));
     }
 
     /// Answers a client request with an error of Sessile's own.

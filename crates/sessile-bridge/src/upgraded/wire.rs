@@ -17,16 +17,6 @@ pub(super) fn notification(method: &Method, params: &str) -> Bytes {
     Bytes::from(format!(r#"{{"jsonrpc":"2.0","method":{method},"params":{params}}}"#))
 }
 
-/// An answer. `result` is JSON text.
-pub(super) fn result(id: &RequestId, result: &str) -> Bytes {
-    Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#))
-}
-
-/// An answer. `error` is JSON text, the error as the other side said it.
-pub(super) fn error(id: &RequestId, error: &str) -> Bytes {
-    Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#))
-}
-
 /// Reads the `error` of a response, as far as it can be read.
 pub(super) fn read_error(json: &str) -> ErrorObject {
     let error = Object::parse(json).unwrap_or_default();

@@ -22,6 +22,7 @@ fn order() -> StartOrder {
         gate: true,
         orphan_grace_ms: 60_000,
         bequest: None,
+        given: 2,
         users: HostUsers::Root { server: 0x7000_0000, init: 0x7000_0001 },
         without: LeftOut::default(),
     }

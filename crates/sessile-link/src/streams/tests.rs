@@ -20,13 +20,13 @@ fn frame(channel: u8, payload: &[u8]) -> Frame {
 #[test]
 fn pieces_ends_and_credit_arrive_as_sent() {
     let mut bytes = Vec::new();
-    Outgoing::new(Stream::Stdout).send(b"hello", &mut bytes);
-    encode_end(Stream::Stdin, &mut bytes);
-    encode_credit(Stream::Stderr, 70_000, &mut bytes);
+    Outgoing::new(Stream::STDOUT).send(b"hello", &mut bytes);
+    encode_end(Stream::STDIN, &mut bytes);
+    encode_credit(Stream::STDERR, 70_000, &mut bytes);
     let expected = [
-        Packet::Piece(Stream::Stdout, b"hello".to_vec()),
-        Packet::End(Stream::Stdin),
-        Packet::Credit(Stream::Stderr, 70_000),
+        Packet::Piece(Stream::STDOUT, b"hello".to_vec()),
+        Packet::End(Stream::STDIN),
+        Packet::Credit(Stream::STDERR, 70_000),
     ];
     assert_eq!(packets(&bytes).unwrap(), expected);
 }
@@ -34,7 +34,11 @@ fn pieces_ends_and_credit_arrive_as_sent() {
 #[test]
 fn what_no_honest_peer_sends_is_an_error() {
     let of = |channel, payload: &[u8]| Packet::try_from(frame(channel, payload)).unwrap_err();
-    assert_eq!(of(6, b""), StreamError::Channel(6));
+    assert_eq!(of(8, b""), StreamError::Channel(8));
+    assert_eq!(of(OPEN, b""), StreamError::Length { channel: OPEN, length: 0 });
+    assert_eq!(of(OPEN, &[2]), StreamError::Channel(2));
+    assert_eq!(of(CLOSE, &[16]), StreamError::Length { channel: CLOSE, length: 1 });
+    assert_eq!(of(CLOSE, &[9, 0, 0]), StreamError::Channel(9));
     assert_eq!(of(CREDIT, &[1, 0, 0, 0]), StreamError::Length { channel: CREDIT, length: 4 });
     assert_eq!(of(CREDIT, &[9, 0, 0, 0, 1]), StreamError::Channel(9));
     let long = vec![0; MAX_PIECE + 1];
@@ -42,31 +46,46 @@ fn what_no_honest_peer_sends_is_an_error() {
 }
 
 #[test]
+fn connections_have_channels_of_whoever_opens_them() {
+    let [hosts, guests] = [Side::Host, Side::Guest].map(|side| Stream::connections(side).collect::<Vec<_>>());
+    assert_eq!((hosts.len(), guests.len()), (120, 120));
+    assert!(hosts.iter().all(|stream| stream.opener() == Some(Side::Host) && !guests.contains(stream)));
+    assert!(guests.iter().all(|stream| stream.opener() == Some(Side::Guest)));
+    assert_eq!(Stream::STDERR.opener(), None);
+    let (first, mut bytes) = (hosts[0], Vec::new());
+    encode_open(first, b"{}", &mut bytes).unwrap();
+    encode_open(first, b"", &mut bytes).unwrap();
+    encode_closed(first, 111, &mut bytes);
+    let expected = [Packet::Open(first, b"{}".to_vec()), Packet::Opened(first), Packet::Closed(first, 111)];
+    assert_eq!(packets(&bytes).unwrap(), expected);
+}
+
+#[test]
 fn nobody_sends_more_than_was_granted() {
-    let mut incoming = Incoming::new(Stream::Stdout);
+    let mut incoming = Incoming::new(Stream::STDOUT);
     let piece = vec![0; MAX_PIECE];
     for _ in 0..usize::try_from(WINDOW).unwrap() / MAX_PIECE {
         incoming.received(&piece).unwrap();
     }
-    assert_eq!(incoming.received(b"x"), Err(StreamError::Flood(Stream::Stdout)));
+    assert_eq!(incoming.received(b"x"), Err(StreamError::Flood(Stream::STDOUT)));
 }
 
 #[test]
 fn nothing_comes_after_the_end() {
-    let mut incoming = Incoming::new(Stream::Stderr);
+    let mut incoming = Incoming::new(Stream::STDERR);
     incoming.end().unwrap();
-    assert_eq!(incoming.received(b"x"), Err(StreamError::Flood(Stream::Stderr)));
-    assert_eq!(incoming.end(), Err(StreamError::Flood(Stream::Stderr)));
+    assert_eq!(incoming.received(b"x"), Err(StreamError::Flood(Stream::STDERR)));
+    assert_eq!(incoming.end(), Err(StreamError::Flood(Stream::STDERR)));
 }
 
 #[test]
 fn credit_beyond_what_was_sent_is_an_error() {
-    let mut outgoing = Outgoing::new(Stream::Stdin);
+    let mut outgoing = Outgoing::new(Stream::STDIN);
     let mut bytes = Vec::new();
     outgoing.send(b"four", &mut bytes);
-    assert_eq!(outgoing.credit(5), Err(StreamError::Credit(Stream::Stdin)));
+    assert_eq!(outgoing.credit(5), Err(StreamError::Credit(Stream::STDIN)));
     assert_eq!(outgoing.credit(4), Ok(()));
-    assert_eq!(outgoing.credit(u32::MAX), Err(StreamError::Credit(Stream::Stdin)));
+    assert_eq!(outgoing.credit(u32::MAX), Err(StreamError::Credit(Stream::STDIN)));
 }
 
 proptest! {
@@ -74,7 +93,7 @@ proptest! {
     /// a window on its way.
     #[test]
     fn honest_peers_never_fall_out(steps in proptest::collection::vec((0_usize..100_000, 0_usize..100_000), 1..200)) {
-        let (mut outgoing, mut incoming) = (Outgoing::new(Stream::Stdout), Incoming::new(Stream::Stdout));
+        let (mut outgoing, mut incoming) = (Outgoing::new(Stream::STDOUT), Incoming::new(Stream::STDOUT));
         let mut held = 0_usize;
         for (send, pass) in steps {
             let mut bytes = Vec::new();

@@ -70,9 +70,6 @@ pub(super) fn read_server(
     let mut limits = reader.limits(keys.limits.clone());
     let egress = keys.egress.allow.clone();
     let endpoint = reader.endpoint(&keys);
-    if endpoint.is_some() && keys.isolation == Isolation::Microvm && keys.url.is_none() {
-        reader.no_port_in_a_microvm();
-    }
     if endpoint.is_some() && keys.isolation == Isolation::None && keys.url.is_none() {
         reader.one_session_on_the_host(&mut limits);
     }
@@ -172,13 +169,6 @@ impl Reader<'_> {
             self.place.error(&span, &["port"], self.report, &message);
         }
         Some(Endpoint { port, path: path.unwrap_or_default() })
-    }
-
-    /// Nothing leads to a port inside a microVM.
-    fn no_port_in_a_microvm(&mut self) {
-        let span = self.span(&["port"]);
-        let message = "servers in microVMs speak over stdio in this version; remove it, or use isolation \"process\"";
-        self.place.error(&span, &["port"], self.report, message);
     }
 
     /// Without isolation the port is one of the host: a second session would talk to the first one's server.

@@ -96,7 +96,10 @@ impl Workbench {
             hostname: "test".into(),
             orphan_grace: Duration::from_secs(2),
             estate: None,
+            kept: None,
             held: None,
+            given: Vec::new(),
+            note: None,
             start_timeout: Duration::from_secs(20),
         };
         let mut sandbox = self.driver.start(spec).await.unwrap();

@@ -66,6 +66,13 @@ impl Decoder {
         }
     }
 
+    /// The same for a stream that goes on where another one broke off, after the event `last`.
+    #[must_use]
+    pub fn after(mut self, last: &str) -> Self {
+        last.clone_into(&mut self.last_event_id);
+        self
+    }
+
     /// Takes the next piece of the stream. Call [`Decoder::next_event`] until it gives `None` before the next piece.
     pub fn feed(&mut self, piece: &[u8]) {
         self.input.extend_from_slice(piece);
@@ -97,8 +104,8 @@ impl Decoder {
         Ok(None)
     }
 
-    /// The id to send as `Last-Event-ID` when the stream breaks off: the newest one of a whole event; empty when
-    /// there was none.
+    /// The id to send as `Last-Event-ID` when the stream breaks off: the newest one of a whole event, or the one that it goes on
+    /// after; empty when there was none.
     pub fn last_event_id(&self) -> &str {
         &self.last_event_id
     }

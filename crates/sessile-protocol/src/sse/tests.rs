@@ -69,6 +69,16 @@ fn an_id_without_data_is_remembered_and_bad_fields_are_ignored() {
 }
 
 #[test]
+fn a_stream_that_goes_on_keeps_its_place_until_there_is_another() {
+    let mut decoder = Decoder::new(100).after("7");
+    decoder.feed(b": still here\n\ndata: a\n\n");
+    assert_eq!((decoder.next_event(), decoder.last_event_id()), (Ok(Some(data("a"))), "7"));
+    decoder.feed(b"id: 8\ndata: b\n\n");
+    assert!(decoder.next_event().unwrap().is_some());
+    assert_eq!(decoder.last_event_id(), "8");
+}
+
+#[test]
 fn an_event_that_never_ends_is_an_error() {
     let too_long = Err(DecodeError::TooLong { limit: 10 });
     let mut decoder = Decoder::new(10);

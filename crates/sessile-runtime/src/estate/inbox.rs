@@ -29,6 +29,12 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
+    /// What follows the inbox in the memory begins here.
+    pub(super) fn end(memory: &Memory) -> usize {
+        let half = usize::try_from(memory.word(word::HALF).load(Ordering::Relaxed)).unwrap_or(0);
+        HEADER + 2 * SLOT + 2 * half
+    }
+
     pub(super) fn new(memory: Arc<Memory>) -> Self {
         let half = usize::try_from(memory.word(word::HALF).load(Ordering::Relaxed)).unwrap_or(0);
         let side = usize::from(memory.word(word::SIDE).load(Ordering::Relaxed) == 1);

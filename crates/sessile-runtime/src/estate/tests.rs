@@ -60,6 +60,24 @@ fn what_is_no_estate_is_refused() {
 }
 
 proptest! {
+    #[test]
+    fn the_last_words_are_kept_across_owners(
+        pieces in proptest::collection::vec((0_usize..3 * TAIL_BYTES, any::<bool>()), 1..20),
+    ) {
+        let estate = Estate::new(1000).unwrap();
+        estate.save(b"r");
+        let (mut tail, mut all) = (estate.tail(), Vec::new());
+        for (length, is_killed) in pieces {
+            let piece: Vec<u8> = (0..length).map(|n| u8::try_from((all.len() + n) % 251).unwrap()).collect();
+            tail.add(&piece);
+            all.extend(piece);
+            if is_killed {
+                tail = next(&estate).0.tail();
+            }
+            prop_assert_eq!(&tail.bytes(), &all[all.len().saturating_sub(TAIL_BYTES)..]);
+        }
+    }
+
     /// Whatever is read and accounted for, in whatever pieces, and wherever the reader is killed: the next one gets exactly the bytes
     /// that are not accounted for.
     #[test]

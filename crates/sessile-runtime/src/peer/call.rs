@@ -1,5 +1,6 @@
 //! One request to the server, to its answer.
 
+use super::conversation::{Broken, Settled};
 use super::desk::Shared;
 use super::events::{Ended, Place, hand_on, relay};
 use super::fault::Fault;
@@ -46,21 +47,44 @@ impl Asked {
         matches!(message.body(), Body::Response { id: Some(answered), .. } if *answered == self.id)
     }
 
-    /// What is to be learnt from the answer, before the session hears it.
-    pub(super) fn teach(&self, talk: &mut Talk, answer: &Message) {
-        let Some(result) = answer.result() else { return };
+    /// What is to be learnt from the answer, before the session hears it. Returns what is settled by it for the whole session.
+    pub(super) fn teach(&self, talk: &mut Talk, answer: &Message) -> Option<Settled> {
+        let result = answer.result()?;
         match self.method.as_str() {
-            "initialize" => talk.initialized(self.headers.as_ref().unwrap_or(&HeaderMap::new()), answer),
+            "initialize" => {
+                return Some(talk.initialized(self.headers.as_ref().unwrap_or(&HeaderMap::new()), answer));
+            }
             "tools/list" if self.is_modern => talk.learn_tools(result),
             _ => {}
         }
+        None
     }
 }
 
 /// Sends a request, and hands on what the server says to it. Without an answer, the session gets an error in its place,
 /// unless the server has ended: what became of its calls then, the session says itself.
 pub(super) async fn see_through(shared: Arc<Shared>, asked: Asked, message: Message) {
-    let Err(fault) = ask(&shared, asked.clone(), &message).await else { return };
+    let outcome = ask(&shared, asked.clone(), &message).await;
+    settle(&shared, &asked, outcome).await;
+}
+
+/// Hands on the rest of what the server says to a request that was sent by a runtime that is gone. It is not sent again.
+pub(super) async fn hear_out(shared: Arc<Shared>, broken: Broken) {
+    let Broken { id, method, last } = broken;
+    let asked = Asked { id, method, is_modern: false, headers: None };
+    let mut place = Place::after(last);
+    let outcome = match resume(&shared, &place).await {
+        Ok(answer) => follow(&shared, &asked, answer, &mut place).await,
+        // That the server cannot say it again is nothing that it did wrong.
+        Err(Fault::NoAnswer) => Err(Fault::NodeLost),
+        Err(fault) => Err(fault),
+    };
+    settle(&shared, &asked, outcome).await;
+}
+
+/// Sees to it that a request has an answer.
+async fn settle(shared: &Shared, asked: &Asked, outcome: Result<(), Fault>) {
+    let Err(fault) = outcome else { return };
     if fault.may_be_the_end() && tokio::time::timeout(END_GRACE, shared.gone.cancelled()).await.is_ok() {
         return;
     }
@@ -96,21 +120,20 @@ async fn once(shared: &Shared, mut asked: Asked, message: &Message) -> Result<()
         APPLICATION_JSON => {
             let body = answer.whole(shared.settings.message).await?;
             shared.wires.keep(answer);
-            let is_answer = hand_on(shared, Bytes::from(body), Some(&asked)).await?;
+            let is_answer = hand_on(shared, Bytes::from(body), Some(&asked), None).await?;
             if is_answer { Ok(()) } else { Err(Fault::NoAnswer) }
         }
-        TEXT_EVENT_STREAM => follow(shared, &asked, answer).await,
+        TEXT_EVENT_STREAM => follow(shared, &asked, answer, &mut Place::default()).await,
         "" if matches!(answer.head.status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT) => Err(Fault::NoAnswer),
         other => Err(Fault::Content(other.to_owned())),
     }
 }
 
 /// Follows a stream to its answer, resuming it where it can be resumed.
-async fn follow(shared: &Shared, asked: &Asked, mut answer: Answer) -> Result<(), Fault> {
-    let mut place = Place::default();
+async fn follow(shared: &Shared, asked: &Asked, mut answer: Answer, place: &mut Place) -> Result<(), Fault> {
     let mut in_vain = 0;
     loop {
-        if relay(shared, &mut answer, Some(asked), &mut place).await? == Ended::Answered {
+        if relay(shared, &mut answer, Some(asked), place).await? == Ended::Answered {
             shared.wires.keep(answer);
             return Ok(());
         }
@@ -119,7 +142,7 @@ async fn follow(shared: &Shared, asked: &Asked, mut answer: Answer) -> Result<()
         if asked.is_modern || place.last.is_empty() || in_vain > RESUMPTIONS {
             return Err(Fault::NoAnswer);
         }
-        answer = resume(shared, &place).await?;
+        answer = resume(shared, place).await?;
     }
 }
 
@@ -133,6 +156,8 @@ async fn resume(shared: &Shared, place: &Place) -> Result<Answer, Fault> {
             Ok(answer) if answer.head.status.is_success() && answer.content_type() == TEXT_EVENT_STREAM => {
                 return Ok(answer);
             }
+            // The server has not noticed yet that the stream broke off.
+            Ok(answer) if answer.head.status == StatusCode::CONFLICT && tries < RESUMPTIONS => tries += 1,
             // It cannot be resumed.
             Ok(_) => return Err(Fault::NoAnswer),
             Err(fault) if tries == RESUMPTIONS => return Err(fault),

@@ -4,6 +4,8 @@
 //! pipes the order of messages is a promise, and servers count on it (`notifications/initialized` comes before the first call).
 
 use super::call::{self, Asked};
+use super::conversation::{Broken, Conversation};
+use super::events::Place;
 use super::fault::Fault;
 use super::out::Out;
 use super::talk::Talk;
@@ -92,7 +94,16 @@ struct Open {
 }
 
 impl Desk {
-    pub(super) fn new(settings: Settings, talk: Talk, wires: Wires, output: pipe::Sender) -> Self {
+    /// Goes on with `conversation`, or begins it, and asks for the `rest` of what the server was saying.
+    pub(super) fn new(
+        settings: Settings,
+        conversation: Conversation,
+        rest: Vec<Broken>,
+        wires: Wires,
+        output: pipe::Sender,
+    ) -> Self {
+        let Conversation { endpoint, settled, listens, outside, wants_log, .. } = conversation;
+        let talk = Talk::new(&endpoint, settings.name.as_str(), settled);
         let shared = Arc::new(Shared {
             settings,
             wires,
@@ -100,11 +111,36 @@ impl Desk {
             gone: CancellationToken::new(),
             lost: CancellationToken::new(),
             listens: AtomicBool::new(false),
-            wants_log: AtomicBool::new(false),
+            wants_log: AtomicBool::new(wants_log),
             talk: Mutex::new(talk),
         });
         let (calls, said) = (JoinSet::new(), JoinSet::new());
-        Self { shared, calls, open: HashMap::new(), number: 0, said, listening: None }
+        let mut desk = Self { shared, calls, open: HashMap::new(), number: 0, said, listening: None };
+        if listens {
+            desk.listen(Place::after(outside));
+        }
+        for broken in rest {
+            let shared = Arc::clone(&desk.shared);
+            desk.attend(broken.id.clone(), false, call::hear_out(shared, broken));
+        }
+        desk
+    }
+
+    /// Opens the stream on which the server speaks outside of calls, from `place` on.
+    fn listen(&mut self, place: Place) {
+        let listening = listening::listen(Arc::clone(&self.shared), place);
+        self.listening = Some(AbortOnDropHandle::new(tokio::spawn(listening)));
+    }
+
+    /// Lets a request be seen to its answer.
+    fn attend(&mut self, id: RequestId, is_modern: bool, call: impl Future<Output = ()> + Send + 'static) {
+        self.number += 1;
+        let (number, name) = (self.number, id.clone());
+        let task = self.calls.spawn(async move {
+            call.await;
+            (name, number)
+        });
+        self.open.insert(id, Open { number, task, is_modern });
     }
 
     /// Serves until the session has closed its end, or the server has ended.
@@ -117,12 +153,22 @@ impl Desk {
         let shared = Arc::clone(&self.shared);
         // What comes here has passed the session's own bounds.
         let mut lines = Lines::new(usize::MAX);
+        let mut taken = 0;
         loop {
             while let Ok(Some(line)) = lines.next_line() {
-                if let Line::Whole(line) = line
-                    && let Ok(message) = Message::parse(line)
-                {
+                let fresh = lines.taken() - std::mem::replace(&mut taken, lines.taken());
+                let message = if let Line::Whole(line) = line { Message::parse(line).ok() } else { None };
+                // Were the runtime killed now, another one would send a request never again, and anything else once more: that harms
+                // nobody, and one too few leaves the server waiting.
+                let at_once = message.as_ref().is_none_or(Message::is_request);
+                if at_once {
+                    self.took(fresh);
+                }
+                if let Some(message) = message {
                     self.take(message).await;
+                }
+                if !at_once {
+                    self.took(fresh);
                 }
             }
             let buffer = lines.buffer();
@@ -142,6 +188,13 @@ impl Desk {
         }
     }
 
+    /// Notes, for another runtime, that so many bytes of what the session said need not be sent any more.
+    fn took(&self, bytes: u64) {
+        if let Some(estate) = &self.shared.settings.estate {
+            estate.passed_on(bytes);
+        }
+    }
+
     /// Sends one message of the session, or does over HTTP what it means.
     async fn take(&mut self, message: Message) {
         if let Some(asked) = Asked::of(&message) {
@@ -158,8 +211,7 @@ impl Desk {
         // A legacy server has been told; it may leave the stream of the call open for ever.
         self.give_up(given_up);
         if begins && self.listening.is_none() {
-            let listening = listening::listen(Arc::clone(&self.shared));
-            self.listening = Some(AbortOnDropHandle::new(tokio::spawn(listening)));
+            self.listen(Place::default());
         }
     }
 
@@ -175,14 +227,9 @@ impl Desk {
         if asked.method == "logging/setLevel" {
             self.shared.wants_log.store(true, Ordering::Relaxed);
         }
-        self.number += 1;
-        let (id, number, is_modern) = (asked.id.clone(), self.number, asked.is_modern);
-        let (shared, name) = (Arc::clone(&self.shared), id.clone());
-        let task = self.calls.spawn(async move {
-            call::see_through(shared, asked, message).await;
-            (name, number)
-        });
-        self.open.insert(id, Open { number, task, is_modern });
+        let (id, is_modern) = (asked.id.clone(), asked.is_modern);
+        let call = call::see_through(Arc::clone(&self.shared), asked, message);
+        self.attend(id, is_modern, call);
     }
 
     /// Forgets a call that is over.

@@ -1,5 +1,6 @@
 //! What an answer holds: one message, or a stream of events.
 
+use super::about::About;
 use super::call::Asked;
 use super::desk::Shared;
 use super::fault::Fault;
@@ -16,6 +17,9 @@ const MAX_BATCH: usize = 1_000;
 
 /// Bytes of an event besides its data: names and ids.
 const FRAMING: usize = 4096;
+
+/// The longest event id that a session hears of, in bytes. It is written down with every step of the session.
+const MAX_EVENT_ID: usize = 1024;
 
 /// How long a stream that was broken off rests before it is resumed, if the server has not said so.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -43,9 +47,29 @@ pub(super) struct Place {
     pause: Option<Duration>,
     /// Whether anything came.
     pub(super) heard: bool,
+    /// Whether the session has yet to be told of `last`.
+    moved: bool,
 }
 
 impl Place {
+    /// Where a stream stood that broke off with a runtime that is gone: that was long enough ago.
+    pub(super) fn after(last: String) -> Self {
+        Self { last, pause: Some(Duration::ZERO), ..Self::default() }
+    }
+
+    fn move_to(&mut self, last: &str) {
+        if last != self.last {
+            last.clone_into(&mut self.last);
+            self.moved = true;
+        }
+    }
+
+    /// What the session is to know of where the stream stands, if it does not: a call of the modern era cannot be gone on with.
+    fn news(&mut self, asked: Option<&Asked>) -> Option<String> {
+        let moved = std::mem::take(&mut self.moved) && asked.is_none_or(|asked| !asked.is_modern);
+        moved.then(|| if self.last.len() <= MAX_EVENT_ID { self.last.clone() } else { String::new() })
+    }
+
     /// How long to wait before going on.
     pub(super) fn pause(&self) -> Duration {
         self.pause.unwrap_or(PAUSE).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
@@ -63,8 +87,9 @@ pub(super) async fn relay(
     place: &mut Place,
 ) -> Result<Ended, Fault> {
     let limit = shared.settings.message;
-    let mut decoder = Decoder::new(limit.saturating_add(FRAMING));
+    let mut decoder = Decoder::new(limit.saturating_add(FRAMING)).after(&place.last);
     let mut answered: Option<Instant> = None;
+    let mut is_first = true;
     loop {
         let piece = match answered {
             None => answer.piece().await,
@@ -85,24 +110,42 @@ pub(super) async fn relay(
                 Err(_) if answered.is_some() => return Ok(Ended::Answered),
                 Err(_) => return Err(Fault::TooLarge { limit }),
             };
+            // Some servers go on with the event itself that they are to go on after.
+            let is_known = !place.last.is_empty() && event.id.as_deref() == Some(&place.last);
+            if std::mem::take(&mut is_first) && is_known {
+                continue;
+            }
             place.heard = true;
+            place.move_to(decoder.last_event_id());
             if event.data.is_empty() || event.event.is_some_and(|name| name != "message") {
                 continue;
             }
-            if hand_on(shared, event.data, asked).await? {
+            if hand_on(shared, event.data, asked, Some(place)).await? {
                 answered = Some(Instant::now());
             }
         }
-        decoder.last_event_id().clone_into(&mut place.last);
+        place.move_to(decoder.last_event_id());
+        if answered.is_none()
+            && let Some(event) = place.news(asked)
+        {
+            let about = About { call: asked.map(|asked| asked.id.clone()), event: Some(event), settled: None };
+            shared.out.say_about(&about, Bytes::new()).await;
+        }
         place.pause = decoder.retry().map(Duration::from_millis).or(place.pause);
     }
 }
 
-/// Hands on the message, or messages, of `data`; whether the answer to `asked` is among them.
+/// Hands on the message, or messages, of `data`; whether the answer to `asked` is among them. They came with the event at which
+/// their stream stands, if they came on one.
 ///
 /// # Errors
 /// When one is over the limit. What is no JSON-RPC is counted, and nothing more.
-pub(super) async fn hand_on(shared: &Shared, data: Bytes, asked: Option<&Asked>) -> Result<bool, Fault> {
+pub(super) async fn hand_on(
+    shared: &Shared,
+    data: Bytes,
+    asked: Option<&Asked>,
+    mut place: Option<&mut Place>,
+) -> Result<bool, Fault> {
     let limit = shared.settings.message;
     if data.len() > limit {
         return Err(Fault::TooLarge { limit });
@@ -115,16 +158,57 @@ pub(super) async fn hand_on(shared: &Shared, data: Bytes, asked: Option<&Asked>)
         }
     };
     let mut answered = false;
-    for message in messages {
+    let last = messages.len().saturating_sub(1);
+    for (number, message) in messages.into_iter().enumerate() {
+        let mut about = About::default();
         if let Some(asked) = asked.filter(|asked| asked.is_answered_by(&message)) {
             answered = true;
             shared.let_log_catch_up().await;
-            asked.teach(&mut shared.talk(), &message);
+            about.settled = asked.teach(&mut shared.talk(), &message);
         }
-        match asked.filter(|_| message.is_request()) {
-            Some(asked) => shared.out.say_about(&asked.id, message.into_raw()).await,
-            None => shared.out.say(message.into_raw()).await,
+        // An event is heard when all that is in it is.
+        about.event = place.as_mut().filter(|_| number == last).and_then(|place| place.news(asked));
+        if about.event.is_some() || message.is_request() {
+            about.call = asked.map(|asked| asked.id.clone());
         }
+        shared.out.say_about(&about, message.into_raw()).await;
     }
     Ok(answered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sessile_protocol::Message;
+
+    fn asked(params: &str) -> Asked {
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
+        Asked::of(&Message::parse(text.into()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_session_hears_of_each_new_place_once() {
+        let mut place = Place::after("a".to_owned());
+        assert_eq!(place.news(None), None, "it knows");
+        place.move_to("a");
+        assert_eq!(place.news(None), None);
+        place.move_to("b");
+        assert_eq!((place.news(Some(&asked("{}"))), place.news(None)), (Some("b".to_owned()), None));
+    }
+
+    /// To go on after an older event would be to hear some twice.
+    #[test]
+    fn what_is_too_long_to_be_written_down_takes_the_place_of_what_was() {
+        let mut place = Place::after("a".to_owned());
+        place.move_to(&"x".repeat(MAX_EVENT_ID + 1));
+        assert_eq!(place.news(None), Some(String::new()));
+    }
+
+    #[test]
+    fn a_call_of_the_modern_era_has_no_place() {
+        let mut place = Place::default();
+        place.move_to("a");
+        let meta = r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#;
+        assert_eq!(place.news(Some(&asked(meta))), None);
+    }
 }

@@ -3,8 +3,12 @@
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Value, json};
-use sessile_protocol::error::{self as code, error_response};
+use sessile_protocol::error::{self as code, error_response, raw_error};
 use sessile_protocol::{ErrorObject, Object, RequestId};
+
+/// What the caller of a request is told that was under way when its runtime was killed, and whose answer nobody will hear.
+pub(crate) const LOST_WITH_RUNTIME: &str =
+    "the runtime was killed before it had the answer; the request may have been carried out, and is not sent again";
 
 /// Bytes of a body that is no answer which callers get to see.
 const EXCERPT: usize = 256;
@@ -30,6 +34,8 @@ pub(super) enum Fault {
     NoAnswer,
     /// It no longer knows its own session.
     SessionLost,
+    /// The rest of its answer cannot be had: a runtime before this one had the stream, and was killed.
+    NodeLost,
     /// More requests are open than may be.
     Busy { limit: usize },
 }
@@ -67,7 +73,7 @@ impl Fault {
             error_response(Some(id), &ErrorObject::new(code::SERVER_GONE, message).with_data(data))
         };
         match self {
-            Self::Said(error) => Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#)),
+            Self::Said(error) => raw_error(id.as_json(), error),
             Self::Busy { limit } => {
                 let message = format!("session is busy: {limit} requests in flight");
                 error_response(Some(id), &ErrorObject::new(code::BUSY, message))
@@ -81,6 +87,7 @@ impl Fault {
             Self::NotJsonRpc(_) => with("not_json_rpc", self.to_string(), Value::Null),
             Self::TooLarge { limit } => with("message_too_large", self.to_string(), json!({ "limit": limit })),
             Self::NoAnswer => with("no_answer", self.to_string(), Value::Null),
+            Self::NodeLost => with("node_lost", self.to_string(), Value::Null),
             Self::SessionLost => with("server_session_lost", self.to_string(), Value::Null),
         }
     }
@@ -108,6 +115,7 @@ impl std::fmt::Display for Fault {
                 write!(f, "the server's message is over the limit of {limit} bytes (`message`)")
             }
             Self::NoAnswer => f.write_str("the server ended its answer without one"),
+            Self::NodeLost => f.write_str(LOST_WITH_RUNTIME),
             Self::SessionLost => f.write_str("the server no longer knows its own session"),
             Self::Busy { limit } => write!(f, "{limit} requests are open"),
         }

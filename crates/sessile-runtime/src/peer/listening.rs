@@ -5,6 +5,7 @@ use super::events::{Place, relay};
 use super::fault::Fault;
 use super::out::dropped;
 use bytes::Bytes;
+use http::StatusCode;
 use sessile_protocol::headers::TEXT_EVENT_STREAM;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,9 +17,8 @@ const LASTED: Duration = Duration::from_secs(5);
 /// The longest rest between two streams that did not last.
 const LONGEST_REST: Duration = Duration::from_secs(60);
 
-/// Listens for as long as the server has such a stream. Most that have none say so at once (405).
-pub(super) async fn listen(shared: Arc<Shared>) {
-    let mut place = Place::default();
+/// Listens for as long as the server has such a stream, from `place` on. Most that have none say so at once (405).
+pub(super) async fn listen(shared: Arc<Shared>, mut place: Place) {
     let mut rest = Duration::ZERO;
     loop {
         let began = Instant::now();
@@ -35,6 +35,8 @@ pub(super) async fn listen(shared: Arc<Shared>) {
                     place.last.clear();
                 }
             }
+            // The server has not noticed yet that the last one broke off.
+            Ok(answer) if answer.head.status == StatusCode::CONFLICT => {}
             // What was missed is missed; what comes now may yet be heard.
             Ok(_) if !place.last.is_empty() => place.last.clear(),
             Ok(_) => return,

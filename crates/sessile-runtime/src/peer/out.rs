@@ -1,7 +1,8 @@
 //! What the server says, on its way to the session.
 
+use super::Settings;
+use super::about::About;
 use super::fault::Fault;
-use super::{Settings, about};
 use bytes::{Buf, Bytes};
 use sessile_protocol::{RequestId, to_line};
 use sessile_telemetry::{DropCause, Event};
@@ -34,14 +35,14 @@ impl Out {
         self.write([to_line(message), LINE_FEED]).await;
     }
 
-    /// The same of a message that belongs to request `id`.
-    pub(super) async fn say_about(&self, id: &RequestId, message: Bytes) {
-        self.write([about::mark(id), to_line(message), LINE_FEED]).await;
+    /// The same of a message of which something is to be said. No message at all is fine.
+    pub(super) async fn say_about(&self, about: &About, message: Bytes) {
+        self.write([about.mark(), to_line(message), LINE_FEED]).await;
     }
 
     async fn write<const PARTS: usize>(&self, line: [Bytes; PARTS]) {
         let mut pen = self.0.lock().await;
-        pen.rest.extend(line);
+        pen.rest.extend(line.into_iter().filter(|part| !part.is_empty()));
         if pen.write().await.is_err() {
             // The session has ended.
             pen.pipe = None;

@@ -1,5 +1,6 @@
 //! What is said to the server besides the messages: which headers a message needs, and what is learnt from answers. No I/O.
 
+use super::conversation::Settled;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use sessile_manifest::Endpoint;
@@ -27,28 +28,20 @@ pub(super) struct Talk {
     host: HeaderValue,
     /// The session's public name.
     name: HeaderValue,
-    legacy: Legacy,
+    /// Where `initialize` has led to; none while it is not answered.
+    settled: Option<Settled>,
     mirrored: HashMap<String, MirroredHeaders>,
 }
 
-/// Where `initialize` has led to.
-#[derive(Debug, PartialEq, Eq)]
-enum Legacy {
-    /// Nowhere yet: it is not answered.
-    No,
-    /// To a session of the server's own, if it has given an id, and to a version.
-    Yes { session: Option<HeaderValue>, version: Option<HeaderValue> },
-}
-
 impl Talk {
-    /// The beginning of a conversation. The server may forward or log `name`.
-    pub(super) fn new(endpoint: &Endpoint, name: &str) -> Self {
+    /// A conversation of which so much is `settled`. The server may forward or log `name`.
+    pub(super) fn new(endpoint: &Endpoint, name: &str, settled: Option<Settled>) -> Self {
         let value = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""));
         Self {
             path: endpoint.path.as_str().to_owned(),
             host: host(endpoint.port.get()),
             name: value(name),
-            legacy: Legacy::No,
+            settled,
             mirrored: HashMap::new(),
         }
     }
@@ -79,7 +72,7 @@ impl Talk {
 
     /// The head of the DELETE that ends the server's own session, if it has one.
     pub(super) fn delete(&self) -> Option<Request<()>> {
-        let Legacy::Yes { session: Some(_), .. } = &self.legacy else { return None };
+        self.has_own_session().then_some(())?;
         let mut headers = self.common();
         self.legacy(&mut headers);
         Some(self.request(Method::DELETE, headers))
@@ -87,19 +80,21 @@ impl Talk {
 
     /// Whether the server has given this session an id of its own.
     pub(super) fn has_own_session(&self) -> bool {
-        matches!(self.legacy, Legacy::Yes { session: Some(_), .. })
+        self.settled.as_ref().is_some_and(|settled| settled.session.is_some())
     }
 
     /// Whether the server speaks legacy in this session.
     pub(super) fn is_legacy(&self) -> bool {
-        self.legacy != Legacy::No
+        self.settled.is_some()
     }
 
-    /// The server has answered `initialize` with a result; `headers` came with it.
-    pub(super) fn initialized(&mut self, headers: &HeaderMap, answer: &Message) {
-        let session = headers.get(MCP_SESSION_ID).cloned();
-        let version = answer.protocol_version().and_then(|version| HeaderValue::from_str(&version).ok());
-        self.legacy = Legacy::Yes { session, version };
+    /// The server has answered `initialize` with a result; `headers` came with it. Returns what that settles.
+    pub(super) fn initialized(&mut self, headers: &HeaderMap, answer: &Message) -> Settled {
+        // Ids are visible ASCII (2025-11-25, streamable HTTP, "Session Management").
+        let session = headers.get(MCP_SESSION_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let settled = Settled { session, version: answer.protocol_version() };
+        self.settled = Some(settled.clone());
+        settled
     }
 
     /// The server has told its tools.
@@ -140,10 +135,11 @@ impl Talk {
     /// What a message of the legacy era carries once `initialize` is answered. A server without sessions of its own is told
     /// the name of ours, as managed runtimes do.
     fn legacy(&self, headers: &mut HeaderMap) {
-        let Legacy::Yes { session, version } = &self.legacy else { return };
-        headers.insert(HeaderName::from_static(MCP_SESSION_ID), session.as_ref().unwrap_or(&self.name).clone());
-        if let Some(version) = version {
-            headers.insert(HeaderName::from_static(MCP_PROTOCOL_VERSION), version.clone());
+        let Some(Settled { session, version }) = &self.settled else { return };
+        let value = |text: &Option<String>| text.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
+        headers.insert(HeaderName::from_static(MCP_SESSION_ID), value(session).unwrap_or_else(|| self.name.clone()));
+        if let Some(version) = value(version) {
+            headers.insert(HeaderName::from_static(MCP_PROTOCOL_VERSION), version);
         }
     }
 

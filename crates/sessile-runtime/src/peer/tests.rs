@@ -1,5 +1,6 @@
 //! What needs no server: headers, what answers say, and lines that stay whole.
 
+use super::about::About;
 use super::call::Asked;
 use super::fault::Fault;
 use super::out::Out;
@@ -17,7 +18,7 @@ use tokio::net::unix::pipe;
 
 fn talk() -> Talk {
     let path = "/v1/mcp".parse::<EndpointPath>().unwrap();
-    Talk::new(&Endpoint { port: NonZeroU16::new(8000).unwrap(), path }, "s-1")
+    Talk::new(&Endpoint { port: NonZeroU16::new(8000).unwrap(), path }, "s-1", None)
 }
 
 fn message(value: &Value) -> Message {
@@ -167,8 +168,9 @@ async fn a_line_that_was_begun_is_finished_before_the_next() {
         input.read_to_end(&mut read).await.unwrap();
         read
     });
-    out.say_about(&RequestId::from(7), Bytes::from_static(b"{\n}")).await;
+    let about = About { call: Some(RequestId::from(7)), ..About::default() };
+    out.say_about(&about, Bytes::from_static(b"{\n}")).await;
     out.close().await;
-    let expected = [&long[..], b"\n@7\t{ }\n"].concat();
+    let expected = [&long[..], b"\n", &about.mark(), b"{ }\n"].concat();
     assert!(reading.await.unwrap() == expected);
 }

@@ -42,8 +42,11 @@ pub(crate) struct Source {
     verdict: Option<oneshot::Receiver<Result<(), String>>>,
 }
 
+/// The reading of a claimed file: the claim, and the error that ended it, if one did.
+pub(crate) type Reading = JoinHandle<(Claimed, Result<(), HibernationError>)>;
+
 /// Reads `claimed`. The claim comes back when the source is at its end or was dropped, with the error that ended it, if one did.
-pub(crate) fn source(mut claimed: Claimed) -> (Source, JoinHandle<(Claimed, Result<(), HibernationError>)>) {
+pub(crate) fn source(mut claimed: Claimed) -> (Source, Reading) {
     let (near, far) = duplex(BETWEEN.min(CHUNK));
     let (tell, verdict) = oneshot::channel();
     let mut far = SyncIoBridge::new(far);

@@ -123,7 +123,7 @@ impl Node {
                 Woken::Up(Arc::new(visit))
             }
             Err(Failed::Lost(why)) => self.is_lost(asleep, &why).await,
-            Err(Failed::NotNow(why, claimed)) => match dormitory.give_back(claimed, &label).await {
+            Err(Failed::NotNow(why, claimed)) => match dormitory.give_back(*claimed, &label).await {
                 Ok(()) => not_now(self.not_woken(asleep, &why)),
                 Err(error) => self.is_lost(asleep, &format!("{why}; then: {error}")).await,
             },
@@ -164,13 +164,13 @@ impl Node {
         let Restored { record, bridge, asleep: told, opened, rest } = found;
         let estate = match server.new_estate() {
             Ok(estate) => estate,
-            Err(why) => return Err(Failed::NotNow(why, claimed)),
+            Err(why) => return Err(Failed::NotNow(why, Box::new(claimed))),
         };
         let reach = server.reach();
         let network = if reach.is_some() { Network::Gate } else { Network::Loopback };
         let spec = match server.spec(&name, estate.as_deref(), None, network) {
             Ok(spec) => spec,
-            Err(why) => return Err(Failed::NotNow(why, claimed)),
+            Err(why) => return Err(Failed::NotNow(why, Box::new(claimed))),
         };
         let (state, reading) = source(claimed);
         let woken = server.driver().wake(spec, told, Box::new(state)).await;
@@ -180,7 +180,7 @@ impl Node {
         // From here on it has run, and there is no way back.
         let since = server.memory().epoch();
         let Record { identity, greeting, names, standing, input, .. } = record;
-        let before = Some(Before { unsent: input, heard: standing.heard, rest: Some(rest) });
+        let before = Some(Before { unsent: input, heard: standing.heard, rest: Some(rest), conversation: None });
         let origin = Origin { name: name.clone(), since, sandbox, estate: estate.clone(), reach, before };
         let Started { sandbox, input, outputs, stderr, way_out, .. } =
             Started::with(server, origin, &self.telemetry).map_err(Failed::Lost)?;
@@ -339,7 +339,7 @@ enum Failed {
     /// It never will.
     Lost(String),
     /// Nothing of it has run: it can be put back.
-    NotNow(String, Claimed),
+    NotNow(String, Box<Claimed>),
 }
 
 /// What is to be made of what the driver and the reader of the file say.
@@ -348,7 +348,7 @@ fn judge(woken: Result<Sandbox, WakeError>, read: Result<(), String>, claimed: C
         (Ok(sandbox), Ok(())) => Ok(sandbox),
         // Whatever the driver made of it: it is not what was written. (Dropping the sandbox kills it.)
         (_, Err(error)) => Err(Failed::Lost(error)),
-        (Err(WakeError::Start(error)), Ok(())) => Err(Failed::NotNow(error.to_string(), claimed)),
+        (Err(WakeError::Start(error)), Ok(())) => Err(Failed::NotNow(error.to_string(), Box::new(claimed))),
         (Err(error), Ok(())) => Err(Failed::Lost(error.to_string())),
     }
 }

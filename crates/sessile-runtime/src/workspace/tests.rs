@@ -60,17 +60,36 @@ async fn who_waits_too_long_learns_which_session_is_in_the_way() {
     take(&of_another_node, "alice", PATIENCE).await.unwrap();
 }
 
+/// As it is after a node was killed: its sandbox's init has the lease, and nobody else.
+#[tokio::test]
+async fn the_workspace_of_a_session_that_goes_on_is_found_and_has_its_turn() {
+    let home = tempfile::tempdir().unwrap();
+    let (before, after) = (kept(&home, 1 << 20), kept(&home, 1 << 20));
+    let (alice, session) = (Principal::api_key("alice"), name());
+    let init = before.take(&alice, &session, PATIENCE, || true).await.unwrap();
+    assert!(after.found(&alice, &name()).unwrap().is_none(), "another session has it");
+    assert!(after.found(&Principal::api_key("bob"), &session).unwrap().is_none(), "nobody has that one");
+    let found = after.found(&alice, &session).unwrap().unwrap();
+    assert_eq!(found.files(), init.files());
+    drop(init);
+    let mut next = pin!(take(&after, "alice", PATIENCE));
+    assert!(tokio::time::timeout(TRY * 2, &mut next).await.is_err(), "the session still has its turn");
+    drop(found);
+    next.await.unwrap();
+}
+
 #[tokio::test]
 async fn more_than_the_limit_may_become_less_and_twice_of_it_is_too_much() {
     let home = tempfile::tempdir().unwrap();
     let kept = kept(&home, 1 << 20);
     let held = take(&kept, "alice", PATIENCE).await.unwrap();
-    assert_eq!(held.most, Usage { bytes: 1 << 20, files: MIN_FILES });
+    assert_eq!(held.most, Some(Usage { bytes: 1 << 20, files: MIN_FILES }));
     let big: PathBuf = held.files().join("big");
     fs::write(&big, vec![1; 3 << 19]).unwrap();
     drop(held);
     let held = take(&kept, "alice", PATIENCE).await.unwrap();
-    assert!(held.most.bytes >= 3 << 19 && held.most.files == MIN_FILES, "{:?}", held.most);
+    let most = held.most.unwrap();
+    assert!(most.bytes >= 3 << 19 && most.files == MIN_FILES, "{most:?}");
     drop(held);
     fs::write(&big, vec![1; 3 << 20]).unwrap();
     let error = take(&kept, "alice", PATIENCE).await.unwrap_err();

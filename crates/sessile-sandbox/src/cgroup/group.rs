@@ -8,6 +8,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a directory may stay busy after its last process was reaped.
@@ -20,6 +21,8 @@ const FIRST_PAUSE: Duration = Duration::from_micros(200);
 #[derive(Debug, Default)]
 pub(crate) struct Group {
     parts: Vec<Place>,
+    /// Whether it was removed: its places may be another sandbox's by now, which has the same name.
+    is_gone: AtomicBool,
 }
 
 /// How a new process gets into its cgroups.
@@ -65,7 +68,7 @@ impl Group {
 
     /// The cgroups of a sandbox that another runtime made.
     pub(crate) fn adopted(parts: Vec<Place>) -> Self {
-        Self { parts }
+        Self { parts, is_gone: AtomicBool::default() }
     }
 
     /// Where they are, for the runtime that comes next.
@@ -140,6 +143,9 @@ impl Group {
 
     /// Kills everything in the group.
     pub(crate) fn kill(&self) {
+        if self.is_gone.load(Ordering::Relaxed) {
+            return;
+        }
         for part in &self.parts {
             // One write where the kernel can (Linux 5.14, version 2).
             if write(&part.path, "cgroup.kill", "1").is_ok() {
@@ -160,14 +166,16 @@ impl Group {
 
     /// Tries once to remove the directories. `true` if nothing is left.
     fn try_remove(&self) -> bool {
-        self.parts.iter().filter(|part| !removed(&part.path)).count() == 0
+        let is_gone = self.parts.iter().filter(|part| !removed(&part.path)).count() == 0;
+        self.is_gone.fetch_or(is_gone, Ordering::Relaxed);
+        is_gone
     }
 
     /// Removes the directories, killing what is still in them. Blocks for 2 s at most; what is busy then is the keeper's.
     pub(crate) fn remove(&self) {
         let deadline = Instant::now() + RELEASE;
         let mut pause = FIRST_PAUSE;
-        while !self.try_remove() && Instant::now() < deadline {
+        while !self.is_gone.load(Ordering::Relaxed) && !self.try_remove() && Instant::now() < deadline {
             self.kill();
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50));

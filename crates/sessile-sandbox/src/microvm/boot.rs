@@ -1,24 +1,23 @@
 //! Starting a machine, from its specification to a guest that has proved to be another one than all before.
 
-use super::jail::{self, CONTROL};
-use super::qmp::Qmp;
-use super::wire::{Wire, WireError};
+use super::control::Control;
+use super::jail;
+use super::wire::{Wire, WireError, Word, understood};
 use crate::driver::Driver;
+use crate::readiness;
 use crate::{Pipes, Sandbox, StartError};
 use rustix::rand::{GetRandomFlags, getrandom};
 use sessile_link::guest::{FromGuest, LINK_VERSION, Renew, ToGuest};
-use sessile_link::streams::MACHINE;
-use sessile_link::{FromInit, Note, Packet, StartOrder, ToInit, frame};
+use sessile_link::porter::FromPorter;
+use sessile_link::{FromInit, Note, StartOrder, ToInit};
 use std::collections::HashSet;
-use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener as BlockingListener;
-use std::path::{Path, PathBuf};
+use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
-use tokio::net::UnixListener;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::time::timeout;
 
 #[cfg(test)]
@@ -33,58 +32,13 @@ const COMPLAINT: usize = 2048;
 /// How long QEMU's last words are waited for.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
-/// A machine's directory on the host, gone with this.
-#[derive(Debug)]
-pub(super) struct RunDirectory(PathBuf);
-
-impl RunDirectory {
-    /// Makes the directory `name` in `parent`.
-    pub(super) fn new(parent: &Path, name: &str) -> io::Result<Self> {
-        let path = parent.canonicalize()?.join(name);
-        match fs::create_dir(&path) {
-            // What a runtime left behind that was killed; nobody else has this name.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                fs::remove_dir_all(&path)?;
-                fs::create_dir(&path)?;
-            }
-            made => made?,
-        }
-        Ok(Self(path))
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// A socket in it. The path may be longer than a socket's name can be, so it is made from within. Anybody may connect who sees it:
-    /// that is QEMU alone, since the directories above are the runtime's.
-    fn listen(&self) -> io::Result<BlockingListener> {
-        let directory = rustix::fs::open(
-            &self.0,
-            rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
-            rustix::fs::Mode::empty(),
-        )?;
-        let within = format!("/proc/self/fd/{}/{CONTROL}", std::os::fd::AsRawFd::as_raw_fd(&directory));
-        let listener = BlockingListener::bind(within)?;
-        fs::set_permissions(self.0.join(CONTROL), Permissions::from_mode(0o666))?;
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    }
-}
-
-impl Drop for RunDirectory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Proofs that machines have given, to notice two that are the same.
 #[derive(Debug, Default)]
 pub(super) struct Proofs(Mutex<HashSet<[u8; 16]>>);
 
 impl Proofs {
     /// Takes a proof. `false` if another machine has given it, or if it is none.
-    fn is_new(&self, proof: [u8; 16]) -> bool {
+    pub(super) fn is_new(&self, proof: [u8; 16]) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= PROOFS {
             known.clear();
@@ -96,58 +50,52 @@ impl Proofs {
 /// A machine that runs, with nothing in it yet.
 #[derive(Debug)]
 pub(super) struct Machine {
-    /// QEMU's sandbox.
+    /// QEMU's sandbox, and its porter's.
     pub(super) monitor: Sandbox,
-    pub(super) control: Qmp,
+    /// What will be the server's.
+    pub(super) pipes: Pipes,
+    pub(super) control: Control,
     pub(super) wire: Wire,
     /// What QEMU complains about.
     complaints: Complaints,
 }
 
 /// Boots a machine, until its init waits for an order.
-pub(super) async fn boot(
-    walls: &dyn Driver,
-    order: &jail::Order<'_>,
-    run: &RunDirectory,
-    proofs: &Proofs,
-) -> Result<Machine, StartError> {
-    let listener = run.listen().map_err(StartError::host("make the machine's control socket"))?;
-    let mut monitor = walls.start(jail::around(order)).await?;
-    let pipes = monitor.take_pipes().ok_or_else(|| died("its monitor has no pipes"))?;
-    let Pipes { stdin, stdout, stderr } = pipes;
-    let mut complaints = Complaints::new(stderr)?;
-    let host = StartError::host;
-    let mut wire = Wire::new(stdin, stdout).map_err(host("watch the link"))?;
-    let listener = UnixListener::from_std(listener).map_err(host("listen for the machine's monitor"))?;
-    let mut control = tokio::select! {
-        accepted = listener.accept() => {
-            let (socket, _) = accepted.map_err(host("listen for the machine's monitor"))?;
-            let socket = socket.into_std().map_err(host("listen for the machine's monitor"))?;
-            match Qmp::begin(socket).await {
-                Ok(control) => control,
-                // What it says on standard error tells more than how it hung up.
-                Err(error) => match complaints.read().await.as_str() {
-                    "" => return Err(died(error.to_string())),
-                    said => return Err(died(said)),
-                },
-            }
-        }
-        ended = monitor.ended() => {
-            let said = complaints.read().await;
-            return Err(died(format!("QEMU ended ({}): {said}", ended.exit)));
-        }
-    };
+pub(super) async fn boot(walls: &dyn Driver, order: &jail::Order<'_>, proofs: &Proofs) -> Result<Machine, StartError> {
+    let mut machine = launch(walls, order).await?;
     let greeted = tokio::select! {
-        greeted = greet(&mut wire, proofs) => greeted.map_err(|error| error.to_string()),
-        _ = control.stopped() => Err("the guest stopped".to_owned()),
+        greeted = greet(&mut machine.wire, proofs) => greeted.map_err(|error| error.to_string()),
+        () = machine.control.stopped() => Err("the guest stopped".to_owned()),
     };
     match greeted {
-        Ok(()) => Ok(Machine { monitor, control, wire, complaints }),
-        Err(why) => {
-            let console = last_words(&mut control).await;
-            let said = complaints.read().await;
-            Err(died(format!("{why} before it was up: {} {said}", console.unwrap_or_default()).trim_end().to_owned()))
+        Ok(()) => Ok(machine),
+        Err(why) => Err(machine.died(&format!("{why} before it was up")).await),
+    }
+}
+
+/// Starts a monitor, and its porter.
+pub(super) async fn launch(walls: &dyn Driver, order: &jail::Order<'_>) -> Result<Machine, StartError> {
+    let host = StartError::host;
+    let (ours, theirs) = UnixStream::pair().map_err(host("make the machine's control socket"))?;
+    let kept = ours.try_clone().map_err(host("make the machine's control socket"))?;
+    let control = Control::over(ours.into()).map_err(host("watch the machine's control socket"))?;
+    let mut monitor = walls.start(jail::around(order, theirs.into(), kept.into())).await?;
+    let pipes = monitor.take_pipes().ok_or_else(|| died("its monitor has no pipes"))?;
+    let stderr = pipes.stderr.try_clone().map_err(host("watch the machine's monitor"))?;
+    let mut complaints = Complaints::new(stderr)?;
+    let ended = monitor.ended();
+    let wire = tokio::select! {
+        wire = Wire::take(&monitor) => wire,
+        _ = ended => Err(WireError::Closed),
+    };
+    match wire {
+        Ok(wire) => Ok(Machine { monitor, pipes, control, wire, complaints }),
+        // What it says on standard error tells more.
+        Err(WireError::Closed) => {
+            let ended = monitor.ended().await;
+            Err(died(format!("QEMU ended ({}): {}", ended.exit, complaints.read().await)))
         }
+        Err(error) => Err(died(error.to_string())),
     }
 }
 
@@ -157,7 +105,12 @@ async fn greet(wire: &mut Wire, proofs: &Proofs) -> Result<(), WireError> {
         FromGuest::Up { link: LINK_VERSION } => {}
         other => return Err(WireError::Nonsense(format!("{other:?} instead of a greeting"))),
     }
-    wire.put(MACHINE, &ToGuest::Renew(renewal()?))?;
+    renew(wire, proofs).await
+}
+
+/// Makes a guest another one than all before, which ends its rest if it had one.
+pub(super) async fn renew(wire: &mut Wire, proofs: &Proofs) -> Result<(), WireError> {
+    say_renew(wire).await?;
     match of_machine(wire).await? {
         FromGuest::Renewed { proof } if proofs.is_new(proof) => Ok(()),
         FromGuest::Renewed { .. } => Err(WireError::Nonsense("a proof that another machine has given".into())),
@@ -165,12 +118,16 @@ async fn greet(wire: &mut Wire, proofs: &Proofs) -> Result<(), WireError> {
     }
 }
 
+/// Tells a guest to be another machine. It answers with a proof.
+pub(super) async fn say_renew(wire: &mut Wire) -> Result<(), WireError> {
+    wire.say_to_guest(&ToGuest::Renew(renewal()?)).await
+}
+
 async fn of_machine(wire: &mut Wire) -> Result<FromGuest, WireError> {
-    match wire.wait().await? {
-        Packet::Machine(message) => {
-            serde_json::from_slice(&message).map_err(|error| WireError::Nonsense(error.to_string()))
-        }
-        _ => Err(WireError::Nonsense("something before its greeting".into())),
+    match wire.next().await? {
+        Word::Machine(message) => understood(&message),
+        Word::Porter(FromPorter::Broken(why)) => Err(WireError::Nonsense(why)),
+        other => Err(WireError::Nonsense(format!("{other:?} before its greeting"))),
     }
 }
 
@@ -194,25 +151,25 @@ pub(super) struct Begun {
 }
 
 impl Machine {
-    /// A machine whose parts a test plays.
-    #[cfg(test)]
-    pub(super) fn played(mut monitor: Sandbox, control: Qmp, wire: Wire) -> Self {
-        let stderr = monitor.take_pipes().map(|pipes| pipes.stderr);
-        let complaints = stderr.and_then(|stderr| Complaints::new(stderr).ok()).unwrap_or_else(|| unreachable!());
-        Self { monitor, control, wire, complaints }
+    /// A machine whose server runs already.
+    pub(super) fn adopted(mut monitor: Sandbox, control: OwnedFd, wire: Wire) -> Result<Self, StartError> {
+        let control = Control::over(control).map_err(StartError::host("watch the machine's control socket"))?;
+        let pipes = monitor.take_pipes().ok_or_else(|| died("its monitor has no pipes"))?;
+        let stderr = pipes.stderr.try_clone().map_err(StartError::host("watch the machine's monitor"))?;
+        Ok(Self { monitor, pipes, control, wire, complaints: Complaints::new(stderr)? })
     }
 
     /// Gives init its order, and waits until the server runs.
     pub(super) async fn begin(&mut self, order: StartOrder) -> Result<Begun, StartError> {
         let too_large =
             |error: WireError| StartError::InvalidSpec { what: format!("command, environment and files: {error}") };
-        self.wire.put(frame::CONTROL, &ToInit::Start(Box::new(order))).map_err(too_large)?;
+        self.wire.say_to_init(&ToInit::Start(Box::new(order))).await.map_err(too_large)?;
         let answer = tokio::select! {
-            answer = self.wire.wait() => answer.map_err(|error| error.to_string()),
-            _ = self.control.stopped() => Err("the guest stopped".to_owned()),
+            answer = self.wire.next() => answer.map_err(|error| error.to_string()),
+            () = self.control.stopped() => Err("the guest stopped".to_owned()),
         };
         let why = match answer {
-            Ok(Packet::Control(message)) => match serde_json::from_slice(&message) {
+            Ok(Word::Control(message)) => match understood(&message) {
                 Ok(FromInit::Started { landlock, notes, .. }) => return Ok(Begun { notes, landlock }),
                 Ok(FromInit::Refused(refusal)) => return Err(refusal.into()),
                 Ok(FromInit::Exited { .. } | FromInit::Adopted { .. } | FromInit::Connected { .. }) => {
@@ -220,16 +177,23 @@ impl Machine {
                 }
                 Err(error) => error.to_string(),
             },
+            Ok(Word::Porter(FromPorter::Broken(why))) => why,
             Ok(_) => "its init said nonsense".to_owned(),
             Err(why) => why,
         };
-        let console = last_words(&mut self.control).await.unwrap_or_default();
-        Err(died(format!("{why}: {console} {}", self.complaints.read().await).trim_end().to_owned()))
+        Err(self.died(&why).await)
+    }
+
+    /// Why it did not come to anything, with what it said last.
+    pub(super) async fn died(&mut self, why: &str) -> StartError {
+        let console = timeout(LAST_WORDS, last_words(&mut self.control)).await.ok().flatten();
+        let said = self.complaints.read().await;
+        died(format!("{why}: {} {said}", console.unwrap_or_default()).trim_end().to_owned())
     }
 }
 
 /// The last lines of a machine's console, as one.
-pub(super) async fn last_words(control: &mut Qmp) -> Option<String> {
+pub(super) async fn last_words(control: &mut Control) -> Option<String> {
     let console = control.console().await.ok()?;
     let lines: Vec<&str> = console.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
     // What matters comes first of what a kernel says that gives up; then registers, and how it ends.
@@ -248,20 +212,31 @@ fn died(why: impl Into<String>) -> StartError {
     StartError::InitDied { why: why.into() }
 }
 
-/// What QEMU says on standard error: rarely anything, and never much.
+/// What QEMU says on standard error: rarely anything, and never much. It shares that with the server to come.
 #[derive(Debug)]
-struct Complaints(super::wire::Pipe);
+struct Complaints(AsyncFd<OwnedFd>);
 
 impl Complaints {
     fn new(stderr: OwnedFd) -> Result<Self, StartError> {
-        super::wire::reader(stderr).map(Self).map_err(StartError::host("watch the machine's monitor"))
+        let watched = readiness::watch_for(stderr, Interest::READABLE);
+        watched.map(Self).map_err(StartError::host("watch the machine's monitor"))
     }
 
     /// What it has said so far, the beginning of it.
     async fn read(&mut self) -> String {
         let mut text = vec![0; COMPLAINT];
-        let count = timeout(LAST_WORDS, super::wire::read(&self.0, &mut text)).await;
-        let count = count.ok().and_then(Result::ok).unwrap_or(0);
+        let read = async {
+            loop {
+                let mut ready = self.0.readable().await?;
+                let read = |pipe: &AsyncFd<OwnedFd>| {
+                    rustix::io::read(pipe.get_ref(), text.as_mut_slice()).map_err(io::Error::from)
+                };
+                if let Ok(done) = ready.try_io(read) {
+                    return done;
+                }
+            }
+        };
+        let count = timeout(LAST_WORDS, read).await.ok().and_then(Result::ok).unwrap_or(0);
         String::from_utf8_lossy(text.get(..count).unwrap_or_default())
             .lines()
             .map(printable)

@@ -2,6 +2,7 @@
 
 use super::trial::Accelerator;
 use std::ffi::OsString;
+use std::os::fd::RawFd;
 use std::path::Path;
 
 /// Memory for translated code under emulation, in MiB. QEMU would take up to a gigabyte.
@@ -21,8 +22,8 @@ pub(super) struct Parts<'a> {
     pub(super) initramfs: &'a Path,
     /// Read-only, as it is: no format is guessed.
     pub(super) disk: Option<&'a Path>,
-    /// The Unix socket to which it connects for control.
-    pub(super) control: &'a Path,
+    /// The number of the descriptor over which it is controlled: a connected socket.
+    pub(super) control: RawFd,
 }
 
 /// What kind of machine it is.
@@ -34,6 +35,8 @@ pub(super) struct Machine<'a> {
     /// In MiB.
     pub(super) memory: u64,
     pub(super) processors: u32,
+    /// Whether it takes in the state of another machine first.
+    pub(super) waits_for_state: bool,
 }
 
 /// Writes the command line.
@@ -62,7 +65,7 @@ pub(super) fn write(parts: &Parts<'_>, machine: &Machine<'_>) -> Vec<String> {
     option("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny".into());
     // What the machine says last can still be read when it has stopped.
     option("-action", "reboot=shutdown,shutdown=pause".into());
-    option("-chardev", format!("socket,id=control,path={}", escaped(&text(parts.control))));
+    option("-chardev", format!("socket,id=control,fd={}", parts.control));
     option("-mon", "chardev=control,mode=control".into());
     option("-device", "virtio-serial-device,id=serial,max_ports=2".into());
     option("-chardev", "ringbuf,id=console,size=16384".into());
@@ -73,6 +76,9 @@ pub(super) fn write(parts: &Parts<'_>, machine: &Machine<'_>) -> Vec<String> {
         let file = escaped(&text(disk));
         option("-drive", format!("if=none,id=root,file={file},format=raw,readonly=on,cache=writeback,aio=threads"));
         option("-device", "virtio-blk-device,drive=root".into());
+    }
+    if machine.waits_for_state {
+        words.extend(["-incoming", "defer"].map(str::to_owned));
     }
     words.extend(["-nodefaults", "-no-user-config", "-nographic"].map(str::to_owned));
     words
@@ -98,9 +104,9 @@ mod tests {
             kernel: Path::new("/k"),
             initramfs: Path::new("/i"),
             disk: Some(Path::new(disk)),
-            control: Path::new("/run/a,server=on"),
+            control: 3,
         };
-        write(&parts, &Machine { name, accelerator, memory: 256, processors: 1 })
+        write(&parts, &Machine { name, accelerator, memory: 256, processors: 1, waits_for_state: false })
     }
 
     /// The options of a value, split as QEMU splits it.
@@ -132,7 +138,6 @@ mod tests {
         assert_eq!(drive[2], "file=/img,readonly=off,format=qcow2");
         assert!(drive.contains(&"format=raw".to_owned()) && drive.contains(&"readonly=on".to_owned()), "{drive:?}");
         assert_eq!(drive.len(), 7);
-        assert_eq!(split(values(&line, "-chardev")[0]).last().unwrap(), "path=/run/a,server=on");
     }
 
     #[test]

@@ -1,13 +1,21 @@
 //! The driver: what a start is, from the specification to the handle.
 
-use super::boot::{self, Proofs, RunDirectory};
+use super::adopt::Badge;
+use super::boot::{self, Proofs};
 use super::error::{MicrovmError, PartError};
 use super::parts::{self, Machinery};
+use super::qmp::QmpError;
+use super::sleep::{self, Asleep, LoadError};
+use super::supervise::{self, About};
 use super::trial::{self, Accelerator, AcceleratorChoice, Trial, USERS};
-use super::{capabilities, image, jail, libraries, packing, supervise};
+use super::{adopt, capabilities, image, jail, libraries, packing};
 use crate::driver::{BoxFuture, Driver};
 use crate::process::order::{self, WithoutCgroup};
-use crate::{Capabilities, FileView, Network, Sandbox, SandboxSpec, StartError};
+use crate::{
+    AdoptError, Adopted, Capabilities, FileView, Network, Sandbox, SandboxSpec, StartError, StateSource, WakeError,
+};
+use serde_json::Value;
+use sessile_link::porter::Rest;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -41,7 +49,7 @@ struct MicrovmDriver {
     trial: Trial,
     capabilities: Capabilities,
     places: Places,
-    proofs: Proofs,
+    proofs: Arc<Proofs>,
     /// Machines that boot at once: each takes all of a processor.
     boots: Arc<Semaphore>,
 }
@@ -49,7 +57,6 @@ struct MicrovmDriver {
 /// Directories of the host.
 struct Places {
     images: PathBuf,
-    runs: PathBuf,
 }
 
 /// Makes the microVM driver. `walls` is the process driver, which holds each machine's monitor. Takes seconds when nothing is known yet of
@@ -62,9 +69,9 @@ pub async fn microvm_driver(
     walls: Arc<dyn Driver>,
 ) -> Result<impl Driver + 'static, MicrovmError> {
     let MicrovmConfig { directory, kernel, accelerator } = config;
-    let places = Places { images: directory.join("images"), runs: directory.join("run") };
+    let places = Places { images: directory.join("images") };
     parts::look(&kernel)?;
-    for place in [&directory, &places.images, &places.runs] {
+    for place in [&directory, &places.images] {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(place);
         made.map_err(PartError::io("make", place))?;
         parts::sweep(place);
@@ -74,11 +81,11 @@ pub async fn microvm_driver(
         tokio::task::spawn_blocking(move || parts::find(&kernel, &directory)).await
     };
     let machinery = found.map_err(|error| PartError::io("prepare", &directory)(error.into()))??;
-    let trial = trial::find_out(&*walls, &machinery, accelerator, &directory, &places.runs).await?;
+    let trial = trial::find_out(&*walls, &machinery, accelerator, &directory).await?;
     let capabilities = capabilities::of(&trial, walls.capabilities());
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let boots = Arc::new(Semaphore::new(at_once));
-    Ok(MicrovmDriver { walls, machinery, trial, capabilities, places, proofs: Proofs::default(), boots })
+    Ok(MicrovmDriver { walls, machinery, trial, capabilities, places, proofs: Arc::default(), boots })
 }
 
 /// What a machine is started with.
@@ -115,28 +122,99 @@ impl MicrovmDriver {
         let order = order::write_for_guest(&inside, USERS, WithoutCgroup { memory: false, pids: true })?;
         let permit = Arc::clone(&self.boots).acquire_owned().await;
         let permit = permit.map_err(|_| invalid("the driver is going"))?;
-        let run = RunDirectory::new(&self.places.runs, &parts::run_name(spec.id.as_str()))
-            .map_err(StartError::host("make the machine's directory"))?;
-        let around = jail::Order {
-            id: &spec.id,
-            machinery: &self.machinery,
-            accelerator: self.trial.accelerator,
-            disk: Some(&disk.path),
-            run: run.path(),
-            memory: memory.div_ceil(1 << 20),
-            processors: processors(spec.limits.cpu, self.trial.accelerator),
-            cpu: spec.limits.cpu,
-            orphan_grace: spec.orphan_grace,
-            held: spec.held.clone(),
-            start_timeout: spec.start_timeout,
-        };
-        let mut machine = boot::boot(&*self.walls, &around, &run, &self.proofs).await?;
+        let key = self.key(memory, &spec, &disk.path);
+        let badge = Badge { memory, key: key.clone(), notes: disk.notes.clone() };
+        let around = self.around(&spec, memory, &disk.path, badge.into_note()?, None);
+        let mut machine = boot::boot(&*self.walls, &around, &self.proofs).await?;
         let begun = machine.begin(order).await?;
         drop(permit);
         let mut notes = disk.notes;
         notes.extend(machine.monitor.notes().iter().cloned());
         notes.extend(begun.notes.iter().map(ToString::to_string));
-        supervise::watch_over(machine, spec.id, memory, notes)
+        Ok(supervise::watch_over(machine, spec.id, About { memory, key, notes, proofs: Arc::clone(&self.proofs) }))
+    }
+
+    /// The order for the machine of `spec`; with `rest`, for one that was written down.
+    fn around<'a>(
+        &'a self,
+        spec: &'a SandboxSpec,
+        memory: u64,
+        disk: &'a Path,
+        note: String,
+        rest: Option<&'a Rest>,
+    ) -> jail::Order<'a> {
+        jail::Order {
+            id: &spec.id,
+            machinery: &self.machinery,
+            accelerator: self.trial.accelerator,
+            disk: Some(disk),
+            memory: memory.div_ceil(1 << 20),
+            processors: processors(spec.limits.cpu, self.trial.accelerator),
+            cpu: spec.limits.cpu,
+            orphan_grace: spec.orphan_grace,
+            held: spec.held.clone(),
+            estate: spec.estate.clone(),
+            note: Some(note),
+            rest,
+            leads_out: spec.network == Network::Gate,
+            start_timeout: spec.start_timeout,
+        }
+    }
+
+    /// What a machine is made of, in words: another one takes its state only if it is made of the same.
+    fn key(&self, memory: u64, spec: &SandboxSpec, disk: &Path) -> String {
+        let processors = processors(spec.limits.cpu, self.trial.accelerator);
+        format!(
+            "build {}, {}, {} MiB, {processors} processors, image {}",
+            self.machinery.build,
+            self.trial.accelerator,
+            memory.div_ceil(1 << 20),
+            disk.display()
+        )
+    }
+
+    async fn wake_in_time(&self, spec: SandboxSpec, asleep: String, state: StateSource) -> Result<Sandbox, WakeError> {
+        check(&spec)?;
+        let Asleep { key, rest, mut notes } = Asleep::read(&asleep)?;
+        let memory = spec.limits.memory.unwrap_or(DEFAULT_MEMORY);
+        let disk = self.disk_of(&spec).await?;
+        let here = self.key(memory, &spec, &disk.path);
+        if here != key {
+            return Err(WakeError::Mismatch {
+                what: format!("it was a machine of {key}; here it would be one of {here}"),
+            });
+        }
+        let permit = Arc::clone(&self.boots).acquire_owned().await;
+        let _permit = permit.map_err(|_| invalid("the driver is going"))?;
+        let badge = Badge { memory, key: key.clone(), notes: notes.clone() };
+        let around = self.around(&spec, memory, &disk.path, badge.into_note()?, Some(&rest));
+        let deadline = Instant::now() + spec.start_timeout;
+        let late = |_| StartError::Timeout { after: spec.start_timeout };
+        // Nothing of it runs yet: whatever came into being is dropped, and gone.
+        let loaded = timeout_at(deadline, async {
+            let mut machine = boot::launch(&*self.walls, &around).await?;
+            match sleep::load(&mut machine.control, state).await {
+                Ok(()) => Ok(machine),
+                Err(LoadError::State(what)) => Err(WakeError::Damaged { what }),
+                Err(LoadError::Host(why)) => Err(machine.died(&why).await.into()),
+            }
+        });
+        let mut machine = loaded.await.map_err(late)??;
+        let awake = timeout_at(deadline, async {
+            machine.control.monitor().await?.command("cont", Value::Null).await?;
+            tokio::select! {
+                renewed = boot::renew(&mut machine.wire, &self.proofs) => Ok(renewed.map_err(|error| error.to_string())),
+                () = machine.control.stopped() => Ok(Err("the guest stopped".to_owned())),
+            }
+        });
+        let awake = awake.await.unwrap_or_else(|_| Ok(Err("it says nothing".into())));
+        if let Err(why) = awake.unwrap_or_else(|error: QmpError| Err(error.to_string())) {
+            return Err(WakeError::Damaged {
+                what: machine.died(&format!("{why} before it was awake")).await.to_string(),
+            });
+        }
+        notes.extend(machine.monitor.notes().iter().cloned());
+        Ok(supervise::watch_over(machine, spec.id, About { memory, key, notes, proofs: Arc::clone(&self.proofs) }))
     }
 
     /// The image of a specification: what it shows as its root, or what it lists.
@@ -192,10 +270,8 @@ impl MicrovmDriver {
 
 /// What this driver cannot do, said before anything is made.
 fn check(spec: &SandboxSpec) -> Result<(), StartError> {
-    match spec.network {
-        Network::Loopback => {}
-        Network::Gate => return Err(invalid("a microVM has no way through the gate yet: leave `egress.allow` out")),
-        Network::Host => return Err(invalid("a microVM never has the host's network")),
+    if spec.network == Network::Host {
+        return Err(invalid("a microVM never has the host's network"));
     }
     for file in &spec.files {
         match file {
@@ -255,6 +331,22 @@ fn fresh_id(dashes: bool) -> String {
 impl Driver for MicrovmDriver {
     fn start(&self, spec: SandboxSpec) -> BoxFuture<'_, Result<Sandbox, StartError>> {
         Box::pin(self.start_one(spec))
+    }
+
+    fn hibernates(&self) -> bool {
+        true
+    }
+
+    fn wake(&self, spec: SandboxSpec, asleep: String, state: StateSource) -> BoxFuture<'_, Result<Sandbox, WakeError>> {
+        Box::pin(self.wake_in_time(spec, asleep, state))
+    }
+
+    fn keeps_estates(&self) -> bool {
+        self.walls.keeps_estates()
+    }
+
+    fn adopt(&self) -> BoxFuture<'_, Vec<Result<Adopted, AdoptError>>> {
+        Box::pin(adopt::all(&*self.walls, &self.proofs))
     }
 
     fn capabilities(&self) -> &Capabilities {

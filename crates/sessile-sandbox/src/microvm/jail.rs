@@ -1,12 +1,13 @@
-//! The wall around the machine monitor: QEMU is a server of the process driver, which sees its own program, the machine's parts, and
-//! nothing else of the host.
+//! The wall around the machine monitor: QEMU and its porter are a server of the process driver, which sees its own programs, the machine's
+//! parts, and nothing else of the host.
 
 use super::command_line::{self, Machine, Parts};
 use super::parts::Machinery;
 use super::trial::Accelerator;
 use crate::{FileView, Limits, Network, SandboxId, SandboxSpec};
+use sessile_link::porter::Rest;
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +23,12 @@ const THREADS: u32 = 96;
 const KERNEL: &str = "/vmm/kernel";
 const INITRAMFS: &str = "/vmm/initramfs";
 const DISK: &str = "/vmm/disk";
-const RUN: &str = "/vmm/run";
 
-/// The socket in the machine's run directory, for control.
-pub(super) const CONTROL: &str = "control";
+/// And the porter itself: the name by which it knows what it is.
+const PORTER: &str = "/vmm/sessile-porter";
+
+/// The descriptor over which QEMU is controlled: the first that its sandbox is given.
+const CONTROL: RawFd = 3;
 
 /// What QEMU needs of the system: libraries, its own modules, firmware.
 const SYSTEM: [&str; 8] = [
@@ -47,8 +50,6 @@ pub(super) struct Order<'a> {
     pub(super) accelerator: Accelerator,
     /// The image, free of symbolic links.
     pub(super) disk: Option<&'a Path>,
-    /// Its directory with the [`CONTROL`] socket, free of symbolic links.
-    pub(super) run: &'a Path,
     /// In MiB.
     pub(super) memory: u64,
     pub(super) processors: u32,
@@ -57,24 +58,33 @@ pub(super) struct Order<'a> {
     pub(super) orphan_grace: Duration,
     /// A lock that is to live as long as the machine.
     pub(super) held: Option<Arc<OwnedFd>>,
+    /// What is kept for the next runtime, and what that is to know of the machine.
+    pub(super) estate: Option<Arc<OwnedFd>>,
+    pub(super) note: Option<String>,
+    /// Where the streams of the machine stand whose state it is to take in; `None` for a machine that is booted.
+    pub(super) rest: Option<&'a Rest>,
+    /// Whether there is a way out of the machine, through the gate.
+    pub(super) leads_out: bool,
     pub(super) start_timeout: Duration,
 }
 
-/// Writes the specification that starts `order`'s machine.
-pub(super) fn around(order: &Order<'_>) -> SandboxSpec {
+/// Writes the specification that starts `order`'s machine, whose monitor is controlled over `control`; the next runtime will do so over
+/// `ours`, the other end.
+pub(super) fn around(order: &Order<'_>, control: OwnedFd, ours: OwnedFd) -> SandboxSpec {
     let machinery = order.machinery;
     let parts = Parts {
         qemu: &machinery.qemu,
         kernel: Path::new(KERNEL),
         initramfs: Path::new(INITRAMFS),
         disk: order.disk.map(|_| Path::new(DISK)),
-        control: &Path::new(RUN).join(CONTROL),
+        control: CONTROL,
     };
     let machine = Machine {
         name: order.id.as_str(),
         accelerator: order.accelerator,
         memory: order.memory,
         processors: order.processors,
+        waits_for_state: order.rest.is_some(),
     };
     let read_only =
         |source: &Path, target: &str| FileView::ReadOnly { source: source.to_owned(), target: target.into() };
@@ -82,7 +92,7 @@ pub(super) fn around(order: &Order<'_>) -> SandboxSpec {
     files.push(FileView::ReadOnly { source: machinery.qemu.clone(), target: machinery.qemu.clone() });
     files.push(read_only(&machinery.kernel, KERNEL));
     files.push(read_only(&machinery.initramfs, INITRAMFS));
-    files.push(read_only(order.run, RUN));
+    files.push(read_only(&machinery.porter, PORTER));
     files.extend(order.disk.map(|disk| read_only(disk, DISK)));
     if order.accelerator == Accelerator::Kvm {
         files.push(FileView::Device { source: "/dev/kvm".into() });
@@ -94,7 +104,7 @@ pub(super) fn around(order: &Order<'_>) -> SandboxSpec {
     let memory = (order.memory << 20).saturating_add(overhead);
     SandboxSpec {
         id: order.id.clone(),
-        command: command_line::write(&parts, &machine),
+        command: porter(order.rest, command_line::write(&parts, &machine)),
         env: Vec::new(),
         cwd: "/".into(),
         files,
@@ -105,13 +115,23 @@ pub(super) fn around(order: &Order<'_>) -> SandboxSpec {
             disk: Some(1 << 20),
             ..Limits::default()
         },
-        network: Network::Loopback,
+        network: if order.leads_out { Network::Gate } else { Network::Loopback },
         hostname: "vmm".into(),
         orphan_grace: order.orphan_grace,
-        estate: None,
+        estate: order.estate.clone(),
+        kept: Some(Arc::new(ours)),
         held: order.held.clone(),
+        given: vec![Arc::new(control)],
+        note: order.note.clone(),
         start_timeout: order.start_timeout,
     }
+}
+
+/// The porter's command, which runs `monitor`.
+fn porter(rest: Option<&Rest>, monitor: Vec<String>) -> Vec<String> {
+    // Numbers and bytes: nothing that JSON could not say.
+    let rest = rest.and_then(|rest| serde_json::to_string(rest).ok()).unwrap_or_default();
+    [PORTER.to_owned(), rest].into_iter().chain(monitor).collect()
 }
 
 /// The parts of the system that QEMU needs, links as links.

@@ -53,7 +53,10 @@ async fn ask(walls: &dyn Driver, loader: &Path, program: &Path, spec: &SandboxSp
         hostname: "list".into(),
         orphan_grace: Duration::ZERO,
         estate: None,
+        kept: None,
         held: None,
+        given: Vec::new(),
+        note: None,
         start_timeout: PATIENCE,
     };
     let mut sandbox = walls.start(listing).await.map_err(|error| error.to_string())?;

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use std::env;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,15 +21,14 @@ const PROGRAMS: [&str; 2] = ["/usr/bin", "/usr/local/bin"];
 /// In the name of what is not whole yet; behind it, the process that makes it.
 const PART: &str = ".part-";
 
-/// In front of the names of machines' directories; behind it, the process that they belong to.
-const RUN: &str = "vm-";
-
 /// Everything but the disk.
 #[derive(Clone, Debug)]
 pub(super) struct Machinery {
     pub(super) qemu: PathBuf,
     pub(super) kernel: PathBuf,
     pub(super) initramfs: PathBuf,
+    /// Init's program, which is also the porter.
+    pub(super) porter: PathBuf,
     /// Changes when any of it does: a digest.
     pub(super) build: String,
 }
@@ -52,22 +51,17 @@ pub(super) fn look(kernels: &Path) -> Result<(), PartError> {
     newest_kernel(kernels).map(drop)
 }
 
-/// Removes from `directory` what processes left behind that were killed: half-made files, and machines' directories.
+/// Removes from `directory` what processes left behind half-made that were killed.
 pub(super) fn sweep(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let behind = name.split_once(PART).map_or(name.strip_prefix(RUN), |(_, behind)| Some(behind));
+        let behind = name.split_once(PART).map(|(_, behind)| behind);
         let owner = behind.and_then(|behind| behind.split('-').next()?.parse::<u32>().ok());
         if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
             let path = entry.path();
             let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         }
     }
-}
-
-/// The name of the directory of the machine `id`.
-pub(super) fn run_name(id: &str) -> String {
-    format!("{RUN}{}-{id}", std::process::id())
 }
 
 /// Finds everything, and writes the initramfs into `directory` if it is not there yet.
@@ -83,13 +77,14 @@ pub(super) fn find(kernels: &Path, directory: &Path) -> Result<Machinery, PartEr
         write_whole(&initramfs, &archive).map_err(PartError::io("write", &initramfs))?;
     }
     let initramfs = initramfs.canonicalize().map_err(PartError::read(&initramfs))?;
+    let porter = porter(directory)?;
     let mut build = Sha256::new();
     for path in [&qemu, &kernel] {
         let known = fs::metadata(path).map_err(PartError::read(path))?;
         build.update(format!("{}\0{}\0{}.{}\0", path.display(), known.size(), known.mtime(), known.mtime_nsec()));
     }
     build.update(digest);
-    Ok(Machinery { qemu, kernel, initramfs, build: hex(&build.finalize()) })
+    Ok(Machinery { qemu, kernel, initramfs, porter, build: hex(&build.finalize()) })
 }
 
 /// The newest of the kernels in `directory`, as a Debian package holds them, and its version.
@@ -123,10 +118,27 @@ fn initramfs(tree: &Path) -> Result<Vec<u8>, PartError> {
     write().map_err(|error| PartError::io("pack", tree)(io::Error::other(error)))
 }
 
+/// Writes init's program into `directory` if it is not there yet.
+fn porter(directory: &Path) -> Result<PathBuf, PartError> {
+    let path = directory.join(format!("porter-{}", hex(&Sha256::digest(PROGRAM))));
+    if !path.is_file() {
+        let executable = |beside: &Path| {
+            fs::write(beside, PROGRAM)?;
+            fs::set_permissions(beside, fs::Permissions::from_mode(0o755))
+        };
+        write_with(&path, executable).map_err(PartError::io("write", &path))?;
+    }
+    path.canonicalize().map_err(PartError::read(&path))
+}
+
 /// Writes a file so that it is whole or not there, whoever is killed meanwhile.
 pub(super) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    write_with(path, |beside| fs::write(beside, content))
+}
+
+fn write_with(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let beside = beside(path);
-    let written = fs::write(&beside, content).and_then(|()| settle(&beside, path));
+    let written = write(&beside).and_then(|()| settle(&beside, path));
     if written.is_err() {
         let _ = fs::remove_file(&beside);
     }
@@ -168,13 +180,10 @@ mod tests {
         for path in [&mine, &theirs, &place("image.erofs"), &place("trial.json")] {
             fs::write(path, "x").unwrap();
         }
-        let run = [place(&run_name("s-1")), place(&format!("{RUN}{dead}-s-1"))];
         let staging = place(&format!("image.erofs{PART}{dead}-0.staging"));
-        for path in run.iter().chain([&staging]) {
-            fs::create_dir(path).unwrap();
-        }
+        fs::create_dir(&staging).unwrap();
         sweep(directory.path());
-        for (path, stays) in [(&mine, true), (&theirs, false), (&run[0], true), (&run[1], false), (&staging, false)] {
+        for (path, stays) in [(&mine, true), (&theirs, false), (&staging, false)] {
             assert_eq!(path.exists(), stays, "{}", path.display());
         }
         assert!(place("image.erofs").exists() && place("trial.json").exists());

@@ -1,12 +1,15 @@
 //! QEMU's control protocol (QMP), as much of it as is used: lines of JSON, a command and its answer at a time, events in between.
 //! What QEMU says is hostile once its guest has broken out: every line and everything kept is bounded.
 
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::io;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
@@ -28,10 +31,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) enum Line {
     /// QEMU is there; its version.
     Greeting(String),
-    /// What a command returned.
-    Return(Value),
+    /// What the command of this number returned.
+    Return(Option<u64>, Value),
     /// Why it did not.
-    Error(String),
+    Error(Option<u64>, String),
     /// Something happened: the event's name.
     Event(String),
 }
@@ -65,6 +68,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Line, QmpError> {
         returned: Option<Value>,
         error: Option<Described>,
         event: Option<String>,
+        id: Option<u64>,
     }
     #[derive(Deserialize)]
     struct Greeting {
@@ -91,9 +95,9 @@ pub(super) fn parse(line: &[u8]) -> Result<Line, QmpError> {
             let Numbers { major, minor, micro } = version.qemu;
             Ok(Line::Greeting(format!("{major}.{minor}.{micro} {}", version.package).trim_end().to_owned()))
         }
-        Raw { error: Some(error), .. } => Ok(Line::Error(error.desc)),
+        Raw { error: Some(error), id, .. } => Ok(Line::Error(id, error.desc)),
         Raw { event: Some(event), .. } => Ok(Line::Event(event)),
-        Raw { returned: Some(value), .. } => Ok(Line::Return(value)),
+        Raw { returned: Some(value), id, .. } => Ok(Line::Return(id, value)),
         _ => Err(QmpError::Nonsense("a line that is neither greeting, answer nor event".into())),
     }
 }
@@ -104,37 +108,75 @@ pub(super) struct Qmp {
     from: BufReader<OwnedReadHalf>,
     to: OwnedWriteHalf,
     line: Vec<u8>,
+    /// Whether it takes commands.
+    is_ready: bool,
+    /// The number of the last command.
+    last: u64,
+    /// Whether the machine has stopped by itself, as was said between other things.
+    has_stopped: bool,
 }
 
 impl Qmp {
-    /// Takes up a connection that QEMU made: waits for its greeting and begins to command.
-    pub(super) async fn begin(socket: BlockingStream) -> Result<Self, QmpError> {
+    /// Takes up a connection, which somebody else may have used before.
+    pub(super) fn over(socket: BlockingStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let (from, to) = UnixStream::from_std(socket)?.into_split();
-        let mut qmp = Self { from: BufReader::new(from), to, line: Vec::new() };
-        match timeout(PATIENCE, qmp.next()).await.map_err(late)?? {
-            Line::Greeting(_) => {}
-            other => return Err(QmpError::Nonsense(format!("{other:?} instead of a greeting"))),
+        // Numbers of commands that another runtime gave are not met again.
+        let last = u64::from(std::process::id()) << 32;
+        Ok(Self { from: BufReader::new(from), to, line: Vec::new(), is_ready: false, last, has_stopped: false })
+    }
+
+    /// Sees to it that QEMU takes commands, once. Its greeting is passed over: whoever came before may have read it.
+    pub(super) async fn begin(&mut self) -> Result<(), QmpError> {
+        if !self.is_ready {
+            match self.command("qmp_capabilities", Value::Null).await {
+                // That this has been done already is an error to QEMU.
+                Ok(_) | Err(QmpError::Refused { .. }) => self.is_ready = true,
+                Err(error) => return Err(error),
+            }
         }
-        qmp.command("qmp_capabilities", Value::Null).await?;
-        Ok(qmp)
+        Ok(())
     }
 
     /// Gives a command and waits for its answer.
     pub(super) async fn command(&mut self, command: &'static str, arguments: Value) -> Result<Value, QmpError> {
-        let mut line = json!({ "execute": command });
+        self.command_with(command, arguments, None).await
+    }
+
+    /// Hands QEMU a descriptor, which it knows by `name` from then on.
+    pub(super) async fn give(&mut self, name: &'static str, descriptor: OwnedFd) -> Result<(), QmpError> {
+        self.command_with("getfd", json!({ "fdname": name }), Some(descriptor)).await.map(drop)
+    }
+
+    async fn command_with(
+        &mut self,
+        command: &'static str,
+        arguments: Value,
+        descriptor: Option<OwnedFd>,
+    ) -> Result<Value, QmpError> {
+        self.last += 1;
+        let id = self.last;
+        let mut line = json!({ "execute": command, "id": id });
         if let (Some(line), false) = (line.as_object_mut(), arguments.is_null()) {
             line.insert("arguments".into(), arguments);
         }
         let mut line = line.to_string().into_bytes();
         line.push(b'\n');
         let answer = async {
-            self.to.write_all(&line).await?;
+            let sent = match &descriptor {
+                Some(descriptor) => self.send_with(&line, descriptor).await?,
+                None => 0,
+            };
+            self.to.write_all(line.get(sent..).unwrap_or_default()).await?;
             for _ in 0..MAX_EVENTS {
-                match self.next().await? {
-                    Line::Return(value) => return Ok(value),
-                    Line::Error(why) => return Err(QmpError::Refused { command, why }),
-                    Line::Event(_) | Line::Greeting(_) => {}
+                match self.next().await {
+                    Ok(Line::Return(Some(to), value)) if to == id => return Ok(value),
+                    Ok(Line::Error(Some(to), why)) if to == id => return Err(QmpError::Refused { command, why }),
+                    // Of what somebody else began to read, the rest of a line comes first.
+                    Err(QmpError::Nonsense(_)) if !self.is_ready => {}
+                    Ok(Line::Event(event)) => self.has_stopped |= is_end(&event),
+                    Ok(_) => {}
+                    Err(error) => return Err(error),
                 }
             }
             Err(QmpError::Nonsense("events without end".into()))
@@ -142,15 +184,34 @@ impl Qmp {
         timeout(PATIENCE, answer).await.map_err(late)?
     }
 
+    /// Sends the beginning of a line, and a descriptor with its first byte. Gives how much was sent.
+    async fn send_with(&self, line: &[u8], descriptor: &OwnedFd) -> io::Result<usize> {
+        let socket: &UnixStream = self.to.as_ref();
+        let send = || {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut ancillary = SendAncillaryBuffer::new(&mut space);
+            let descriptors = [descriptor.as_fd()];
+            ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+            Ok(sendmsg(socket, &[IoSlice::new(line)], &mut ancillary, SendFlags::NOSIGNAL)?)
+        };
+        socket.async_io(Interest::WRITABLE, send).await
+    }
+
     /// Waits until the machine has stopped by itself. Only an error of the connection ends it otherwise.
     pub(super) async fn stopped(&mut self) -> Result<(), QmpError> {
-        loop {
-            if let Line::Event(event) = self.next().await?
-                && matches!(event.as_str(), "SHUTDOWN" | "GUEST_PANICKED")
-            {
-                return Ok(());
+        while !self.has_stopped {
+            if let Line::Event(event) = self.next().await? {
+                self.has_stopped = is_end(&event);
             }
         }
+        Ok(())
+    }
+
+    /// Whether the machine has stopped by itself, before anybody listened.
+    pub(super) async fn has_stopped(&mut self) -> Result<bool, QmpError> {
+        let status = self.command("query-status", Value::Null).await?;
+        let status = status.get("status").and_then(Value::as_str).unwrap_or_default();
+        Ok(matches!(status, "shutdown" | "guest-panicked" | "internal-error"))
     }
 
     /// What the machine's console said last.
@@ -165,12 +226,19 @@ impl Qmp {
         let room = u64::try_from(MAX_LINE.saturating_sub(self.line.len())).unwrap_or(0);
         (&mut self.from).take(room).read_until(b'\n', &mut self.line).await?;
         if self.line.last() != Some(&b'\n') {
-            let why = if self.line.len() >= MAX_LINE { "a line without end" } else { "the connection was closed" };
-            return Err(QmpError::Nonsense(why.into()));
+            if self.line.len() < MAX_LINE {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            return Err(QmpError::Nonsense("a line without end".into()));
         }
         let line = std::mem::take(&mut self.line);
         parse(&line)
     }
+}
+
+/// Whether an event is the end of a machine.
+fn is_end(event: &str) -> bool {
+    matches!(event, "SHUTDOWN" | "GUEST_PANICKED")
 }
 
 fn late(_: tokio::time::error::Elapsed) -> QmpError {

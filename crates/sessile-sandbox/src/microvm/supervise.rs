@@ -1,16 +1,21 @@
 //! Watching over a machine until it has ended, and saying how.
 
-use super::boot::{self, Machine};
-use super::qmp::Qmp;
-use super::streams::{Report, Streams};
-use super::wire::WireError;
+use super::boot::{self, Machine, Proofs};
+use super::control::Control as Monitor;
+use super::sleep::{self, Asleep};
+use super::wire::{self, Wire, WireError, Word, understood};
 use crate::sandbox::{Grip, Running};
-use crate::{BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, Sandbox, SandboxId, StartError, Usage};
-use sessile_link::{ServerEnd, ToInit};
+use crate::{BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, HibernateError, Sandbox, SandboxId, StateSink, Usage};
+use sessile_link::guest::FromGuest;
+use sessile_link::porter::{Errand, FromPorter, Rest};
+use sessile_link::streams::Opening;
+use sessile_link::{FromInit, Loopback, ServerEnd, ToInit};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 #[cfg(test)]
@@ -22,19 +27,65 @@ const AFTERWARDS: Duration = Duration::from_secs(30);
 /// How long a machine's last words may take.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// How long a machine may take to come to rest, and to end that.
+const REST: Duration = Duration::from_secs(10);
+
+/// What may be asked of a machine at once.
+const ASKS: usize = 8;
+
+/// What is known of a machine.
+pub(super) struct About {
+    /// In bytes.
+    pub(super) memory: u64,
+    /// What it is made of.
+    pub(super) key: String,
+    /// What is less than was asked for.
+    pub(super) notes: Vec<String>,
+    /// That no two are the same.
+    pub(super) proofs: Arc<Proofs>,
+}
+
+/// What the handle asks of the watch.
+enum Ask {
+    /// End the server.
+    Terminate,
+    /// Write the machine down.
+    Hibernate { into: StateSink, answer: oneshot::Sender<Result<String, HibernateError>> },
+}
+
+/// Why a machine was not written down, and what has ended it, if anything has.
+struct Awake {
+    why: HibernateError,
+    over: Option<Over>,
+}
+
+/// How the server in a machine ended, as its init says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Report {
+    end: ServerEnd,
+    /// Processes that the guest's kernel killed for want of memory.
+    out_of_memory_kills: u64,
+    /// Processor time that the guest counted.
+    cpu: Duration,
+}
+
 /// What the handle and the watch over its machine share.
 struct Control {
-    monitor: Sandbox,
-    /// One word is enough: a server is asked to end once.
-    terminate: mpsc::Sender<()>,
+    /// The monitor's sandbox, and the porter's.
+    monitor: Arc<Sandbox>,
+    asks: mpsc::Sender<Ask>,
     killed: AtomicBool,
 }
 
 impl Grip for Control {
-    fn close_stdin(&self) {} // nobody but the runtime holds a copy
+    fn close_stdin(&self) {
+        // What init of the monitor's sandbox holds is what the server reads.
+        self.monitor.close_stdin();
+    }
 
     fn terminate(&self) {
-        let _ = self.terminate.try_send(());
+        // Once is enough, and what waits before it is enough as well.
+        let _ = self.asks.try_send(Ask::Terminate);
     }
 
     fn kill(&self) {
@@ -44,6 +95,27 @@ impl Grip for Control {
 
     fn usage(&self) -> Usage {
         of_the_machine(self.monitor.usage())
+    }
+
+    fn hibernate(&self, into: StateSink) -> BoxFuture<'static, Result<String, HibernateError>> {
+        let (asks, monitor) = (self.asks.clone(), Arc::clone(&self.monitor));
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            let asked = asks.send(Ask::Hibernate { into, answer }).await;
+            match (asked, answered.await) {
+                (Ok(()), Ok(answer)) => answer,
+                // Nobody watches over it any more: it is about to be gone.
+                (Err(_), _) | (_, Err(_)) => Err(HibernateError::Ended(monitor.ended().await)),
+            }
+        })
+    }
+
+    fn connect(&self, to: Loopback, port: u16) -> BoxFuture<'static, io::Result<OwnedFd>> {
+        let monitor = Arc::clone(&self.monitor);
+        Box::pin(async move {
+            let stream = wire::open(&monitor, Opening::Port { to, port }).await?;
+            Ok(stream.into_std()?.into())
+        })
     }
 
     fn exec(&self, _: ExecSpec) -> BoxFuture<'static, Result<Exec, ExecError>> {
@@ -57,36 +129,30 @@ fn of_the_machine(usage: Usage) -> Usage {
 }
 
 /// Begins to watch over `machine`, in which the server runs, and gives out its handle.
-pub(super) fn watch_over(
-    machine: Machine,
-    id: SandboxId,
-    memory: u64,
-    notes: Vec<String>,
-) -> Result<Sandbox, StartError> {
-    let Machine { monitor, control: qmp, wire, .. } = machine;
-    let (streams, pipes) = Streams::over(wire).map_err(StartError::host("make the server's pipes"))?;
-    let pid = monitor.pid();
-    let (terminate, asked) = mpsc::channel(1);
-    let control = Arc::new(Control { monitor, terminate, killed: AtomicBool::new(false) });
+pub(super) fn watch_over(machine: Machine, id: SandboxId, about: About) -> Sandbox {
+    let Machine { mut monitor, pipes, control: qemu, wire, .. } = machine;
+    let (pid, egress) = (monitor.pid(), monitor.take_egress());
+    let (asks, asked) = mpsc::channel(ASKS);
+    let notes = about.notes.clone();
+    let control = Arc::new(Control { monitor: Arc::new(monitor), asks, killed: AtomicBool::new(false) });
     let (say_ended, ended) = watch::channel(None);
-    let watch = Watch { control: Arc::clone(&control), qmp, streams, asked, memory };
+    let watch = Watch { control: Arc::clone(&control), qemu, wire, asked, about, out_of_memory_kills: 0 };
     // It ends by itself soon after the machine does.
     tokio::spawn(async move {
-        let (ended, streams) = watch.until_gone().await;
+        let ended = watch.until_gone().await;
         let _ = say_ended.send(Some(ended));
-        let _ = timeout(AFTERWARDS, streams.finish()).await;
     });
-    Ok(Sandbox::new(Running { id, pid, notes, pipes, egress: None, grip: control, ended }))
+    Sandbox::new(Running { id, pid, notes, pipes, egress, grip: control, ended })
 }
 
 /// The watch over one machine.
 struct Watch {
     control: Arc<Control>,
-    qmp: Qmp,
-    streams: Streams,
-    asked: mpsc::Receiver<()>,
-    /// Of the machine, in bytes.
-    memory: u64,
+    qemu: Monitor,
+    wire: Wire,
+    asked: mpsc::Receiver<Ask>,
+    about: About,
+    out_of_memory_kills: u64,
 }
 
 /// What ended a machine.
@@ -99,61 +165,179 @@ enum Over {
     Stopped,
     /// The monitor is gone.
     Gone,
+    /// It was written down.
+    Asleep { asleep: String, answer: oneshot::Sender<Result<String, HibernateError>> },
 }
 
 impl Watch {
-    async fn until_gone(mut self) -> (Ended, Streams) {
+    async fn until_gone(mut self) -> Ended {
         let mut gone = Box::pin(self.control.monitor.ended());
-        let mut monitor = None;
         let over = loop {
             tokio::select! {
-                over = self.streams.carry() => break match over {
-                    Ok(report) => Over::Reported(report),
+                word = self.wire.next() => match word.and_then(|word| self.hear(word)) {
+                    Ok(None) => {}
+                    Ok(Some(report)) => break Over::Reported(report),
                     // The machine went, and its link first.
-                    Err(WireError::Closed) => Over::Gone,
-                    Err(error) => Over::Link(error),
+                    Err(WireError::Closed) => break Over::Gone,
+                    Err(error) => break Over::Link(error),
                 },
-                Some(()) = self.asked.recv() => {
-                    if let Err(error) = self.streams.say(&ToInit::Terminate) {
+                Some(ask) = self.asked.recv() => match ask {
+                    Ask::Terminate => if let Err(error) = self.wire.say_to_init(&ToInit::Terminate).await {
                         break Over::Link(error);
-                    }
-                }
-                stopped = self.qmp.stopped() => break if stopped.is_ok() { Over::Stopped } else { Over::Gone },
-                ended = &mut gone => {
-                    monitor = Some(ended);
-                    break Over::Gone;
-                }
+                    },
+                    Ask::Hibernate { mut into, answer } => match self.write_down(&mut into).await {
+                        Ok(asleep) => break Over::Asleep { asleep, answer },
+                        Err(Awake { why, over }) => {
+                            // Whoever asked may have given up.
+                            let _ = answer.send(Err(why));
+                            if let Some(over) = over {
+                                break over;
+                            }
+                        }
+                    },
+                },
+                () = self.qemu.stopped() => break Over::Stopped,
+                _ = &mut gone => break Over::Gone,
             }
         };
         let killed = self.control.killed.load(Ordering::Relaxed);
-        if let (false, Some(words)) = (killed, self.explain(&over).await) {
-            self.streams.add_to_stderr(&format!("sessile: {words}\n"));
+        if !killed && let Some(words) = self.explain(&over).await {
+            // The porter is gone, or says it.
+            let _ = self.wire.ask(&Errand::End(format!("sessile: {words}\n"))).await;
         }
-        if !matches!(over, Over::Gone) {
+        if let Over::Asleep { .. } = over {
             self.control.monitor.kill();
         }
-        let monitor = match monitor {
-            Some(ended) => ended,
-            None => gone.await,
+        // The porter ends by itself once everything is read, or nobody reads.
+        let monitor = &self.control.monitor;
+        let monitor = match timeout(AFTERWARDS, monitor.ended()).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                monitor.kill();
+                monitor.ended().await
+            }
         };
-        (self.judge(&over, killed, &monitor), self.streams)
+        let killed = self.control.killed.load(Ordering::Relaxed);
+        let ended = self.judge(&over, killed, &monitor);
+        if let Over::Asleep { asleep, answer } = over {
+            let _ = answer.send(Ok(asleep));
+        }
+        ended
+    }
+
+    /// Has the machine rest and writes it down.
+    async fn write_down(&mut self, into: &mut StateSink) -> Result<String, Awake> {
+        let failed = |what: &dyn std::fmt::Display| HibernateError::Failed { what: what.to_string() };
+        self.wire
+            .ask(&Errand::Rest)
+            .await
+            .map_err(|error| Awake { why: failed(&error), over: Some(Over::Link(error)) })?;
+        let rest = match timeout(REST, self.until_it_rests()).await {
+            Ok(Ok(rest)) => rest,
+            Ok(Err(over)) => return Err(Awake { why: failed(&"the machine ended"), over: Some(over) }),
+            Err(_) => {
+                let why = HibernateError::Busy { what: "what its server said is not all read".into() };
+                return Err(Awake { why, over: self.go_on().await });
+            }
+        };
+        let asleep = Asleep { key: self.about.key.clone(), rest, notes: self.about.notes.clone() };
+        let text = serde_json::to_string(&asleep).map_err(|error| error.to_string());
+        let written = match text {
+            Ok(text) => sleep::write_down(&mut self.qemu, into).await.map(|()| text),
+            Err(why) => Err(why),
+        };
+        match written {
+            Ok(text) => Ok(text),
+            Err(why) => Err(Awake { why: failed(&why), over: self.go_on().await }),
+        }
+    }
+
+    /// Waits until the machine rests, and everything it said is passed on.
+    async fn until_it_rests(&mut self) -> Result<Rest, Over> {
+        loop {
+            let word = match self.wire.next().await {
+                Ok(Word::Porter(FromPorter::Rested(rest))) => return Ok(rest),
+                Ok(word) => self.hear(word),
+                Err(error) => Err(error),
+            };
+            match word {
+                Ok(None) => {}
+                Ok(Some(report)) => return Err(Over::Reported(report)),
+                Err(WireError::Closed) => return Err(Over::Gone),
+                Err(error) => return Err(Over::Link(error)),
+            }
+        }
+    }
+
+    /// Ends the machine's rest. Gives what ended the machine, if that did.
+    async fn go_on(&mut self) -> Option<Over> {
+        match timeout(REST, self.until_it_goes_on()).await {
+            Ok(Ok(None)) => None,
+            Ok(Ok(Some(report))) => Some(Over::Reported(report)),
+            Ok(Err(WireError::Closed)) => Some(Over::Gone),
+            Ok(Err(error)) => Some(Over::Link(error)),
+            Err(_) => Some(Over::Link(WireError::Nonsense("it does not end its rest".into()))),
+        }
+    }
+
+    async fn until_it_goes_on(&mut self) -> Result<Option<Report>, WireError> {
+        boot::say_renew(&mut self.wire).await?;
+        loop {
+            match self.wire.next().await? {
+                Word::Machine(message) => {
+                    if let FromGuest::Renewed { proof } = understood(&message)? {
+                        let same = || WireError::Nonsense("a proof that another machine has given".into());
+                        return self.about.proofs.is_new(proof).then_some(None).ok_or_else(same);
+                    }
+                    self.hear(Word::Machine(message))?;
+                }
+                // Also that it rests, which comes late.
+                word => {
+                    if let Some(report) = self.hear(word)? {
+                        return Ok(Some(report));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes in what is said. A report is the end.
+    fn hear(&mut self, word: Word) -> Result<Option<Report>, WireError> {
+        let late = |what: &dyn std::fmt::Debug| WireError::Nonsense(format!("{what:?} after the start"));
+        match word {
+            Word::Control(message) => match understood(&message)? {
+                FromInit::Exited { end, cpu_us, .. } => {
+                    let (cpu, out_of_memory_kills) = (Duration::from_micros(cpu_us), self.out_of_memory_kills);
+                    return Ok(Some(Report { end, out_of_memory_kills, cpu }));
+                }
+                other => return Err(late(&other)),
+            },
+            Word::Machine(message) => match understood(&message)? {
+                FromGuest::OutOfMemory { kills } => self.out_of_memory_kills = kills,
+                other => return Err(late(&other)),
+            },
+            // It has said so on standard error itself.
+            Word::Porter(FromPorter::Broken(why)) => return Err(WireError::Broken(why)),
+            Word::Porter(FromPorter::Rested(_)) => {}
+        }
+        Ok(None)
     }
 
     /// What the operator cannot guess.
     async fn explain(&mut self, over: &Over) -> Option<String> {
         match over {
             Over::Stopped => {
-                let words = timeout(LAST_WORDS, boot::last_words(&mut self.qmp)).await.ok().flatten();
+                let words = timeout(LAST_WORDS, boot::last_words(&mut self.qemu)).await.ok().flatten();
                 Some(format!("the guest's kernel ended: {}", words.unwrap_or_default()))
             }
+            Over::Link(WireError::Broken(_)) | Over::Reported(_) | Over::Gone | Over::Asleep { .. } => None,
             Over::Link(error) => Some(error.to_string()),
-            Over::Reported(_) | Over::Gone => None,
         }
     }
 
     fn judge(&self, over: &Over, killed: bool, monitor: &Ended) -> Ended {
         let usage = of_the_machine(monitor.usage);
-        let starved = Exit::OutOfMemory { limit: Some(self.memory), peak: None };
+        let starved = Exit::OutOfMemory { limit: Some(self.about.memory), peak: None };
         let exit = match (over, monitor.exit) {
             (Over::Reported(report), _) => match report.end {
                 // A server that lost one of its processes may well end of itself, but not in peace.
@@ -164,6 +348,7 @@ impl Watch {
             (_, Exit::OutOfMemory { .. }) => starved,
             _ if killed => Exit::Killed,
             (Over::Stopped | Over::Link(_), _) => Exit::Crashed,
+            (Over::Asleep { .. }, _) => Exit::Killed,
             (Over::Gone, Exit::Killed | Exit::Lost) => Exit::Lost,
             (Over::Gone, Exit::Code(_) | Exit::Signal(_) | Exit::Crashed) => Exit::Crashed,
         };

@@ -1,7 +1,7 @@
 //! Finding out what carries machines on this host, by booting one. That `/dev/kvm` is there proves nothing: there are hosts on which it
 //! makes machines that never get anywhere.
 
-use super::boot::{self, Proofs, RunDirectory};
+use super::boot::{self, Proofs};
 use super::error::{MicrovmError, PartError};
 use super::jail;
 use super::parts::{self, Machinery};
@@ -113,13 +113,12 @@ async fn turn(directory: &Path) -> Result<File, PartError> {
     taken.map_err(PartError::io("lock", &path))
 }
 
-/// What works here: as an earlier trial showed, or found out now. `directory` is for what is kept, `runs` for what is not.
+/// What works here: as an earlier trial showed, or found out now. `directory` is for what is kept.
 pub(super) async fn find_out(
     walls: &dyn Driver,
     machinery: &Machinery,
     choice: AcceleratorChoice,
     directory: &Path,
-    runs: &Path,
 ) -> Result<Trial, MicrovmError> {
     let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let holds_for = holds_for(machinery, choice, &boot_id);
@@ -134,7 +133,7 @@ pub(super) async fn find_out(
         AcceleratorChoice::Emulation => &[(Accelerator::Emulation, PATIENCE_EMULATION)],
     };
     for (accelerator, patience) in candidates.iter().copied() {
-        match attempt(walls, machinery, accelerator, patience, runs).await {
+        match attempt(walls, machinery, accelerator, patience).await {
             Ok((boot, begun)) => {
                 let trial = Trial {
                     accelerator,
@@ -160,7 +159,6 @@ async fn attempt(
     machinery: &Machinery,
     accelerator: Accelerator,
     patience: Duration,
-    runs: &Path,
 ) -> Result<(Duration, boot::Begun), String> {
     if accelerator == Accelerator::Kvm {
         match stat("/dev/kvm") {
@@ -171,24 +169,26 @@ async fn attempt(
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let name = format!("trial-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let id = SandboxId::new(name.clone()).map_err(|error| error.to_string())?;
-    let run = RunDirectory::new(runs, &parts::run_name(&name)).map_err(|error| error.to_string())?;
     let order = jail::Order {
         id: &id,
         machinery,
         accelerator,
         disk: None,
-        run: run.path(),
         memory: MEMORY,
         processors: 1,
         cpu: None,
         orphan_grace: Duration::ZERO,
         held: None,
+        estate: None,
+        note: None,
+        rest: None,
+        leads_out: false,
         start_timeout: patience,
     };
     let started = Instant::now();
     let proofs = Proofs::default();
     let trial = async {
-        let mut machine = boot::boot(walls, &order, &run, &proofs).await?;
+        let mut machine = boot::boot(walls, &order, &proofs).await?;
         let begun = machine.begin(trial_order()).await?;
         let after = started.elapsed();
         machine.monitor.kill();
@@ -216,6 +216,7 @@ fn trial_order() -> StartOrder {
         gate: false,
         orphan_grace_ms: 0,
         bequest: None,
+        given: 0,
         users: USERS,
         without: LeftOut::default(),
     }
@@ -226,7 +227,13 @@ mod tests {
     use super::*;
 
     fn machinery(build: &str) -> Machinery {
-        Machinery { qemu: "/q".into(), kernel: "/k".into(), initramfs: "/i".into(), build: build.into() }
+        Machinery {
+            qemu: "/q".into(),
+            kernel: "/k".into(),
+            initramfs: "/i".into(),
+            porter: "/p".into(),
+            build: build.into(),
+        }
     }
 
     fn trial() -> Trial {

@@ -34,23 +34,25 @@ pub(crate) struct Record {
     pub(crate) notes: Vec<String>,
     /// What running a further command in it takes.
     pub(crate) inside: Inside,
+    /// Of whoever started it.
+    pub(crate) note: Option<String>,
 }
 
 impl Record {
     /// As init keeps it.
-    pub(crate) fn into_bequest(self) -> Result<Bequest, StartError> {
+    pub(crate) fn into_bequest(self, kept: bool) -> Result<Bequest, StartError> {
         let record = serde_json::to_string(&self);
         record
-            .map(|record| Bequest { record })
+            .map(|record| Bequest { record, kept })
             .map_err(|error| StartError::host("write the sandbox's record")(error.into()))
     }
 }
 
-/// Takes over every sandbox below `base` whose runtime is gone. Blocks for milliseconds, or as long as inits do not answer.
+/// Takes over every sandbox below `base` whose runtime is gone; `own` is where this runtime's are. Blocks for milliseconds, or as long as inits do not answer.
 /// Must be called inside a tokio runtime.
-pub(crate) fn adopt_all(base: &Path, image: &Arc<InitImage>) -> Vec<Result<Adopted, AdoptError>> {
+pub(crate) fn adopt_all(base: &Path, own: Option<&Path>, image: &Arc<InitImage>) -> Vec<Result<Adopted, AdoptError>> {
     let mut adopted = Vec::new();
-    for rendezvous in Rendezvous::take_over(base) {
+    for rendezvous in Rendezvous::take_over(base, own) {
         let names = rendezvous.sandboxes();
         let node = Arc::new(Node::of_another(rendezvous));
         for name in names {
@@ -84,7 +86,7 @@ fn adopt(node: &Arc<Node>, name: &str, image: &Arc<InitImage>) -> Result<Adopted
     let answer = answers
         .next(Instant::now() + PATIENCE)
         .map_err(|error| failed("hear from the init of")(std::io::Error::other(error)))?;
-    let FromInit::Adopted { record, pid: server, landlock, notes, stdin, gate, .. } = answer else {
+    let FromInit::Adopted { record, pid: server, landlock, notes, stdin, gate, kept, .. } = answer else {
         return Err(strange("understand the init of"));
     };
     let Answers { link, inbox, descriptors } = answers;
@@ -93,7 +95,7 @@ fn adopt(node: &Arc<Node>, name: &str, image: &Arc<InitImage>) -> Result<Adopted
         if there { descriptors.next().map(Some).ok_or_else(|| strange("get the pipes of")) } else { Ok(None) }
     };
     let (stdout, stderr, estate) = (next(true)?, next(true)?, next(true)?);
-    let (stdin, egress) = (next(stdin)?, next(gate)?);
+    let (stdin, egress, kept) = (next(stdin)?, next(gate)?, next(kept)?);
     let (Some(stdin), Some(stdout), Some(stderr), Some(estate)) = (stdin, stdout, stderr, estate) else {
         return Err(strange("talk to the server of")); // its standard input was closed: it was about to end
     };
@@ -116,5 +118,5 @@ fn adopt(node: &Arc<Node>, name: &str, image: &Arc<InitImage>) -> Result<Adopted
     };
     let sandbox = supervise::watch_over(launched, id, record.memory, record.notes)
         .map_err(|error| failed("watch")(std::io::Error::other(error)))?;
-    Ok(Adopted { sandbox, estate })
+    Ok(Adopted { sandbox, estate, kept, note: record.note })
 }

@@ -77,7 +77,7 @@ impl<M: DeserializeOwned> Answers<M> {
 
 /// Reads from a link, once. Descriptors are added in the order in which they came, which is that of the messages they came with.
 pub(super) fn receive(link: impl AsFd, bytes: &mut [u8], descriptors: &mut impl Extend<OwnedFd>) -> io::Result<usize> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(5))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(6))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC;
     let received = recvmsg(link, &mut [IoSliceMut::new(bytes)], &mut ancillary, flags)?;

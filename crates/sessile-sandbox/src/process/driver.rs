@@ -4,8 +4,9 @@ use crate::cgroup::{Controller, Group};
 use crate::driver::{BoxFuture, Driver};
 use crate::process::adopt;
 use crate::process::init_image::InitImage;
-use crate::process::launch::{Deadline, Heirloom, Keepsakes, Launched, launch};
+use crate::process::launch::{Deadline, Heirloom, Launched, Parcels, launch};
 use crate::process::order::WithoutCgroup;
+use crate::process::rendezvous::Rendezvous;
 use crate::process::users::Users;
 use crate::process::{Node, node, order, supervise, trial};
 use crate::{AdoptError, Adopted, Capabilities, DriverError, Feature, Sandbox, SandboxSpec, StartError, Strength};
@@ -27,8 +28,8 @@ const AT_ONCE: usize = 16;
 pub struct ProcessConfig {
     /// Whether to use cgroups.
     pub cgroups: CgroupUse,
-    /// A directory of this user's own, made if need be, where the next runtime finds the sandboxes that have an
-    /// [estate](SandboxSpec::estate): one that is given the same directory. `None`: nobody is to take anything over.
+    /// A directory of this user's own, made if need be and removed with the last sandbox, where the next runtime finds the sandboxes that
+    /// have an [estate](SandboxSpec::estate): one that is given the same directory. `None`: nobody is to take anything over.
     pub rendezvous: Option<PathBuf>,
 }
 
@@ -116,7 +117,9 @@ impl Host {
         self.node.allow(spec.orphan_grace);
         let held =
             spec.held.as_deref().map(OwnedFd::try_clone).transpose().map_err(StartError::host("hold a descriptor"))?;
-        launch(&self.image, order, Keepsakes { heirloom, held }, group, Arc::clone(&self.node), deadline)
+        let given = spec.given.iter().map(|given| given.try_clone()).collect::<Result<_, _>>();
+        let given = given.map_err(StartError::host("give the server a descriptor"))?;
+        launch(&self.image, order, Parcels { heirloom, held, given }, group, Arc::clone(&self.node), deadline)
     }
 
     /// What the sandbox is to keep for the next runtime, if anything.
@@ -125,7 +128,17 @@ impl Host {
         let (meeting, place) =
             rendezvous.place(spec.id.as_str()).map_err(StartError::host("make the socket of the sandbox"))?;
         let estate = estate.try_clone().map_err(StartError::host("keep the sandbox's estate"))?;
-        Ok(Some(Heirloom { meeting, place, estate, memory: spec.limits.memory, notes: notes.to_vec() }))
+        let kept = spec.kept.as_deref().map(OwnedFd::try_clone).transpose();
+        let kept = kept.map_err(StartError::host("keep a descriptor with the sandbox"))?;
+        Ok(Some(Heirloom {
+            meeting,
+            place,
+            estate,
+            kept,
+            memory: spec.limits.memory,
+            notes: notes.to_vec(),
+            note: spec.note.clone(),
+        }))
     }
 }
 
@@ -190,8 +203,12 @@ impl Driver for ProcessDriver {
     fn adopt(&self) -> BoxFuture<'_, Vec<Result<Adopted, AdoptError>>> {
         Box::pin(async move {
             let Some(base) = self.host.rendezvous.clone() else { return Vec::new() };
-            let image = Arc::clone(&self.host.image);
-            tokio::task::spawn_blocking(move || adopt::adopt_all(&base, &image)).await.unwrap_or_default()
+            let host = Arc::clone(&self.host);
+            let adopt = move || {
+                let own = host.node.rendezvous.as_ref().map(Rendezvous::path);
+                adopt::adopt_all(&base, own, &host.image)
+            };
+            tokio::task::spawn_blocking(adopt).await.unwrap_or_default()
         })
     }
 

@@ -46,18 +46,23 @@ pub(crate) struct Heirloom {
     pub(crate) place: Place,
     /// What is handed over.
     pub(crate) estate: OwnedFd,
+    /// And beside it.
+    pub(crate) kept: Option<OwnedFd>,
     /// For the record.
     pub(crate) memory: Option<u64>,
     pub(crate) notes: Vec<String>,
+    pub(crate) note: Option<String>,
 }
 
-/// What init keeps for others.
+/// What init gets for others.
 #[derive(Default)]
-pub(crate) struct Keepsakes {
+pub(crate) struct Parcels {
     /// For the next runtime.
     pub(crate) heirloom: Option<Heirloom>,
     /// Until the sandbox ends.
     pub(crate) held: Option<OwnedFd>,
+    /// For the server: as many as its order says.
+    pub(crate) given: Vec<OwnedFd>,
 }
 
 /// What the start has to be done by, and how long that was in all.
@@ -99,20 +104,21 @@ fn namespaces(order: &StartOrder) -> c_int {
     flags
 }
 
-/// Starts init, which has the `keepsakes` from its first moment on, gives it its order, and waits until the server runs.
+/// Starts init, which has the `parcels` from its first moment on, gives it its order, and waits until the server runs.
 pub(crate) fn launch(
     image: &Arc<InitImage>,
     mut order: StartOrder,
-    keepsakes: Keepsakes,
+    parcels: Parcels,
     group: Group,
     node: Arc<Node>,
     deadline: Deadline,
 ) -> Result<Launched, StartError> {
     let namespaces = namespaces(&order);
     let mut entrance = Entrance::of(&order, namespaces, image);
-    if let Some(Heirloom { memory, notes, .. }) = &keepsakes.heirloom {
+    if let Some(Heirloom { memory, notes, note, kept, .. }) = &parcels.heirloom {
         let (cgroups, inside) = (group.parts().to_vec(), entrance.inside().clone());
-        order.bequest = Some(Record { cgroups, memory: *memory, notes: notes.clone(), inside }.into_bequest()?);
+        let record = Record { cgroups, memory: *memory, notes: notes.clone(), inside, note: note.clone() };
+        order.bequest = Some(record.into_bequest(kept.is_some())?);
     }
     let gate = order.gate;
     let close = order.keeps(Protection::ClosedDescriptors);
@@ -122,10 +128,10 @@ pub(crate) fn launch(
     let (mut link, inits) = UnixStream::pair().map_err(StartError::host("make the link"))?;
     let group = Arc::new(group);
     let joining = group.joining()?;
-    let Keepsakes { heirloom, held } = keepsakes;
-    let mut also = Also { held, ..Also::default() };
-    let place = heirloom.map(|Heirloom { meeting, estate, place, .. }| {
-        (also.meeting, also.estate) = (Some(meeting), Some(estate));
+    let Parcels { heirloom, held, given } = parcels;
+    let mut also = Also { held, given, ..Also::default() };
+    let place = heirloom.map(|Heirloom { meeting, estate, kept, place, .. }| {
+        (also.meeting, also.estate, also.kept) = (Some(meeting), Some(estate), kept);
         place
     });
     let process = spawn(Birth { image, name: c"sessile-init", link: inits.into(), also, namespaces, joining, close })?;

@@ -37,7 +37,7 @@ fn name() -> String {
 }
 
 /// Whether a directory was made by a node whose process is gone. What no node made is nobody's business here.
-fn is_dead(name: &str) -> bool {
+pub(crate) fn is_dead(name: &str) -> bool {
     let mut parts = name.split('-').map_while(|part| part.parse::<u64>().ok());
     let (Some(pid), Some(started), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
         return false;

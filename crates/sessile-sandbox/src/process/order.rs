@@ -3,7 +3,7 @@
 use crate::{FileView, Network, SandboxSpec, StartError};
 #[cfg(feature = "weaken")]
 use sessile_link::Protection;
-use sessile_link::{HostUsers, LeftOut, Program, Rlimits, StartOrder, View};
+use sessile_link::{HostUsers, LeftOut, MAX_GIVEN, Program, Rlimits, StartOrder, View};
 use std::path::Path;
 
 /// The longest host name, in bytes (`HOST_NAME_MAX`).
@@ -42,6 +42,12 @@ fn write_with(
     if spec.command.is_empty() {
         return Err(invalid("the command is empty".into()));
     }
+    if image && !spec.given.is_empty() {
+        return Err(invalid("a server in a machine cannot be given descriptors of the host".into()));
+    }
+    if spec.given.len() > MAX_GIVEN {
+        return Err(invalid(format!("a server is given {MAX_GIVEN} descriptors at most, not {}", spec.given.len())));
+    }
     let program = Program::Server { command: spec.command.clone(), env: spec.env.clone(), cwd: absolute(&spec.cwd)? };
     let mut views = spec.files.iter().map(view).collect::<Result<Vec<_>, _>>()?;
     let is_root = |view: &View| matches!(view, View::CopyOnWrite { target, .. } if target == "/");
@@ -65,6 +71,7 @@ fn write_with(
         orphan_grace_ms: u64::try_from(spec.orphan_grace.as_millis()).unwrap_or(u64::MAX),
         users,
         bequest: None,
+        given: spec.given.len(),
         without: LeftOut::default(),
     })
 }

@@ -1,6 +1,10 @@
 //! Where the inits of a runtime can be met by the one that comes after it: `BASE/<node>/`, with a socket for each sandbox and a
 //! lease, which is locked by whoever has them.
+//!
+//! Whoever removes the last of them removes `BASE` too, if that is empty then. So one who is about to use it may find it gone at any
+//! moment until its own directory is in it, and makes it again.
 
+use crate::process::node::is_dead;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, socket_with};
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -13,6 +17,9 @@ use std::time::{Duration, Instant};
 
 /// The lease's name among the sockets. No sandbox is called so: it could not be told from one.
 pub(crate) const LEASE: &str = "lease";
+
+/// How often `BASE` is made again. Each time somebody else has just ended.
+const TRIES: u32 = 100;
 
 /// How long a lease is tried for. A keeper that looks whether somebody has it has it for an instant.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -30,18 +37,35 @@ impl Rendezvous {
     /// Makes `base/<node>`, which nobody else uses, for this user alone.
     pub(crate) fn create(base: &Path, node: &str) -> io::Result<Self> {
         let path = base.join(node);
-        DirBuilder::new().recursive(true).mode(0o700).create(base)?;
-        DirBuilder::new().mode(0o700).create(&path)?;
-        let made = Self::lease(path.clone(), true);
-        made.and_then(|made| made.ok_or_else(|| io::Error::other("somebody else has the lease"))).inspect_err(|_| {
-            let _ = fs::remove_dir_all(&path);
-        })
+        let mut tries = 0;
+        let made = loop {
+            match Self::make(base, &path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => tries += 1,
+                outcome => break outcome,
+            }
+        };
+        made.inspect_err(|_| remove(&path))
     }
 
-    /// Takes the leases of all runtimes below `base` that are gone.
-    pub(crate) fn take_over(base: &Path) -> Vec<Self> {
+    fn make(base: &Path, path: &Path) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(base)?;
+        DirBuilder::new().mode(0o700).create(path)?;
+        Self::lease(path.to_owned(), true)?.ok_or_else(|| io::Error::other("somebody else has the lease"))
+    }
+
+    /// Takes the leases of all runtimes below `base` that are gone; `own` is that of this one.
+    pub(crate) fn take_over(base: &Path, own: Option<&Path>) -> Vec<Self> {
         let entries = fs::read_dir(base).into_iter().flatten().flatten();
-        entries.filter_map(|entry| Self::lease(entry.path(), false).ok().flatten()).collect()
+        let others = entries.filter(|entry| own != Some(&entry.path()));
+        let taken = others.filter_map(|entry| {
+            let taken = Self::lease(entry.path(), false).ok().flatten();
+            if taken.is_none() && entry.file_name().to_str().is_some_and(is_dead) {
+                // Its runtime was killed before it had made the lease. One that holds anything stays.
+                let _ = fs::remove_dir(entry.path());
+            }
+            taken
+        });
+        taken.collect()
     }
 
     /// `None` if somebody else has it.
@@ -100,7 +124,16 @@ impl Rendezvous {
 impl Drop for Rendezvous {
     fn drop(&mut self) {
         // Sockets that are still there belong to nobody: their places outlive no sandbox of this process.
-        let _ = fs::remove_dir_all(&self.path);
+        remove(&self.path);
+    }
+}
+
+/// Removes the directory of a runtime with all that is in it, and what holds it if that holds nothing else.
+fn remove(path: &Path) {
+    let _ = fs::remove_dir_all(path);
+    if let Some(base) = path.parent() {
+        // Fails, as it should, when anything is in it.
+        let _ = fs::remove_dir(base);
     }
 }
 
@@ -111,5 +144,80 @@ pub(crate) struct Place(PathBuf);
 impl Drop for Place {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    fn listing(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap().flatten();
+        entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_last_one_leaves_no_directory_behind() {
+        let home = tempfile::tempdir().unwrap();
+        let base = home.path().join("run/of-a-manifest");
+        let (first, second) =
+            (Rendezvous::create(&base, "1-1-0").unwrap(), Rendezvous::create(&base, "1-1-1").unwrap());
+        drop(first);
+        assert_eq!(listing(&base), ["1-1-1"]);
+        drop(second);
+        assert!(!base.exists() && home.path().join("run").exists());
+        drop(Rendezvous::create(&base, "1-1-2").unwrap());
+    }
+
+    #[test]
+    fn what_holds_something_else_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let base = home.path().join("base");
+        let made = Rendezvous::create(&base, "1-1-0").unwrap();
+        fs::write(base.join("note"), "of somebody").unwrap();
+        drop(made);
+        assert_eq!(listing(&base), ["note"]);
+    }
+
+    #[test]
+    fn a_directory_whose_maker_was_killed_too_early_goes_and_that_of_one_that_lives_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let (pid, started) = crate::process::node::identity();
+        // A process of this number lives, but another one.
+        let (dead, live) = (format!("{pid}-{}-0", started + 1), format!("{pid}-{started}-7"));
+        for name in [&dead, &live] {
+            fs::create_dir(home.path().join(name)).unwrap();
+        }
+        let own = Rendezvous::create(home.path(), "1-1-0").unwrap();
+        assert!(Rendezvous::take_over(home.path(), Some(own.path())).is_empty());
+        let mut left = listing(home.path());
+        left.sort();
+        let mut expected = vec!["1-1-0".to_owned(), live];
+        expected.sort();
+        assert_eq!(left, expected);
+    }
+
+    /// One ends in the moment in which another begins, again and again.
+    #[test]
+    fn nobody_loses_the_directory_that_it_is_about_to_use() {
+        let home = tempfile::tempdir().unwrap();
+        let base = Arc::new(home.path().join("base"));
+        let is_over = Arc::new(AtomicBool::new(false));
+        let remover = std::thread::spawn({
+            let (base, is_over) = (Arc::clone(&base), Arc::clone(&is_over));
+            move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    let _ = fs::remove_dir(&*base);
+                }
+            }
+        });
+        for number in 0..300 {
+            let made = Rendezvous::create(&base, &format!("1-1-{number}")).unwrap();
+            assert!(made.path().join(LEASE).exists());
+        }
+        is_over.store(true, Ordering::Relaxed);
+        remover.join().unwrap();
     }
 }

@@ -13,6 +13,7 @@ use crate::process::init_process::InitProcess;
 use clone::Stack;
 use rustix::fs::{Mode, OFlags};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use sessile_link::MAX_GIVEN;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
 use std::mem::MaybeUninit;
@@ -23,6 +24,9 @@ const STACK: usize = 64 * 1024;
 
 /// Where init and the keeper expect their link.
 const LINK_FD: RawFd = 3;
+
+/// What may lie after the link: four things that init keeps, and what the server is given.
+const ALSO: usize = 4 + MAX_GIVEN;
 
 /// Which part of the child failed; nothing it could say more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +50,7 @@ pub(crate) enum SpawnError {
     Child(ChildStep, io::Error),
 }
 
-/// What init keeps for others: each has a number of its own, after the link's. (`init/bequest.rs`, `init/held.rs`)
+/// What init gets for others: each has a number of its own, after the link's. (`init/bequest.rs`, `init/held.rs`, `init/given.rs`)
 #[derive(Debug, Default)]
 pub(crate) struct Also {
     /// 4: where the next runtime asks for the sandbox.
@@ -55,6 +59,10 @@ pub(crate) struct Also {
     pub(crate) estate: Option<OwnedFd>,
     /// 6: what is held until the sandbox ends.
     pub(crate) held: Option<OwnedFd>,
+    /// 7: what the next runtime is given beside.
+    pub(crate) kept: Option<OwnedFd>,
+    /// 8 and on: what the server is given, at most [`MAX_GIVEN`].
+    pub(crate) given: Vec<OwnedFd>,
 }
 
 /// A child to be.
@@ -84,7 +92,7 @@ struct Layout {
     null: RawFd,
     link: RawFd,
     /// By number, from the one after the link's.
-    also: [Option<RawFd>; 3],
+    also: [Option<RawFd>; ALSO],
     image: RawFd,
     close: bool,
     argv: [*const c_char; 2],
@@ -97,9 +105,14 @@ pub(crate) fn spawn(birth: Birth<'_>) -> Result<InitProcess, SpawnError> {
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     let null = crate::cgroup::above_standard(null.map_err(|e| descriptors(e.into()))?).map_err(descriptors)?;
     let link = crate::cgroup::above_standard(&birth.link).map_err(descriptors)?;
-    let Also { meeting, estate, held } = birth.also;
+    let Also { meeting, estate, held, kept, given } = birth.also;
     let above = |given: Option<OwnedFd>| given.map(crate::cgroup::above_standard).transpose().map_err(descriptors);
-    let also = [above(meeting)?, above(estate)?, above(held)?];
+    let mut also = [const { None }; ALSO];
+    for (slot, given) in
+        also.iter_mut().zip([meeting, estate, held, kept].into_iter().chain(given.into_iter().map(Some)))
+    {
+        *slot = above(given)?;
+    }
     let own_users = birth.namespaces & libc::CLONE_NEWUSER != 0;
     let mapping = own_users.then(|| {
         let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
@@ -110,7 +123,7 @@ pub(crate) fn spawn(birth: Birth<'_>) -> Result<InitProcess, SpawnError> {
         mapping,
         null: null.as_raw_fd(),
         link: link.as_raw_fd(),
-        also: also.each_ref().map(|given| given.as_ref().map(AsRawFd::as_raw_fd)),
+        also: also.each_ref().map(|also| also.as_ref().map(AsRawFd::as_raw_fd)),
         image: birth.image.raw(),
         close: birth.close,
         argv: [birth.name.as_ptr(), std::ptr::null()],

@@ -3,7 +3,7 @@
 use crate::cgroup::{Controller, Group};
 use crate::process::Node;
 use crate::process::init_image::InitImage;
-use crate::process::launch::{Deadline, Keepsakes, launch};
+use crate::process::launch::{Deadline, Parcels, launch};
 use crate::process::users::Users;
 use crate::{Capabilities, Capability, Feature, Limits, StartError, Strength};
 use sessile_link::{HostUsers, LeftOut, Note, Program, Rlimits, StartOrder, View};
@@ -39,11 +39,12 @@ pub(crate) fn run(image: &Arc<InitImage>, node: &Arc<Node>, users: &Users) -> Re
         gate: false,
         orphan_grace_ms: 0,
         bequest: None,
+        given: 0,
         users: users.next(),
         without: LeftOut::default(),
     };
     let rootless = order.users == HostUsers::Rootless;
-    let mut launched = launch(image, order, Keepsakes::default(), group, Arc::clone(node), Deadline::in_(PATIENCE))?;
+    let mut launched = launch(image, order, Parcels::default(), group, Arc::clone(node), Deadline::in_(PATIENCE))?;
     launched.process.wait(PATIENCE);
     let landlock = launched.landlock;
     let findings = Findings { node, notes: &launched.notes, landlock, rootless, limits_swap };

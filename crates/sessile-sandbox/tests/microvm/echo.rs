@@ -32,8 +32,9 @@ async fn what_is_written_comes_back_and_the_end_travels_too() {
         assert!(rest.is_empty());
         received
     });
-    assert!(received.await.unwrap() == much);
     writing.await.unwrap();
+    sandbox.close_stdin();
+    assert!(received.await.unwrap() == much);
     let ended = tokio::time::timeout(Duration::from_secs(30), sandbox.ended()).await.unwrap();
     assert_eq!(ended.exit, Exit::Code(0));
 }

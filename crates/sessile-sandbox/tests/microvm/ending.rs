@@ -1,6 +1,6 @@
 //! Machines end with a reason, as a whole, and leave nothing on the host.
 
-use crate::support::{Said, config, driver, eventually, leaks, machine, monitors, run, start};
+use crate::support::{Said, driver, eventually, leaks, machine, monitors, run, start};
 use rustix::process::{Pid, Signal, kill_process};
 use sessile_sandbox::Exit;
 use std::fs;
@@ -8,11 +8,7 @@ use std::time::Duration;
 
 /// What is left of a machine on the host.
 fn left_of(id: &str) -> Vec<String> {
-    let runs = fs::read_dir(config().directory.join("run")).unwrap().flatten();
-    let runs = runs.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let own = format!("vm-{}-{id}", std::process::id());
-    let mut left: Vec<String> = runs.filter(|name| *name == own).collect();
-    left.extend(monitors(id).iter().map(u32::to_string));
+    let mut left: Vec<String> = monitors(id).iter().map(u32::to_string).collect();
     let cgroups = leaks::sandbox_cgroups_of(std::process::id()).into_iter().map(|path| path.display().to_string());
     left.extend(cgroups.filter(|path| path.ends_with(&format!("/{id}"))));
     left

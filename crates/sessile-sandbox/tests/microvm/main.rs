@@ -8,6 +8,7 @@ mod images;
 mod inside;
 mod limits;
 mod refusals;
+mod sleep;
 mod support;
 mod trial;
 mod walls;

@@ -52,5 +52,9 @@ pub(crate) async fn start(driver: &impl Driver, spec: SandboxSpec) -> Sandbox {
 
 /// The monitors' processes of this test's machines named `id`.
 pub(crate) fn monitors(id: &str) -> Vec<u32> {
-    leaks::processes_with(&format!("guest={id},"))
+    let is_porter = |pid: &u32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.starts_with(b"/vmm/sessile-porter\0")
+    };
+    leaks::processes_with(&format!("guest={id},")).into_iter().filter(|pid| !is_porter(pid)).collect()
 }

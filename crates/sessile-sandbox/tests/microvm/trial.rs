@@ -26,7 +26,6 @@ async fn a_trial_decides_and_is_remembered() {
         eventually(Duration::from_secs(90), || trials().is_empty()),
         "nothing is left of a machine that got nowhere"
     );
-    assert_eq!(fs::read_dir(directory.path().join("run")).unwrap().count(), 0);
 
     // The outcome is taken from what was kept: a changed word in it comes back.
     let kept = directory.path().join("trial.json");

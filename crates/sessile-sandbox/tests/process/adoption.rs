@@ -1,7 +1,7 @@
 //! A runtime is killed, and the next one takes its sandboxes over.
 
 use crate::support::leaks::{cgroups_of, processes_with};
-use crate::support::{alone_in_background, blocking, eventually, read_line, script, write_line};
+use crate::support::{alone_in_background, blocking, eventually, read_all, read_line, script, write_line};
 use sessile_sandbox::{Adopted, Driver, Exit, Pipes, ProcessConfig, Sandbox, process_driver};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, Write};
@@ -33,6 +33,11 @@ fn holder() {
     let mut spec = script(&env("SESSILE_TEST_SCRIPT"));
     spec.orphan_grace = GRACE;
     spec.estate = Some(Arc::new(estate("kept").into()));
+    let (also, mut end) = std::io::pipe().unwrap();
+    end.write_all(b"also").unwrap();
+    drop(end);
+    spec.kept = Some(Arc::new(also.into()));
+    spec.note = Some("noted: \"this\"".into());
     let tokio = tokio::runtime::Runtime::new().unwrap();
     let _sandbox = tokio.block_on(driver.start(spec)).unwrap();
     std::io::stdout().write_all(b"holding\n").unwrap();
@@ -68,12 +73,14 @@ async fn the_next_runtime_goes_on_where_the_killed_one_stopped() {
     let home = tempfile::tempdir().unwrap();
     let killed = kill_a_holder(home.path(), ECHO);
     let driver = driver(home.path());
-    let Adopted { mut sandbox, estate } = adopt_one(&driver).await;
+    let Adopted { mut sandbox, estate, kept, note } = adopt_one(&driver).await;
+    assert_eq!(read_all(kept.unwrap()), "also");
     let mut kept = File::from(estate);
     let mut text = String::new();
     kept.rewind().unwrap();
     kept.read_to_string(&mut text).unwrap();
     assert_eq!(text, "kept");
+    assert_eq!(note.as_deref(), Some("noted: \"this\""));
     let (mut stdin, mut stdout) = pipes(&mut sandbox);
     assert_eq!(read_line(&mut stdout), "early");
     write_line(&mut stdin, "this");
@@ -89,8 +96,7 @@ async fn the_next_runtime_goes_on_where_the_killed_one_stopped() {
     drop(sandbox);
     drop(driver);
     assert!(eventually(Duration::from_secs(2), || cgroups_of(killed).is_empty()), "{:?}", cgroups_of(killed));
-    let empty = || std::fs::read_dir(home.path()).unwrap().next().is_none();
-    assert!(eventually(Duration::from_secs(2), empty), "nothing is left in the rendezvous");
+    assert!(eventually(Duration::from_secs(2), || !home.path().exists()), "nothing is left of the rendezvous");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod fallbacks;
 mod files;
 mod frozen;
 mod gate;
+mod given;
 mod held;
 mod inside;
 mod kept;

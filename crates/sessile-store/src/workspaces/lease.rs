@@ -6,12 +6,11 @@
 //! files first, and kills the others then. So the lease also says which process init is, and whoever takes the lock waits until
 //! that one is gone.
 
-use super::{Usage, Workspace, WorkspaceError, usage};
+use super::{Workspace, WorkspaceError};
 use crate::Process;
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, ftruncate, openat};
 use rustix::io::{Errno, pread, pwrite};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What a lease says is shorter.
@@ -31,7 +30,6 @@ pub enum Attempt {
 #[derive(Debug)]
 pub struct Lease {
     lock: Arc<OwnedFd>,
-    files: PathBuf,
     session: String,
 }
 
@@ -53,19 +51,13 @@ impl Workspace {
         if let Some(entry) = Entry::read(&lock).filter(|entry| entry.init.as_ref().is_some_and(Process::is_alive)) {
             return Ok(Attempt::HeldBy(Some(entry.session)));
         }
-        let lease = Lease { lock: Arc::new(lock), files: self.files(), session: session.to_owned() };
+        let lease = Lease { lock: Arc::new(lock), session: session.to_owned() };
         lease.write(&format!("{session}\n")).map_err(failed)?;
         Ok(Attempt::Taken(lease))
     }
 }
 
 impl Lease {
-    /// What the server is to see as its workspace. Absolute, and free of links.
-    #[must_use]
-    pub fn files(&self) -> &Path {
-        &self.files
-    }
-
     /// The locked descriptor, for a sandbox to hold on to.
     #[must_use]
     pub fn descriptor(&self) -> Arc<OwnedFd> {
@@ -83,14 +75,6 @@ impl Lease {
             None => format!("{session}\n"), // gone already
         };
         Ok(self.write(&text)?)
-    }
-
-    /// What lies in the workspace, counted until it exceeds `most`. Takes as long as looking at all files does.
-    ///
-    /// # Errors
-    /// What the operating system said.
-    pub fn usage(&self, most: Usage) -> std::io::Result<Usage> {
-        Ok(usage::count(&self.files, most)?)
     }
 
     /// In this order, a reader never finds less than the name of a session.

@@ -93,8 +93,7 @@ fn whatever_lies_in_it_is_counted_and_nothing_is_followed() {
     let home = tempfile::tempdir().unwrap();
     let workspace = workspaces(&home).open("alice-1").unwrap();
     let files = workspace.files();
-    let lease = taken(&workspace, "s-first");
-    assert_eq!(lease.usage(EVERYTHING).unwrap(), Usage::default());
+    assert_eq!(workspace.usage(EVERYTHING).unwrap(), Usage::default());
 
     fs::create_dir(files.join("a\nb")).unwrap();
     fs::write(files.join("a\nb/big"), vec![1; 1 << 20]).unwrap();
@@ -105,11 +104,11 @@ fn whatever_lies_in_it_is_counted_and_nothing_is_followed() {
     symlinkat(&outside, CWD, files.join("way out")).unwrap();
     symlinkat("/", CWD, files.join("root")).unwrap();
     mknodat(CWD, files.join("pipe"), FileType::Fifo, Mode::RWXU, 0).unwrap(); // opening it would wait for ever
-    let usage = lease.usage(EVERYTHING).unwrap();
+    let usage = workspace.usage(EVERYTHING).unwrap();
     assert_eq!(usage.files, 6);
     assert!((1 << 20..2 << 20).contains(&usage.bytes), "{usage:?}");
 
-    let early = lease.usage(Usage { bytes: 1 << 10, files: 100 }).unwrap();
+    let early = workspace.usage(Usage { bytes: 1 << 10, files: 100 }).unwrap();
     assert!(early.exceeds(Usage { bytes: 1 << 10, files: 100 }));
     assert!(!usage.exceeds(usage) && usage.exceeds(Usage { files: 5, ..usage }));
 }
@@ -118,12 +117,11 @@ fn whatever_lies_in_it_is_counted_and_nothing_is_followed() {
 fn no_depth_takes_all_descriptors() {
     let home = tempfile::tempdir().unwrap();
     let workspace = workspaces(&home).open("alice-1").unwrap();
-    let lease = taken(&workspace, "s-first");
     let mut place = rustix::fs::open(workspace.files(), OFlags::DIRECTORY, Mode::empty()).unwrap();
     for _ in 0..1000 {
         mkdirat(&place, "d", Mode::RWXU).unwrap();
         place = openat(&place, "d", OFlags::DIRECTORY, Mode::empty()).unwrap();
     }
     let limit = Usage { bytes: u64::MAX, files: 10_000 };
-    assert!(lease.usage(limit).unwrap().exceeds(limit));
+    assert!(workspace.usage(limit).unwrap().exceeds(limit));
 }

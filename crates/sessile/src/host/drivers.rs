@@ -4,7 +4,7 @@ use super::{Failure, microvm, strict};
 use crate::out;
 use sessile_manifest::{Isolation, Kind, Manifest, Server};
 use sessile_sandbox::{Driver, ProcessConfig};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The drivers in use.
@@ -29,9 +29,9 @@ impl Drivers {
                     drivers.process = Some(process_driver(rendezvous.clone())?);
                 }
                 Isolation::Microvm if drivers.microvm.is_none() => {
-                    let walls = drivers.installer()?;
-                    drivers.microvm = Some(microvm::driver(&manifest.node.state_dir, Arc::clone(&walls)).await?);
-                    drivers.process = Some(walls);
+                    // A process driver of their own, so that what is found again can be told from other sandboxes.
+                    let walls = process_driver(rendezvous.as_deref().map(machines))?;
+                    drivers.microvm = Some(microvm::driver(&manifest.node.state_dir, walls).await?);
                 }
                 Isolation::None if !allow_unsandboxed => {
                     return Err(Failure::Usage(format!(
@@ -82,6 +82,13 @@ impl Drivers {
             }
         }
     }
+}
+
+/// Where machines are found again, beside the sandboxes of processes.
+fn machines(rendezvous: &Path) -> PathBuf {
+    let mut name = rendezvous.file_name().unwrap_or_default().to_owned();
+    name.push(".machines");
+    rendezvous.with_file_name(name)
 }
 
 /// A key that a driver cannot do anything about is a mistake.

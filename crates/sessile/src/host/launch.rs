@@ -49,11 +49,11 @@ pub(crate) async fn all(plan: &Plan, drivers: &Drivers, verbose: bool) -> Result
         let host = HostEnv::from_process();
         let hosted = Hosted::new(server, driver, view, host, Some(state_dir));
         let hosted = match server.isolation {
-            Isolation::Process => {
+            Isolation::Process | Isolation::Microvm => {
                 let upstream = reach::upstream(&plan.manifest)?;
                 hosted.reaching(reach::list_of(server).map_err(Failure::Usage)?, upstream)
             }
-            Isolation::Microvm | Isolation::None => hosted,
+            Isolation::None => hosted,
         };
         let hosted = match workspaces::of(server, state_dir) {
             Some(store) => hosted.keeping(store),

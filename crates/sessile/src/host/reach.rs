@@ -63,12 +63,6 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), Failure> {
     upstream(manifest)?;
     for server in &manifest.servers {
         list_of(server).map_err(|error| Failure::Usage(format!("server {}: {error}", server.name)))?;
-        if server.isolation == Isolation::Microvm && !server.egress.is_empty() {
-            return Err(Failure::Usage(format!(
-                "server {}: egress.allow: a microVM has no way through the gate yet; remove the list, or use isolation \"process\"",
-                server.name
-            )));
-        }
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Listening at a modern server: its own subscriptions, under the bridge's numbers.
 
+use sessile_protocol::error::raw_result;
 use sessile_protocol::meta::SUBSCRIPTION_ID;
 use sessile_protocol::{Message, Method, Object, RequestId};
 
@@ -31,7 +32,7 @@ impl Modern {
         let result = message.result().and_then(Object::parse);
         let outcome = if message.error().is_some() { Outcome::Error } else { Outcome::Ok };
         let body = match result {
-            Some(result) => rewrite::result(&exchange.id_text, &rewrite::with_subscription(result, &exchange.id_text)),
+            Some(result) => raw_result(&exchange.id_text, &rewrite::with_subscription(result, &exchange.id_text)),
             None => rewrite::response(message, &exchange.id_text),
         };
         self.streams.answer(exchange.stream, exchange.id.clone(), body);

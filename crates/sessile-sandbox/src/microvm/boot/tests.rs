@@ -1,22 +1,19 @@
 //! A guest is played here, up to its proof.
 
 use super::*;
-use rustix::fs::{OFlags, fcntl_setfl};
-use rustix::pipe::{PipeFlags, pipe_with};
-use sessile_link::FrameDecoder;
-use std::fs::File;
+use sessile_link::streams::MACHINE;
+use sessile_link::{FrameDecoder, frame};
 use std::io::{Read, Write};
+use std::net::TcpListener;
 
 /// What becomes of a greeting, when the guest answers it with these messages: the second only once it was given entropy.
 async fn greeted(proofs: &Proofs, up: &'static str, renewed: &'static str) -> Result<(), String> {
-    let pipe = || pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).unwrap();
-    let ((from, to_host), (from_host, to)) = (pipe(), pipe());
-    for end in [&to_host, &from_host] {
-        fcntl_setfl(end, OFlags::empty()).unwrap();
-    }
-    let mut wire = Wire::new(to, from).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let ours = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (mut porter, _) = listener.accept().unwrap();
+    let mut wire = Wire::over(ours);
     let guest = std::thread::spawn(move || {
-        let (mut to_host, mut from_host) = (File::from(to_host), File::from(from_host));
+        let mut to_host = porter.try_clone().unwrap();
         let mut say = |message: &str| {
             let mut bytes = Vec::new();
             frame::encode(MACHINE, message.as_bytes(), &mut bytes).unwrap();
@@ -25,13 +22,13 @@ async fn greeted(proofs: &Proofs, up: &'static str, renewed: &'static str) -> Re
         say(up);
         let (mut frames, mut piece) = (FrameDecoder::new(), [0; 4096]);
         loop {
-            match from_host.read(&mut piece).unwrap() {
+            match porter.read(&mut piece).unwrap() {
                 0 => return None,
                 count => frames.push(&piece[..count]),
             }
             if let Some(heard) = frames.next().unwrap() {
                 say(renewed);
-                let ToGuest::Renew(renew) = serde_json::from_slice(&heard.payload).unwrap();
+                let ToGuest::Renew(renew) = serde_json::from_slice(&heard.payload).unwrap() else { return None };
                 return Some(renew);
             }
         }
@@ -43,7 +40,7 @@ async fn greeted(proofs: &Proofs, up: &'static str, renewed: &'static str) -> Re
     outcome
 }
 
-const UP: &str = r#"{"Up":{"link":1}}"#;
+const UP: &str = r#"{"Up":{"link":2}}"#;
 const ONE: &str = r#"{"Renewed":{"proof":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]}}"#;
 const NONE: &str = r#"{"Renewed":{"proof":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]}}"#;
 
@@ -60,7 +57,7 @@ async fn a_machine_that_gives_the_proof_of_another_is_not_taken() {
 #[tokio::test]
 async fn a_machine_of_another_version_or_without_a_proof_is_not_taken() {
     let proofs = Proofs::default();
-    for (up, renewed) in [(r#"{"Up":{"link":2}}"#, ONE), (ONE, ONE), (UP, UP), (UP, "{"), ("[]", ONE)] {
+    for (up, renewed) in [(r#"{"Up":{"link":1}}"#, ONE), (ONE, ONE), (UP, UP), (UP, "{"), ("[]", ONE)] {
         assert!(greeted(&proofs, up, renewed).await.is_err(), "{up} {renewed}");
     }
 }

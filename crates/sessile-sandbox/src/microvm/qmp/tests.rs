@@ -7,8 +7,8 @@ const GREETING: &[u8] =
 #[test]
 fn lines_are_told_apart() {
     assert_eq!(parse(GREETING).unwrap(), Line::Greeting("7.2.22 Debian 1:7.2".into()));
-    assert_eq!(parse(br#"{"return": {}}"#).unwrap(), Line::Return(json!({})));
-    assert_eq!(parse(br#"{"error": {"class": "X", "desc": "no"}}"#).unwrap(), Line::Error("no".into()));
+    assert_eq!(parse(br#"{"return": {}, "id": 7}"#).unwrap(), Line::Return(Some(7), json!({})));
+    assert_eq!(parse(br#"{"error": {"class": "X", "desc": "no"}}"#).unwrap(), Line::Error(None, "no".into()));
     let event = br#"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": true}}"#;
     assert_eq!(parse(event).unwrap(), Line::Event("SHUTDOWN".into()));
 }
@@ -20,8 +20,8 @@ fn nonsense_is_an_error() {
     }
 }
 
-/// A QEMU that answers each command with the next of `answers`, and then goes.
-fn qemu(answers: &[&str]) -> BlockingStream {
+/// A QEMU that answers each command with the next of `answers`, with `ID` for the command's, and then goes.
+async fn qemu(answers: &[&str]) -> Qmp {
     let (ours, theirs) = BlockingStream::pair().unwrap();
     let answers: Vec<String> = answers.iter().map(|text| (*text).to_owned()).collect();
     std::thread::spawn(move || {
@@ -29,17 +29,22 @@ fn qemu(answers: &[&str]) -> BlockingStream {
         out.write_all(GREETING).unwrap();
         out.write_all(b"\n").unwrap();
         let commands = BlockingReader::new(theirs).lines();
-        for (_, answer) in commands.zip(std::iter::once(r#"{"return": {}}"#.to_owned()).chain(answers)) {
-            let _ = writeln!(out, "{answer}");
+        let ready = std::iter::once(r#"{"return": {}, "id": ID}"#.to_owned());
+        for (command, answer) in commands.zip(ready.chain(answers)) {
+            let command: Value = serde_json::from_str(&command.unwrap()).unwrap();
+            let _ = writeln!(out, "{}", answer.replace("ID", &command["id"].to_string()));
         }
     });
-    ours
+    let mut qmp = Qmp::over(ours).unwrap();
+    qmp.begin().await.unwrap();
+    qmp
 }
 
 #[tokio::test]
 async fn answers_are_found_between_events() {
-    let console = "{\"event\": \"RESUME\"}\n{\"return\": \"Kernel panic\"}";
-    let mut qmp = Qmp::begin(qemu(&[console, r#"{"error": {"desc": "not now"}}"#])).await.unwrap();
+    let console =
+        "{\"event\": \"RESUME\"}\n{\"return\": \"of another\", \"id\": 1}\n{\"return\": \"Kernel panic\", \"id\": ID}";
+    let mut qmp = qemu(&[console, r#"{"error": {"desc": "not now"}, "id": ID}"#]).await;
     assert_eq!(qmp.console().await.unwrap(), "Kernel panic");
     let refused = qmp.command("stop", Value::Null).await.unwrap_err();
     assert_eq!(refused.to_string(), "QEMU refused `stop`: not now");
@@ -48,14 +53,32 @@ async fn answers_are_found_between_events() {
 #[tokio::test]
 async fn a_line_without_end_is_given_up() {
     let endless = "x".repeat(2 * MAX_LINE);
-    let mut qmp = Qmp::begin(qemu(&[&endless])).await.unwrap();
+    let mut qmp = qemu(&[&endless]).await;
     assert!(qmp.command("stop", Value::Null).await.is_err());
 }
 
 #[tokio::test]
-async fn a_machine_that_stops_is_noticed() {
-    let mut qmp =
-        Qmp::begin(qemu(&["{\"return\": {}}\n{\"event\": \"STOP\"}\n{\"event\": \"SHUTDOWN\"}"])).await.unwrap();
-    qmp.command("cont", Value::Null).await.unwrap();
-    qmp.stopped().await.unwrap();
+async fn a_machine_that_stops_is_noticed_also_between_other_things() {
+    for answer in [
+        "{\"return\": {}, \"id\": ID}\n{\"event\": \"STOP\"}\n{\"event\": \"SHUTDOWN\"}",
+        "{\"event\": \"SHUTDOWN\"}\n{\"return\": {}, \"id\": ID}",
+    ] {
+        let mut qmp = qemu(&[answer]).await;
+        qmp.command("cont", Value::Null).await.unwrap();
+        qmp.stopped().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn whoever_comes_later_finds_the_beginning_of_a_line() {
+    let (ours, theirs) = BlockingStream::pair().unwrap();
+    let mut out = theirs.try_clone().unwrap();
+    out.write_all(b"ent\": \"RESUME\"}\n{\"return\": {}, \"id\": 3}\n").unwrap();
+    std::thread::spawn(move || {
+        for command in BlockingReader::new(theirs).lines() {
+            let id = serde_json::from_str::<Value>(&command.unwrap()).unwrap()["id"].clone();
+            writeln!(out, "{{\"error\": {{\"desc\": \"negotiated already\"}}, \"id\": {id}}}").unwrap();
+        }
+    });
+    Qmp::over(ours).unwrap().begin().await.unwrap();
 }

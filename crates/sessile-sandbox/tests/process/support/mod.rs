@@ -46,7 +46,10 @@ pub(crate) fn spec(command: &[&str]) -> SandboxSpec {
         hostname: "tester".into(),
         orphan_grace: Duration::from_secs(1),
         estate: None,
+        kept: None,
         held: None,
+        given: Vec::new(),
+        note: None,
         start_timeout: Duration::from_secs(20),
     }
 }

@@ -1,0 +1,67 @@
+//! Taking over the machines of a runtime that is gone: their monitors' sandboxes are adopted as all others, and with them the porters,
+//! which have carried on meanwhile.
+
+use super::boot::{Machine, Proofs};
+use super::supervise::{self, About};
+use super::wire::Wire;
+use crate::driver::Driver;
+use crate::{AdoptError, Adopted, StartError};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a porter may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a machine's next runtime needs to know.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Badge {
+    /// Of the machine, in bytes.
+    pub(super) memory: u64,
+    /// What it was made of, see [`Asleep`](super::sleep::Asleep).
+    pub(super) key: String,
+    /// What is less than was asked for.
+    pub(super) notes: Vec<String>,
+}
+
+impl Badge {
+    /// As its sandbox keeps it.
+    pub(super) fn into_note(self) -> Result<String, StartError> {
+        serde_json::to_string(&self).map_err(|error| StartError::host("write the machine's record")(error.into()))
+    }
+}
+
+/// Takes over every machine whose runtime is gone. `walls` holds machines only.
+pub(super) async fn all(walls: &dyn Driver, proofs: &Arc<Proofs>) -> Vec<Result<Adopted, AdoptError>> {
+    let mut adopted = Vec::new();
+    for monitor in walls.adopt().await {
+        adopted.push(match monitor {
+            Ok(monitor) => one(monitor, proofs).await,
+            Err(error) => Err(error),
+        });
+    }
+    adopted
+}
+
+async fn one(adopted: Adopted, proofs: &Arc<Proofs>) -> Result<Adopted, AdoptError> {
+    let Adopted { sandbox: monitor, estate, kept, note } = adopted;
+    let id = monitor.id().clone();
+    let failed = |what: &'static str| {
+        let sandbox = id.to_string();
+        move |source: io::Error| AdoptError { sandbox, what, source }
+    };
+    let note = note.ok_or_else(|| failed("know the machine of")(io::Error::other("it has no record")))?;
+    let badge: Badge = serde_json::from_str(&note).map_err(|error| failed("read the record of")(error.into()))?;
+    let control =
+        kept.ok_or_else(|| failed("control the machine of")(io::Error::other("it has no socket for that")))?;
+    let taken = timeout(PATIENCE, Wire::take(&monitor)).await;
+    let taken = taken.map_err(|_| failed("reach the porter of")(io::ErrorKind::TimedOut.into()))?;
+    let wire = taken.map_err(|error| failed("reach the porter of")(io::Error::other(error)))?;
+    let machine = Machine::adopted(monitor, control, wire).map_err(|error| failed("watch")(io::Error::other(error)))?;
+    let Badge { memory, key, mut notes } = badge;
+    notes.extend(machine.monitor.notes().iter().cloned());
+    let about = About { memory, key, notes, proofs: Arc::clone(proofs) };
+    Ok(Adopted { sandbox: supervise::watch_over(machine, id, about), estate, kept: None, note: None })
+}

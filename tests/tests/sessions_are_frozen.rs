@@ -8,7 +8,7 @@ use sessile_tests::modern::{accept, form};
 use sessile_tests::wait::{PATIENCE, until};
 use sessile_tests::{Client, Modern, Node};
 
-/// Whether this host has what it takes: the command line says so otherwise.
+/// A node whose sessions rest after a while.
 fn node(fixture: &str, after: &str) -> Node {
     Node::limited(fixture, &[], &format!("hibernate_after = \"{after}\""))
 }
@@ -24,7 +24,7 @@ async fn frozen(node: &Node) -> Value {
 async fn command(node: &Node, name: &str, act: &str) -> (StatusCode, Value) {
     let path = format!("/admin/v1/sessions/{name}/{act}");
     let reply = node.admin().endpoint().at(&path).send(Ask::new(Method::POST)).await;
-    (reply.status, serde_json::from_slice(&reply.body).unwrap_or_default())
+    (reply.status, reply.json().await)
 }
 
 #[tokio::test]

@@ -25,13 +25,14 @@ use tokio::net::TcpStream;
 pub const GONE_WITHIN: Duration = Duration::from_secs(2);
 
 /// What a node writes down while it runs, on purpose: what it knows of its servers, its ledger, what it keeps for principals, and images
-/// of microVMs, and sessions that sleep.
+/// of microVMs.
 const KEPT: [&str; 6] = [
     "state/servers/",
     "state/ledger.",
     "state/workspaces/",
     "state/run/",
     "state/microvm/images/",
+    // Sessions in machines, which a node that is stopped writes down.
     "state/hibernated/",
 ];
 

@@ -21,12 +21,15 @@ mod exec;
 mod image;
 mod jail;
 mod libraries;
+mod migration;
 mod modules;
 mod packing;
 mod parts;
 mod qmp;
+mod restore_key;
 mod sleep;
 mod supervise;
+mod template;
 mod trial;
 mod wire;
 

@@ -11,5 +11,6 @@ mod limits;
 mod refusals;
 mod sleep;
 mod support;
+mod templates;
 mod trial;
 mod walls;

@@ -9,12 +9,14 @@ from hosted import Unusable
 
 ROOT = Path(__file__).resolve().parents[1]
 ISOLATIONS = ["process", "microvm"]
-# Under emulation a start takes seconds, and a suite leaves sessions behind that nobody ends: each is a machine.
+# Under emulation a start takes seconds, and a suite leaves sessions behind that nobody ends: each is a machine, and
+# writing all of them down in the end would take minutes.
 LIMITS = """
 [servers.{name}.limits]
 memory = "192MiB"
 start_timeout = "2m"
 idle_timeout = "10s"
+hibernate_after = "0s"
 """
 
 

@@ -16,7 +16,9 @@ LIMITS = """
 memory = "192MiB"
 start_timeout = "2m"
 idle_timeout = "10s"
-hibernate_after = "0s"
+
+[node]
+hibernation_disk = "0GiB"
 """
 
 

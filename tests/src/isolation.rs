@@ -28,11 +28,12 @@ impl Isolation {
     pub fn start(self, home: Home, command: &[String], keys: &str, limits: &str) -> Node {
         let (isolation, own) = match self {
             Self::Process => ("process", "memory = \"192MiB\""),
-            // A machine that is idle when its node stops is gone, and not written down.
-            Self::Microvm => ("microvm", "memory = \"192MiB\"\nstart_timeout = \"2m\"\nhibernate_after = \"0s\""),
+            Self::Microvm => ("microvm", "memory = \"192MiB\"\nstart_timeout = \"2m\""),
         };
         let keys = format!("isolation = \"{isolation}\"\n{keys}\n\n[servers.it.limits]\n{own}\n{limits}");
-        let start = Start::serve(home.clone(), "sessile.toml", &table("it", command, &keys));
+        // A machine that is idle when its node stops is gone, and not written down.
+        let manifest = table("it", command, &keys) + "[node]\nhibernation_disk = \"0GiB\"\n";
+        let start = Start::serve(home.clone(), "sessile.toml", &manifest);
         if self == Self::Process {
             return start.start();
         }

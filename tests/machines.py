@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hosted import Unusable
+from hosted import Unusable, say
 
 ROOT = Path(__file__).resolve().parents[1]
 ISOLATIONS = ["process", "microvm"]
@@ -25,6 +25,11 @@ hibernation_disk = "0GiB"
 def keys(name, isolation):
     """What the manifest says of the server `name` behind everything else."""
     return f'isolation = "microvm"\n{LIMITS.format(name=name)}' if isolation == "microvm" else ""
+
+
+def say_part(suite, part, why):
+    """Says that a suite runs a part of itself, and how all of it is run."""
+    say(f"{suite}: in machines: {part} alone, {why}; under emulation all takes ten minutes and more: make microvm")
 
 
 def environment(isolation):

@@ -3,7 +3,7 @@
 
 use rustix::process::Signal;
 use serde_json::json;
-use sessile_tests::isolation::kernel;
+use sessile_tests::isolation::{NOT_WRITTEN_DOWN, kernel};
 use sessile_tests::node::{Start, table};
 use sessile_tests::terminal::AtTerminal;
 use sessile_tests::wait::{PATIENCE, until};
@@ -15,7 +15,7 @@ use std::process::Command;
 fn start(home: Home) -> Node {
     let command = [home.fixture("counter")];
     let keys = "isolation = \"microvm\"\n\n[servers.it.limits]\nmemory = \"256MiB\"\nstart_timeout = \"2m\"";
-    let manifest = table("it", &command, keys);
+    let manifest = table("it", &command, keys) + NOT_WRITTEN_DOWN;
     Start::serve(home, "sessile.toml", &manifest).env("SESSILE_MICROVM_KERNEL", &kernel()).start()
 }
 
@@ -66,7 +66,7 @@ async fn an_image_is_all_that_a_server_needs() {
         "isolation = \"microvm\"\nimage = \"dir:{}\"\n\n[servers.it.limits]\nmemory = \"256MiB\"\nstart_timeout = \"2m\"",
         image(&home, &[]).display()
     );
-    let manifest = table("it", &["counter".to_owned()], &keys);
+    let manifest = table("it", &["counter".to_owned()], &keys) + NOT_WRITTEN_DOWN;
     let node = Start::serve(home, "sessile.toml", &manifest).env("SESSILE_MICROVM_KERNEL", &kernel()).start();
     let mut client = Client::open(node.endpoint()).await;
     assert_eq!(client.call("increment", json!({})).await, "1");
@@ -95,7 +95,7 @@ async fn an_operator_looks_into_a_machine_also_after_a_restart() {
         "isolation = \"microvm\"\nimage = \"dir:{}\"\n\n[servers.it.limits]\nmemory = \"256MiB\"\nstart_timeout = \"2m\"",
         image(&home, &["/usr/bin/sh", "/usr/bin/stty"]).display()
     );
-    let manifest = table("it", &["counter".to_owned()], &keys);
+    let manifest = table("it", &["counter".to_owned()], &keys) + NOT_WRITTEN_DOWN;
     let node = Start::serve(home, "sessile.toml", &manifest).env("SESSILE_MICROVM_KERNEL", &kernel()).start();
     let mut client = Client::open(node.endpoint()).await;
     assert_eq!(client.call("increment", json!({})).await, "1");

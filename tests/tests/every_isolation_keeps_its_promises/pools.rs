@@ -15,8 +15,8 @@ async fn a_session_begins_in_a_sandbox_that_is_there_already(isolation: Isolatio
     let warm = async |but: &str| {
         until("one is warm", PATIENCE, async || {
             let sessions = node.admin().sessions().await;
-            let warm = sessions.iter().filter(|session| session["state"] == "warm" && session["name"] != but);
-            warm.last().map(|session| session["name"].as_str().expect("it has a name").to_owned())
+            let mut warm = sessions.iter().filter(|session| session["state"] == "warm" && session["name"] != but);
+            warm.next_back().map(|session| session["name"].as_str().expect("it has a name").to_owned())
         })
         .await
     };

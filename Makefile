@@ -6,7 +6,7 @@ TOOLS := target/tools
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint unit behaviour conformance clients bench fuzz clean-tools
+.PHONY: help run build test lint unit behaviour conformance clients microvm bench fuzz clean-tools
 
 help:
 	@echo 'make run          build, start the runtime with a demo server, say what to try'
@@ -16,6 +16,8 @@ help:
 	@echo '  make behaviour    end to end: the real binary, real servers'
 	@echo '  make conformance  the official conformance suite, directly and through Sessile'
 	@echo '  make clients      official TypeScript, Python and Rust clients of both eras against servers of both eras'
+	@echo 'make microvm      the conformance suite and the client matrix with each session in a virtual machine, all of it'
+	@echo '                  (make test runs a part: under emulation all takes ten minutes and more)'
 	@echo 'make bench        the load generator against Sessile, floors and peers; writes docs/benchmarks.md'
 	@echo 'make fuzz         fuzz targets, a minute each (needs a nightly toolchain)'
 
@@ -51,10 +53,17 @@ behaviour:
 
 conformance:
 	tests/conformance/test target/debug
+	tests/conformance/test target/debug --isolation microvm --some
 
 clients:
 	tests/clients/test target/debug
 	tests/clients/matrix target/debug
+	tests/clients/matrix target/debug --isolation microvm --some
+
+# Of the programs as they were built last: `make build` before.
+microvm:
+	tests/conformance/test target/debug --isolation microvm
+	tests/clients/matrix target/debug --isolation microvm
 
 bench:
 	bench/run

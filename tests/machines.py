@@ -5,22 +5,31 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hosted import Unusable
+from hosted import Unusable, say
 
 ROOT = Path(__file__).resolve().parents[1]
 ISOLATIONS = ["process", "microvm"]
-# Under emulation a start takes seconds, and a suite leaves sessions behind that nobody ends: each is a machine.
+# Under emulation a start takes seconds, and a suite leaves sessions behind that nobody ends: each is a machine, and
+# writing all of them down in the end would take minutes.
 LIMITS = """
 [servers.{name}.limits]
 memory = "192MiB"
 start_timeout = "2m"
 idle_timeout = "10s"
+
+[node]
+hibernation_disk = "0GiB"
 """
 
 
 def keys(name, isolation):
     """What the manifest says of the server `name` behind everything else."""
     return f'isolation = "microvm"\n{LIMITS.format(name=name)}' if isolation == "microvm" else ""
+
+
+def say_part(suite, part, why):
+    """Says that a suite runs a part of itself, and how all of it is run."""
+    say(f"{suite}: in machines: {part} alone, {why}; under emulation all takes ten minutes and more: make microvm")
 
 
 def environment(isolation):

@@ -1,34 +1,21 @@
 //! Isolation `microvm`: the same sessions, each in a virtual machine. Needs what `scripts/microvm-kernel` installs.
+//! What they share with processes is in `every_isolation_keeps_its_promises/`.
 
 use rustix::process::Signal;
 use serde_json::json;
-use sessile_tests::modern::{accept, form};
-use sessile_tests::node::{GONE_WITHIN, Start, table};
+use sessile_tests::isolation::kernel;
+use sessile_tests::node::{Start, table};
 use sessile_tests::terminal::AtTerminal;
 use sessile_tests::wait::{PATIENCE, until};
-use sessile_tests::{Client, Home, Modern, Node, binaries, procfs};
+use sessile_tests::{Client, Home, Node, binaries, procfs};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
-
-/// How long sandboxes outlive a node that was killed.
-const GRACE: Duration = Duration::from_secs(1);
-
-/// The guest's kernel.
-fn kernel() -> String {
-    let kernel: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "target/tools/microvm"].iter().collect();
-    let kernel = kernel.canonicalize().expect("scripts/microvm-kernel has been run");
-    kernel.to_str().expect("a path in UTF-8").to_owned()
-}
 
 fn start(home: Home) -> Node {
     let command = [home.fixture("counter")];
-    let limits = format!("memory = \"256MiB\"\nstart_timeout = \"2m\"\nadopt_grace = \"{}ms\"", GRACE.as_millis());
-    let keys = format!("isolation = \"microvm\"\n\n[servers.it.limits]\n{limits}");
-    let manifest = table("it", &command, &keys);
+    let keys = "isolation = \"microvm\"\n\n[servers.it.limits]\nmemory = \"256MiB\"\nstart_timeout = \"2m\"";
+    let manifest = table("it", &command, keys);
     Start::serve(home, "sessile.toml", &manifest).env("SESSILE_MICROVM_KERNEL", &kernel()).start()
 }
 
@@ -87,48 +74,6 @@ async fn an_image_is_all_that_a_server_needs() {
     node.stop();
 }
 
-#[tokio::test]
-async fn a_node_that_is_killed_leaves_no_machine() {
-    let mut node = start(Home::new());
-    let mut client = Client::open(node.endpoint()).await;
-    assert_eq!(client.call("increment", json!({})).await, "1");
-    let footprint = node.footprint();
-    node.signal(Signal::KILL);
-    node.wait(GONE_WITHIN);
-    if let Err(left) = footprint.is_gone(GRACE + GONE_WITHIN) {
-        panic!("{left}");
-    }
-}
-
-/// A node whose server is in a machine, with further keys of its table and limits that stay as they are.
-fn machine(fixture: &str, arguments: &[&str], keys: &str) -> Node {
-    let home = Home::new();
-    let command: Vec<String> =
-        [home.fixture(fixture)].into_iter().chain(arguments.iter().map(|word| (*word).into())).collect();
-    let limits = "[servers.it.limits]\nmemory = \"256MiB\"\nstart_timeout = \"2m\"";
-    let manifest = table("it", &command, &format!("isolation = \"microvm\"\n{keys}\n\n{limits}"));
-    Start::serve(home, "sessile.toml", &manifest).env("SESSILE_MICROVM_KERNEL", &kernel()).start()
-}
-
-#[tokio::test]
-async fn a_machine_outlives_its_node() {
-    let node = machine("counter", &[], "");
-    let mut client = Client::open(node.endpoint()).await;
-    assert_eq!(client.call("increment", json!({})).await, "1");
-    let before = node.admin().only_session().await;
-    let node = node.restart(Signal::KILL);
-    let mut client = client.to(node.endpoint());
-    assert_eq!(client.call("increment", json!({})).await, "2");
-    assert_eq!(node.admin().only_session().await["name"], before["name"]);
-    // As often as it takes; and in the end it ends as every session does.
-    let node = node.restart(Signal::USR2);
-    let mut client = client.to(node.endpoint());
-    assert_eq!(client.call("increment", json!({})).await, "3");
-    client.close().await;
-    until("the machine is gone", PATIENCE, async || (monitors(&node) == 0).then_some(())).await;
-    node.stop();
-}
-
 /// `sessile sessions exec` in the only session of a node.
 fn exec(node: &Node, session: &str, options: &[&str], script: &str) -> Command {
     let mut command = Command::new(binaries::sessile());
@@ -183,67 +128,6 @@ async fn an_operator_looks_into_a_machine_also_after_a_restart() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("command `ls` is not in the sandbox"), "{said}");
     assert_eq!(client.call("increment", json!({})).await, "3");
-    node.stop();
-}
-
-#[tokio::test]
-async fn a_question_put_in_a_machine_is_answered_after_a_kill() {
-    let node = machine("asker", &[], "");
-    let client = Modern::able(node.endpoint());
-    let parked = client.park("ask", json!({ "rounds": [[form("Who?", "name", "string")]] })).await;
-    let node = node.restart(Signal::KILL);
-    let client = client.to(node.endpoint());
-    let text = client.finish(&parked, &parked.all(&accept(json!({ "name": "Ada" })))).await;
-    assert!(text.contains("Ada"), "{text}");
-    node.stop();
-}
-
-#[tokio::test]
-async fn a_server_in_a_machine_speaks_http_and_reaches_what_is_listed() {
-    let outside = TcpListener::bind("127.0.0.2:0").await.expect("a free port");
-    let listed = outside.local_addr().expect("an address");
-    tokio::spawn(async move {
-        loop {
-            let Ok((mut socket, _)) = outside.accept().await else { return };
-            let mut request = [0; 4096];
-            let _ = socket.read(&mut request).await;
-            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\noutside";
-            let _ = socket.write_all(answer).await;
-        }
-    });
-    let node = machine("http", &[], &format!("port = 8000\negress = {{ allow = [\"{listed}\"] }}"));
-    let mut client = Client::open(node.endpoint()).await;
-    assert_eq!(client.call("echo", json!({ "of": "inside" })).await, "inside");
-    let got = client.call("fetch", json!({ "of": format!("http://{listed}/") })).await;
-    assert!(got.contains("200 OK") && got.ends_with("outside"), "{got}");
-    for (url, rule) in [
-        (format!("http://127.0.0.3:{}/", listed.port()), "address_refused"),
-        ("http://169.254.169.254/latest/meta-data/".to_owned(), "address_refused"),
-        ("http://93.184.216.34/".to_owned(), "not_listed"),
-    ] {
-        let got = client.call("fetch", json!({ "of": url })).await;
-        assert!(got.contains("403") && got.contains(rule), "{url}: {got}");
-    }
-    let session = node.admin().only_session().await;
-    assert_eq!(session["egress"]["refused"], 3, "{session}");
-    node.stop();
-}
-
-/// The runtime's connections into the machine end in the middle of what is said on them.
-#[tokio::test]
-async fn a_call_to_a_port_inside_goes_on_after_a_kill() {
-    let node = machine("http", &[], "port = 8000");
-    let mut client = Client::open(node.endpoint()).await;
-    assert_eq!(client.call("echo", json!({ "of": "before" })).await, "before");
-    let under_way = client.begin("hang", json!({})).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let node = node.restart(Signal::KILL);
-    drop(under_way);
-    let mut client = client.to(node.endpoint());
-    for _ in 0..5 {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        assert_eq!(client.call("echo", json!({ "of": "after" })).await, "after");
-    }
     node.stop();
 }
 

@@ -79,6 +79,12 @@ impl Manifest {
                 "--port {GATE_PORT} is where servers with --allow find their way out; let the server listen on another port"
             )));
         }
+        if let (Isolation::Microvm, Some(path)) = (options.isolation, options.read_write.first()) {
+            return Err(whole(format!(
+                "--write {}: no directory of the host can be written from a microVM; leave it out, or choose --isolation process",
+                path.display()
+            )));
+        }
         let resolve = |path: &PathBuf| surroundings.resolve(path).map_err(whole);
         let all = |paths: &[PathBuf]| paths.iter().map(resolve).collect::<Result<Vec<_>, _>>();
         let standard = Node::default();

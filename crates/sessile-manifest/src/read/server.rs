@@ -100,6 +100,9 @@ pub(super) fn read_server(
     if server.files.workspace == Workspace::Principal && !matches!(server.kind, Kind::Url(_)) {
         reader.check_principal_workspace(&server);
     }
+    if server.isolation == Isolation::Microvm && !matches!(server.kind, Kind::Url(_)) {
+        reader.check_machine_files(&server);
+    }
     (report.errors() == before).then_some(server)
 }
 
@@ -109,6 +112,10 @@ fn inheritable(defaults: &Tree, has_kind: bool) -> Tree {
     let taken = entries.filter(|entry| !(has_kind && KINDS.contains(&entry.key.as_str())));
     Tree { span: defaults.span.clone(), value: Value::Table(taken.cloned().collect()) }
 }
+
+/// Why a microVM writes no directory of the host, and what to write instead.
+const IN_MACHINES: &str =
+    "no directory of the host can be written from a microVM; remove it, or write `isolation = \"process\"`";
 
 /// The port of a sandbox's loopback at which programs find the way out, where there is one.
 pub(crate) const GATE_PORT: u16 = 3128;
@@ -260,6 +267,23 @@ impl Reader<'_> {
         for (_, keys, message) in against.into_iter().filter(|(is, ..)| *is) {
             let span = self.span(keys);
             self.place.error(&span, keys, self.report, message);
+        }
+    }
+
+    /// Tells which directories of the host a microVM cannot have.
+    fn check_machine_files(&mut self, server: &Server) {
+        let files = &server.files;
+        for index in 0..files.read_write.len() {
+            self.element_error(["files", "read_write"], index, IN_MACHINES);
+        }
+        for index in 0..server.image.iter().len() * files.read_only.len() {
+            let message = "a server with an image sees the image alone; put it in the image, or remove it";
+            self.element_error(["files", "read_only"], index, message);
+        }
+        if let Workspace::Host(_) = files.workspace {
+            const KEYS: [&str; 2] = ["files", "workspace"];
+            let span = self.span(&KEYS);
+            self.place.error(&span, &KEYS, self.report, IN_MACHINES);
         }
     }
 

@@ -62,3 +62,10 @@ fn no_command_is_an_error() {
         assert_eq!(error, "sessile run: no command; write it behind `--`");
     }
 }
+
+#[test]
+fn a_microvm_writes_nothing_of_the_host() {
+    let options = Single { isolation: Isolation::Microvm, read_write: vec!["out".into()], ..Single::default() };
+    let error = Manifest::single(name(), vec!["a".to_owned()], options, &surroundings()).expect_err("wrong");
+    assert!(error.to_string().contains("--write out: no directory of the host can be written"), "{error}");
+}

@@ -338,3 +338,41 @@ fn the_number_of_mistakes_told_is_bounded() {
     assert_eq!(errors.problems().len(), 51);
     assert!(errors.to_string().ends_with("150 more like these; mend the first ones and read it again"));
 }
+
+#[test]
+fn a_microvm_writes_no_directory_of_the_host() {
+    let text = r#"[defaults]
+isolation = "microvm"
+[servers.a]
+command = ["a"]
+files = { read_only = ["/srv/data"], read_write = ["/srv/out", "/srv/more"] }
+[servers.b]
+command = ["b"]
+files.workspace = "/srv/work"
+[servers.c]
+command = ["c"]
+files.workspace = "private"
+[servers.d]
+command = ["d"]
+isolation = "process"
+files.workspace = "/srv/work"
+[servers.e]
+command = ["e"]
+image = "dir:rootfs"
+files.read_only = ["/srv/data"]
+"#;
+    assert_snapshot!(told(toml(text)), @r##"
+    sessile.toml:5:52: servers.a.files.read_write[0]: no directory of the host can be written from a microVM; remove it, or write `isolation = "process"`
+     5 | files = { read_only = ["/srv/data"], read_write = ["/srv/out", "/srv/more"] }
+       |                                                    ^^^^^^^^^^
+    sessile.toml:5:64: servers.a.files.read_write[1]: no directory of the host can be written from a microVM; remove it, or write `isolation = "process"`
+     5 | files = { read_only = ["/srv/data"], read_write = ["/srv/out", "/srv/more"] }
+       |                                                                ^^^^^^^^^^^
+    sessile.toml:8:19: servers.b.files.workspace: no directory of the host can be written from a microVM; remove it, or write `isolation = "process"`
+     8 | files.workspace = "/srv/work"
+       |                   ^^^^^^^^^^^
+    sessile.toml:19:20: servers.e.files.read_only[0]: a server with an image sees the image alone; put it in the image, or remove it
+     19 | files.read_only = ["/srv/data"]
+        |                    ^^^^^^^^^^^
+    "##);
+}

@@ -6,7 +6,7 @@
 
 use sessile_sandbox::{
     AcceleratorChoice, Driver, FileView, Limits, MicrovmConfig, Network, ProcessConfig, SandboxId, SandboxSpec,
-    microvm_driver, process_driver,
+    TellTemplates, microvm_driver, process_driver,
 };
 use std::io::{Read, Write};
 use std::path::Path;
@@ -62,7 +62,13 @@ async fn main() {
     let directory = std::env::temp_dir().join(format!("sessile-microvm-{}", std::process::id()));
     let walls = Arc::new(process_driver(ProcessConfig::default()).unwrap());
     let accelerator = AcceleratorChoice::Auto;
-    let config = MicrovmConfig { directory: directory.clone(), kernel: kernel.into(), accelerator };
+    let config = MicrovmConfig {
+        directory: directory.clone(),
+        kernel: kernel.into(),
+        accelerator,
+        template_memory: 1 << 30,
+        tell_templates: TellTemplates::default(),
+    };
     let begun = Instant::now();
     let driver = microvm_driver(config, walls).await.unwrap_or_else(|error| panic!("{error}"));
     println!("driver ready after {:?} (trial included)", begun.elapsed());

@@ -1,6 +1,7 @@
 //! From the second start of a kind on, a machine is a copy of one that was booted for all of them: it works as one that boots, it is
 //! another one than its siblings, and where that fails a machine boots.
 
+mod changing;
 mod copies;
 mod failing;
 mod keeping;

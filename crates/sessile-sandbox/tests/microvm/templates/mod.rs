@@ -7,7 +7,7 @@ mod failing;
 mod keeping;
 mod randoms;
 
-use sessile_sandbox::{BoxFuture, Capabilities, Driver, Sandbox, SandboxSpec, StartError};
+use sessile_sandbox::{BoxFuture, Capabilities, Driver, Sandbox, SandboxSpec, StartError, StateSource, WakeError};
 use std::time::Duration;
 
 /// A driver that gives out copies only: of each kind that is asked for it has a template made first.
@@ -29,6 +29,14 @@ impl<D: Driver> Driver for Copies<D> {
             }
             panic!("no template of {:?} was made", spec.command);
         })
+    }
+
+    fn hibernates(&self) -> bool {
+        self.0.hibernates()
+    }
+
+    fn wake(&self, spec: SandboxSpec, asleep: String, state: StateSource) -> BoxFuture<'_, Result<Sandbox, WakeError>> {
+        self.0.wake(spec, asleep, state)
     }
 
     fn capabilities(&self) -> &Capabilities {

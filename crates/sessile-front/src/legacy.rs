@@ -31,14 +31,14 @@ impl Call<'_> {
     }
 
     /// `GET`: a stream for what the server says outside of calls, or the rest of a broken one.
-    pub(crate) async fn get(&self, headers: &HeaderMap) -> Result<Reply, Failure> {
+    pub(crate) fn get(&self, headers: &HeaderMap) -> Result<Reply, Failure> {
         require_accept(headers, &[TEXT_EVENT_STREAM], TEXT_EVENT_STREAM)?;
         check_version(headers, is_legacy)?;
-        let session = self.session(headers).await?;
         let last_event_id = header(headers, LAST_EVENT_ID).map(str::to_owned);
-        let exchange = session.listen(last_event_id).map_err(Wrong::from)?;
+        let id = session_id(headers)?;
+        let listening = self.node.listen(self.server, &self.principal, &id, last_event_id).map_err(Wrong::from)?;
         // Says at once that the stream is open: some clients wait for the first byte.
-        Ok(events(exchange, Resumption::Possible, BytesMut::from(&b": open\n\n"[..])))
+        Ok(events(listening, Resumption::Possible, BytesMut::from(&b": open\n\n"[..])))
     }
 
     /// `DELETE`: the client needs its session no more.

@@ -10,7 +10,7 @@ use sessile_bridge::Pull;
 use sessile_protocol::error::{self as code, error_response};
 use sessile_protocol::headers::TEXT_EVENT_STREAM;
 use sessile_protocol::{ErrorObject, RequestId};
-use sessile_runtime::Exchange;
+use sessile_runtime::{Exchange, Listening};
 use std::time::Duration;
 
 /// How long a single JSON answer is waited for before SSE opens, so that no proxy gives up.
@@ -52,8 +52,8 @@ impl First {
     ) -> Reply {
         match self {
             Self::Json(body) => json_reply(status(&body), body),
-            Self::Events => events(exchange, resumption, BytesMut::new()),
-            Self::LateEvents => events(exchange, resumption, BytesMut::from(KEEP_ALIVE_COMMENT)),
+            Self::Events => events(Listening::Now(exchange), resumption, BytesMut::new()),
+            Self::LateEvents => events(Listening::Now(exchange), resumption, BytesMut::from(KEEP_ALIVE_COMMENT)),
             Self::Nothing => {
                 let error = ErrorObject::new(code::SERVER_GONE, "the session ended before the answer");
                 json_reply(StatusCode::OK, error_response(id, &error))
@@ -63,7 +63,7 @@ impl First {
 }
 
 /// An SSE response, which begins with `first`.
-pub(crate) fn events(exchange: Exchange, resumption: Resumption, first: BytesMut) -> Reply {
+pub(crate) fn events(exchange: Listening, resumption: Resumption, first: BytesMut) -> Reply {
     let mut reply = Response::new(Answer::Events(Box::new(EventStream::new(exchange, resumption, first))));
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT_EVENT_STREAM));

@@ -115,7 +115,7 @@ impl Public {
         let call = Call { node: &self.node, server: hosted, principal, loopback: guard::is_loopback(peer) };
         match (endpoint, request.method().clone()) {
             (Endpoint::Mcp, Method::POST) => call.post(request).await,
-            (Endpoint::Mcp, Method::GET) => call.get(request.headers()).await,
+            (Endpoint::Mcp, Method::GET) => call.get(request.headers()),
             (Endpoint::Mcp, Method::DELETE) => call.delete(request.headers()).await,
             (Endpoint::Mcp, other) => Err(Wrong::Method(other.to_string(), "POST, GET, DELETE").into()),
             (Endpoint::Sse, Method::GET) => {

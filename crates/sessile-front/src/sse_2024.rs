@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http::{Request, StatusCode, Uri};
 use http_body::Body;
 use sessile_protocol::sse;
-use sessile_runtime::SessionId;
+use sessile_runtime::{Listening, SessionId};
 
 impl Call<'_> {
     /// `GET /sse`: starts a session and says where its messages go.
@@ -20,7 +20,7 @@ impl Call<'_> {
         let endpoint = format!("{messages_path}?sessionId={}", session.id().expose());
         let mut first = BytesMut::new();
         sse::encode(&mut first, None, None, Some("endpoint"), endpoint.as_bytes());
-        Ok(events(exchange, Resumption::Possible, first))
+        Ok(events(Listening::Now(exchange), Resumption::Possible, first))
     }
 
     /// `POST /messages?sessionId=…`: one message; what it brings comes on the stream.

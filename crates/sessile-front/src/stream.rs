@@ -3,10 +3,10 @@
 use bytes::{Bytes, BytesMut};
 use sessile_bridge::Pull;
 use sessile_protocol::sse;
-use sessile_runtime::Exchange;
+use sessile_runtime::Listening;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
@@ -29,7 +29,8 @@ pub(crate) enum Resumption {
 /// The body of an SSE response. Dropping it tells the session that the connection is gone.
 #[derive(Debug)]
 pub(crate) struct EventStream {
-    exchange: Exchange,
+    exchange: Listening,
+    resumption: Resumption,
     pending: BytesMut,
     quiet: Pin<Box<Sleep>>,
     /// When the connection is closed although the stream goes on, and the client comes back (SEP-1699).
@@ -39,19 +40,41 @@ pub(crate) struct EventStream {
 
 impl EventStream {
     /// Events from `exchange`, after `first` (a keep-alive comment, or nothing).
-    pub(crate) fn new(exchange: Exchange, resumption: Resumption, first: BytesMut) -> Self {
+    pub(crate) fn new(exchange: Listening, resumption: Resumption, first: BytesMut) -> Self {
         let quiet = Box::pin(tokio::time::sleep(KEEP_ALIVE));
-        let timeout = exchange.session().stream_timeout().filter(|_| resumption == Resumption::Possible);
-        let poll_at = timeout.map(|timeout| Instant::now() + timeout);
-        let mut stream = Self { exchange, pending: first, quiet, poll_at, over: false };
+        let mut stream = Self { exchange, resumption, pending: first, quiet, poll_at: None, over: false };
+        stream.begins();
         stream.wait_again();
         stream
+    }
+
+    /// From now on, its client has had its connection for long enough some time.
+    fn begins(&mut self) {
+        if let Listening::Now(exchange) = &self.exchange {
+            let timeout = exchange.session().stream_timeout().filter(|_| self.resumption == Resumption::Possible);
+            self.poll_at = timeout.map(|timeout| Instant::now() + timeout);
+        }
+    }
+
+    /// What comes next; of a session that sleeps, nothing until it runs.
+    fn poll_pull(&mut self, cx: &mut Context<'_>) -> Poll<Pull> {
+        loop {
+            match &mut self.exchange {
+                Listening::Now(exchange) => return exchange.poll_pull(cx),
+                Listening::Later(later) => match ready!(later.poll(cx)) {
+                    Some(exchange) => self.exchange = Listening::Now(exchange),
+                    None => return Poll::Ready(Pull::End),
+                },
+            }
+            self.begins();
+            self.wait_again();
+        }
     }
 
     /// The next bytes; `None` at the end of the stream.
     pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         while !self.over && self.pending.len() < JOIN {
-            match self.exchange.poll_pull(cx) {
+            match self.poll_pull(cx) {
                 Poll::Ready(Pull::Event(event)) => {
                     let retry = event.retry.map(|retry| u64::try_from(retry.as_millis()).unwrap_or(u64::MAX));
                     sse::encode(&mut self.pending, event.id.as_deref(), retry, None, &event.data);

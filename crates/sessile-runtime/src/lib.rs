@@ -68,5 +68,5 @@ pub use registry::EndedSession;
 pub use sessile_sandbox::{Exec, ExecError, ExecSpec, Exit, Pipes, Streams, Terminal, WindowSize};
 pub use session::{Session, State, Visit};
 pub use session_id::{SessionId, SessionName};
-pub use sleep::{HibernationPlace, RestFault};
+pub use sleep::{HibernationPlace, Later, Listening, RestFault};
 pub use stop::{PostMortem, StopReason};

@@ -252,7 +252,7 @@ impl Node {
     }
 
     /// How a session of an earlier node ended, if this caller had it.
-    fn ended_before(&self, server: &Hosted, principal: &Principal, id: &SessionId) -> Option<StopReason> {
+    pub(crate) fn ended_before(&self, server: &Hosted, principal: &Principal, id: &SessionId) -> Option<StopReason> {
         self.chronicle.as_ref()?.end_of(server.name(), principal.id().as_str(), id)
     }
 

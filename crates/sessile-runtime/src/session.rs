@@ -12,7 +12,7 @@ mod rest;
 mod shown;
 mod step;
 
-use crate::admission::{Permit, Place};
+use crate::admission::Permit;
 use crate::book::Book;
 use crate::egress::Egress;
 use crate::error::SessionError;
@@ -20,7 +20,7 @@ use crate::exchange::Exchange;
 use crate::hosted::Hosted;
 use crate::input::Input;
 use crate::memory::Epoch;
-use crate::record::{Identity, Moment, Owner, Standing};
+use crate::record::Standing;
 use crate::session_id::{SessionId, SessionName};
 use crate::stderr::Tail;
 use crate::stop::StopReason;
@@ -371,28 +371,9 @@ impl Session {
         self.step(|core| _ = core.stop.get_or_insert(reason));
     }
 
-    /// What never changes about it, as it is written down.
-    pub(crate) fn identity(&self) -> Identity {
-        Identity {
-            id: self.id.expose().to_owned(),
-            name: self.name.to_string(),
-            server: self.server.to_string(),
-            owner: Owner::of(&self.principal),
-            caller: self.counterpart.caller.clone(),
-            span: self.span,
-            transport: self.counterpart.transport,
-            opened: Moment::of(self.opened),
-        }
-    }
-
     /// Gives the place among the node's sessions back. Nothing of the session is left now.
     pub(crate) fn give_place_back(&self) {
         self.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-
-    /// Gives back what it takes of the node, and keeps the place among the sessions of its server and owner.
-    pub(crate) fn keep_place_only(&self) -> Option<Place> {
-        self.permit.lock().unwrap_or_else(PoisonError::into_inner).take().map(Permit::into_place)
     }
 
     /// Keeps a session that is there for one request until [`Session::let_go`].

@@ -16,6 +16,7 @@ mod asleep;
 mod commands;
 mod dormitory;
 mod head;
+mod listening;
 mod streams;
 mod waking;
 
@@ -24,5 +25,6 @@ pub use commands::RestFault;
 pub(crate) use dormitory::Dormitory;
 pub use dormitory::HibernationPlace;
 pub(crate) use head::Head;
+pub use listening::{Later, Listening};
 pub(crate) use streams::{sink, source};
 pub(crate) use waking::Awake;

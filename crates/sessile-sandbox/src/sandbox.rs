@@ -181,7 +181,7 @@ impl Sandbox {
         }
     }
 
-    /// Writes the sandbox down into `into`, and ends it. When it resolves with a text, everything the server has said is in the pipes
+    /// Writes the sandbox down into `into`, shuts that down, and if that went well ends the sandbox. When it resolves with a text, everything the server has said is in the pipes
     /// (to be read to their end), and nothing of the sandbox runs any more; text and state are what
     /// [`Driver::wake`](crate::Driver::wake) takes. The pipes are to be read meanwhile: what the server says last must find room.
     ///

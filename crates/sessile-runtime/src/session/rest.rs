@@ -2,9 +2,11 @@
 
 use super::Session;
 use super::locked::Core;
+use crate::admission::{Permit, Place};
+use crate::record::{Identity, Moment, Owner};
 pub(crate) use sessile_telemetry::RestKind;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a session that could not fall asleep is left alone at first; it doubles.
@@ -248,6 +250,25 @@ impl Session {
         (core.resting.asked, core.resting.refused) = (false, None);
         core.resting.since = Some(Instant::now());
         self.rest.send_replace(Rest::Frozen);
+    }
+
+    /// What never changes about it, as it is written down.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity {
+            id: self.id.expose().to_owned(),
+            name: self.name.to_string(),
+            server: self.server.to_string(),
+            owner: Owner::of(&self.principal),
+            caller: self.counterpart.caller.clone(),
+            span: self.span,
+            transport: self.counterpart.transport,
+            opened: Moment::of(self.opened),
+        }
+    }
+
+    /// Gives back what it takes of the node, and keeps the place among the sessions of its server and owner.
+    pub(crate) fn keep_place_only(&self) -> Option<Place> {
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner).take().map(Permit::into_place)
     }
 
     /// It is on the disk, and can be looked up there. What is left here says nothing more to anybody.

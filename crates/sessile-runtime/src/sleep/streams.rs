@@ -1,11 +1,14 @@
 //! Between a driver, which writes and reads as it can, and a file, which waits for the disk: a thread on the other side, and a pipe of
 //! bounded size between.
 
-use sessile_store::{CHUNK, Claimed, Draft, HibernationError};
+use super::dormitory::Trouble;
+use sessile_store::{CHUNK, Claimed, Draft, HibernationError, Settled};
 use std::io::{self, Read, Write};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, DuplexStream, ReadBuf, duplex};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::io::SyncIoBridge;
@@ -13,33 +16,96 @@ use tokio_util::io::SyncIoBridge;
 /// Bytes that lie between both sides.
 const BETWEEN: usize = 256 * 1024;
 
-/// Where a driver writes to.
-pub(crate) type Sink = DuplexStream;
+/// Where a driver writes to. What it is told when it shuts it down is whether all of it is on the disk.
+#[derive(Debug)]
+pub(crate) struct Sink {
+    pipe: DuplexStream,
+    is_whole: Arc<AtomicBool>,
+    verdict: Verdict,
+}
 
-/// A place to write to, whose bytes go into `draft`. What is on the other side ends when the place is dropped, and gives the draft back.
-pub(crate) fn sink(mut draft: Draft) -> (Sink, JoinHandle<Result<Draft, HibernationError>>) {
+/// The writing of a file: what is on the disk, or why there is nothing.
+pub(crate) type Writing = JoinHandle<Result<Settled, Trouble>>;
+
+/// A place to write to, whose bytes go into `draft`. Once it is shut down, the state is put on the disk and `fits` asked whether so many
+/// bytes may stay there; dropped before that, nothing is kept.
+pub(crate) fn sink<Fits>(mut draft: Draft, fits: impl FnOnce(u64) -> Fits + Send + 'static) -> (Sink, Writing)
+where
+    Fits: Future<Output = bool> + Send,
+{
     let (near, far) = duplex(BETWEEN);
+    let (tell, verdict) = oneshot::channel();
     let mut far = SyncIoBridge::new(far);
-    let writing = spawn_blocking(move || {
+    let is_whole = Arc::new(AtomicBool::new(false));
+    let whole = Arc::clone(&is_whole);
+    let receiving = spawn_blocking(move || {
         let mut buffer = vec![0; BETWEEN];
         loop {
             match far.read(&mut buffer) {
-                Ok(0) => return Ok(draft),
-                Ok(length) => draft.write(buffer.get(..length).unwrap_or_default())?,
+                Ok(length @ 1..) => draft.write(buffer.get(..length).unwrap_or_default())?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Nothing fails in a pipe within this process; it ends.
-                Err(_) => return Ok(draft),
+                // Nothing else fails in a pipe within this process: it ends.
+                _ if whole.load(Ordering::Acquire) => return Ok(draft.settle()?),
+                _ => return Err(Trouble::Unfinished),
             }
         }
     });
-    (near, writing)
+    let writing = tokio::spawn(async move {
+        let settled = async {
+            let settled: Settled = receiving.await??;
+            if fits(settled.size()).await { Ok(settled) } else { Err(Trouble::NoRoom) }
+        };
+        let settled = settled.await;
+        let told = settled.as_ref().map(drop).map_err(ToString::to_string);
+        // Nobody waits for it who has let go of the other side.
+        let _ = tell.send(told);
+        settled
+    });
+    (Sink { pipe: near, is_whole, verdict: Some(verdict) }, writing)
+}
+
+/// What the other side makes of it: to be heard once.
+type Verdict = Option<oneshot::Receiver<Result<(), String>>>;
+
+fn poll_verdict(verdict: &mut Verdict, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    let Some(waiting) = verdict else { return Poll::Ready(Ok(())) };
+    let told = ready!(Pin::new(waiting).poll(cx));
+    *verdict = None;
+    Poll::Ready(match told {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(io::Error::other(error)),
+        Err(_) => Err(io::Error::other("nobody is on the other side any more")),
+    })
+}
+
+impl AsyncWrite for Sink {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match ready!(Pin::new(&mut self.pipe).poll_write(cx, bytes)) {
+            // Why, the other side knows better.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                ready!(poll_verdict(&mut self.verdict, cx))?;
+                Poll::Ready(Err(error))
+            }
+            written => Poll::Ready(written),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.is_whole.store(true, Ordering::Release);
+        ready!(Pin::new(&mut self.pipe).poll_shutdown(cx))?;
+        poll_verdict(&mut self.verdict, cx)
+    }
 }
 
 /// Where a driver reads from. At the end of what is whole there is an end; of what is not, an error.
 #[derive(Debug)]
 pub(crate) struct Source {
     pipe: DuplexStream,
-    verdict: Option<oneshot::Receiver<Result<(), String>>>,
+    verdict: Verdict,
 }
 
 /// The reading of a claimed file: the claim, and the error that ended it, if one did.
@@ -78,13 +144,6 @@ impl AsyncRead for Source {
         if buf.filled().len() > before || buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        let Some(verdict) = &mut self.verdict else { return Poll::Ready(Ok(())) };
-        let verdict = ready!(Pin::new(verdict).poll(cx));
-        self.verdict = None;
-        match verdict {
-            Ok(Ok(())) => Poll::Ready(Ok(())),
-            Ok(Err(what)) => Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, what))),
-            Err(_) => Poll::Ready(Err(io::Error::other("the reader of the file is gone"))),
-        }
+        poll_verdict(&mut self.verdict, cx)
     }
 }

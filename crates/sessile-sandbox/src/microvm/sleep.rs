@@ -79,13 +79,11 @@ async fn write_stopped(qemu: &mut Qmp, into: &mut StateSink) -> Result<(), Strin
     qemu.command("migrate-set-parameters", json!({ "max-bandwidth": UNBOUNDED })).await.map_err(words)?;
     qemu.give(NAME, theirs.into()).await.map_err(words)?;
     qemu.command("migrate", json!({ "uri": format!("fd:{NAME}") })).await.map_err(words)?;
-    let pass = async {
-        copy(&mut ours, into).await.map_err(|error| format!("its state cannot be kept: {error}"))?;
-        into.flush().await.map_err(|error| format!("its state cannot be kept: {error}"))
-    };
+    let kept = |error: io::Error| format!("its state cannot be kept: {error}");
     // QEMU closes its end when it is done, or has failed.
-    pass.await?;
-    until_done(qemu).await
+    copy(&mut ours, into).await.map_err(kept)?;
+    until_done(qemu).await?;
+    into.shutdown().await.map_err(kept)
 }
 
 /// Waits until QEMU has sent, or taken in, a whole state.

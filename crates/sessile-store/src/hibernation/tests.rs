@@ -31,7 +31,7 @@ fn noise(length: usize) -> Vec<u8> {
 fn write(place: &Hibernation, label: &Label, state: &[u8], head: &[u8]) -> Result<u64, HibernationError> {
     let mut draft = place.begin(label, NO_LIMIT)?;
     state.chunks(70_001).try_for_each(|part| draft.write(part))?;
-    draft.commit(head)
+    draft.settle()?.commit(head)
 }
 
 /// Head and state, or what is wrong; as much of the state as was given out before that.
@@ -208,7 +208,7 @@ fn more_than_the_limit_is_refused_and_nothing_is_left() {
     assert!(matches!(draft.write(&state), Err(HibernationError::TooLarge { .. })));
     drop(draft);
     let draft = place.begin(&label("s-1", 2), 1000).unwrap();
-    assert!(matches!(draft.commit(&noise(2000)), Err(HibernationError::TooLarge { .. })));
+    assert!(matches!(draft.settle().unwrap().commit(&noise(2000)), Err(HibernationError::TooLarge { .. })));
     assert_eq!(names(&place), [""; 0]);
 }
 

@@ -35,11 +35,6 @@ impl<F: Write + Seek> Writer<F> {
         Ok(Self { file, path: path.to_owned(), cipher, beginning, waiting: Vec::new(), layout, limit })
     }
 
-    /// Bytes of the file until now.
-    pub(super) fn size(&self) -> u64 {
-        self.layout.head_at
-    }
-
     /// Takes more of the state.
     pub(super) fn write(&mut self, mut bytes: &[u8]) -> Result<(), HibernationError> {
         while !bytes.is_empty() {
@@ -54,9 +49,13 @@ impl<F: Write + Seek> Writer<F> {
         Ok(())
     }
 
-    /// Writes the last chunk, the head and the preamble. The file is whole then; it is for the caller to sync it.
-    pub(super) fn finish(mut self, head: &[u8]) -> Result<(F, u64), HibernationError> {
+    /// Writes the last chunk.
+    pub(super) fn end(mut self) -> Result<Headless<F>, HibernationError> {
         self.chunk(true)?;
+        Ok(Headless(self))
+    }
+
+    fn finish(mut self, head: &[u8]) -> Result<(F, u64), HibernationError> {
         let most = || HibernationError::TooLarge { limit: MOST_HEAD as u64 };
         let plain = zstd::bulk::compress(head, LEVEL).map_err(HibernationError::io("compress", &self.path))?;
         let head_bytes = u32::try_from(plain.len() + TAG).ok().filter(|length| *length as usize <= MOST_HEAD);
@@ -97,6 +96,26 @@ impl<F: Write + Seek> Writer<F> {
 
     fn check(&self, size: u64) -> Result<(), HibernationError> {
         if size > self.limit { Err(HibernationError::TooLarge { limit: self.limit }) } else { Ok(()) }
+    }
+}
+
+/// A file that lacks nothing but its head.
+#[derive(Debug)]
+pub(super) struct Headless<F>(Writer<F>);
+
+impl<F: Write + Seek> Headless<F> {
+    pub(super) fn file(&self) -> &F {
+        &self.0.file
+    }
+
+    /// Bytes of the file until now.
+    pub(super) fn size(&self) -> u64 {
+        self.0.layout.head_at
+    }
+
+    /// Writes the head and the preamble. The file is whole then; it is for the caller to sync it.
+    pub(super) fn finish(self, head: &[u8]) -> Result<(F, u64), HibernationError> {
+        self.0.finish(head)
     }
 }
 

@@ -2,10 +2,11 @@
 
 use rustix::process::Signal;
 use serde_json::json;
+use sessile_tests::machines::{KERNEL, kernel, monitors};
 use sessile_tests::modern::{accept, form};
 use sessile_tests::node::{GONE_WITHIN, Start, table};
 use sessile_tests::wait::{PATIENCE, until};
-use sessile_tests::{Client, Home, Modern, Node, binaries, procfs};
+use sessile_tests::{Client, Home, Modern, Node, binaries};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -16,39 +17,25 @@ use tokio::net::TcpListener;
 /// How long sandboxes outlive a node that was killed.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The guest's kernel.
-fn kernel() -> String {
-    let kernel: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "target/tools/microvm"].iter().collect();
-    let kernel = kernel.canonicalize().expect("scripts/microvm-kernel has been run");
-    kernel.to_str().expect("a path in UTF-8").to_owned()
-}
-
 fn start(home: Home) -> Node {
     let command = [home.fixture("counter")];
     let limits = format!("memory = \"256MiB\"\nstart_timeout = \"2m\"\nadopt_grace = \"{}ms\"", GRACE.as_millis());
     let keys = format!("isolation = \"microvm\"\n\n[servers.it.limits]\n{limits}");
     let manifest = table("it", &command, &keys);
-    Start::serve(home, "sessile.toml", &manifest).env("SESSILE_MICROVM_KERNEL", &kernel()).start()
-}
-
-/// The machine monitors of a node's sessions. (There may be one more, of a template in the making.)
-fn monitors(node: &Node) -> usize {
-    let lines = procfs::descendants(node.pid()).into_iter().map(|process| procfs::command_line(process.pid));
-    let is_monitor = |line: &String| line.contains("guest=s-") && !line.contains("sessile-porter");
-    lines.filter(is_monitor).count()
+    Start::serve(home, "sessile.toml", &manifest).env(KERNEL, &kernel()).start()
 }
 
 #[tokio::test]
 async fn sessions_count_alone_in_machines_of_their_own_and_leave_nothing() {
     let node = start(Home::new());
     let (mut one, mut other) = tokio::join!(Client::open(node.endpoint()), Client::open(node.endpoint()));
-    assert_eq!(monitors(&node), 2);
+    assert_eq!(monitors(&node).len(), 2);
     assert_eq!(one.call("increment", json!({})).await, "1");
     assert_eq!(one.call("increment", json!({})).await, "2");
     assert_eq!(other.call("increment", json!({})).await, "1");
     one.close().await;
     until("one session has ended", PATIENCE, async || (node.admin().live().await.len() == 1).then_some(())).await;
-    assert_eq!(monitors(&node), 1);
+    assert_eq!(monitors(&node).len(), 1);
     assert_eq!(other.call("increment", json!({})).await, "2");
     node.stop();
 }
@@ -77,7 +64,7 @@ async fn an_image_is_all_that_a_server_needs() {
         image(&home).display()
     );
     let manifest = table("it", &["counter".to_owned()], &keys);
-    let node = Start::serve(home, "sessile.toml", &manifest).env("SESSILE_MICROVM_KERNEL", &kernel()).start();
+    let node = Start::serve(home, "sessile.toml", &manifest).env(KERNEL, &kernel()).start();
     let mut client = Client::open(node.endpoint()).await;
     assert_eq!(client.call("increment", json!({})).await, "1");
     assert_eq!(client.call("increment", json!({})).await, "2");
@@ -104,7 +91,7 @@ fn machine(fixture: &str, arguments: &[&str], keys: &str) -> Node {
         [home.fixture(fixture)].into_iter().chain(arguments.iter().map(|word| (*word).into())).collect();
     let limits = "[servers.it.limits]\nmemory = \"256MiB\"\nstart_timeout = \"2m\"";
     let manifest = table("it", &command, &format!("isolation = \"microvm\"\n{keys}\n\n{limits}"));
-    Start::serve(home, "sessile.toml", &manifest).env("SESSILE_MICROVM_KERNEL", &kernel()).start()
+    Start::serve(home, "sessile.toml", &manifest).env(KERNEL, &kernel()).start()
 }
 
 #[tokio::test]
@@ -122,7 +109,7 @@ async fn a_machine_outlives_its_node() {
     let mut client = client.to(node.endpoint());
     assert_eq!(client.call("increment", json!({})).await, "3");
     client.close().await;
-    until("the machine is gone", PATIENCE, async || (monitors(&node) == 0).then_some(())).await;
+    until("the machine is gone", PATIENCE, async || (monitors(&node).len() == 0).then_some(())).await;
     node.stop();
 }
 
@@ -193,8 +180,7 @@ fn check_says_what_carries_machines_or_what_is_missing() {
     let check = |kernel: &str| {
         let mut command = Command::new(binaries::sessile());
         command.args(["check", "--state-dir"]).arg(home.state()).current_dir(home.path());
-        let output =
-            command.env("SESSILE_MICROVM_KERNEL", kernel).env("SESSILE_MICROVM_ACCELERATOR", "emulation").output();
+        let output = command.env(KERNEL, kernel).env("SESSILE_MICROVM_ACCELERATOR", "emulation").output();
         String::from_utf8(output.expect("sessile runs").stdout).expect("UTF-8")
     };
     let missing = check("/nowhere");
@@ -225,7 +211,7 @@ fn setup_unpacks_a_kernel_and_takes_nothing_else() {
     let setup = |package: &PathBuf| {
         let mut command = Command::new(binaries::sessile());
         command.args(["microvm", "setup", "--state-dir"]).arg(home.state()).arg("--package").arg(package);
-        let output = command.env_remove("SESSILE_MICROVM_KERNEL").output().expect("sessile runs");
+        let output = command.env_remove(KERNEL).output().expect("sessile runs");
         let said = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8(said).expect("UTF-8"))
     };

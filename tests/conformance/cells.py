@@ -22,9 +22,10 @@ class Cell:
     def name(self):
         return f"{DIRECT[self.revision]}-to-{self.server}"
 
-    def manifest(self, binaries):
-        """The manifest that hosts the fixture of this cell."""
-        return f"[servers.everything]\ncommand = {json.dumps(fixture(binaries, self.server))}\n{self.keys}\n"
+    def manifest(self, binaries, further=""):
+        """The manifest that hosts the fixture of this cell, with `further` keys of its table."""
+        command = json.dumps(fixture(binaries, self.server))
+        return f"[servers.everything]\ncommand = {command}\n{self.keys}\n{further}"
 
 
 def fixture(binaries, era, *options):

@@ -13,6 +13,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import hosted  # noqa: E402
+import machines  # noqa: E402, F401
 from hosted import Unusable, say  # noqa: E402
 
 TOOLS = HERE.parents[1] / "target" / "tools" / "conformance"

@@ -5,6 +5,7 @@ use serde_json::json;
 use sessile_tests::machines::{KERNEL, kernel, monitors};
 use sessile_tests::modern::{accept, form};
 use sessile_tests::node::{GONE_WITHIN, Start, table};
+use sessile_tests::terminal::AtTerminal;
 use sessile_tests::wait::{PATIENCE, until};
 use sessile_tests::{Client, Home, Modern, Node, binaries};
 use std::fs;
@@ -40,18 +41,20 @@ async fn sessions_count_alone_in_machines_of_their_own_and_leave_nothing() {
     node.stop();
 }
 
-/// A directory with a server, its libraries, and nothing else.
-fn image(home: &Home) -> PathBuf {
+/// A directory with a server, some programs of this system, their libraries, and nothing else.
+fn image(home: &Home, programs: &[&str]) -> PathBuf {
     let root = home.path().join("image");
     let program = home.fixture("counter");
-    let listed = Command::new("ldd").arg(&program).output().expect("ldd runs");
+    let listed = Command::new("ldd").arg(&program).args(programs).output().expect("ldd runs");
     let listed = String::from_utf8(listed.stdout).expect("UTF-8");
+    let listed = listed.replace(':', " ");
     let place = |file: &str, target: &str| {
         let target = root.join(target.trim_start_matches('/'));
         fs::create_dir_all(target.parent().expect("a parent")).expect("a directory can be made");
         fs::copy(file, target).expect("a file can be copied");
     };
     listed.split_whitespace().filter(|word| word.starts_with('/')).for_each(|library| place(library, library));
+    programs.iter().for_each(|program| place(program, program));
     place(&program, "/usr/bin/counter");
     root
 }
@@ -61,7 +64,7 @@ async fn an_image_is_all_that_a_server_needs() {
     let home = Home::new();
     let keys = format!(
         "isolation = \"microvm\"\nimage = \"dir:{}\"\n\n[servers.it.limits]\nmemory = \"256MiB\"\nstart_timeout = \"2m\"",
-        image(&home).display()
+        image(&home, &[]).display()
     );
     let manifest = table("it", &["counter".to_owned()], &keys);
     let node = Start::serve(home, "sessile.toml", &manifest).env(KERNEL, &kernel()).start();
@@ -110,6 +113,63 @@ async fn a_machine_outlives_its_node() {
     assert_eq!(client.call("increment", json!({})).await, "3");
     client.close().await;
     until("the machine is gone", PATIENCE, async || (monitors(&node).len() == 0).then_some(())).await;
+    node.stop();
+}
+
+/// `sessile sessions exec` in the only session of a node.
+fn exec(node: &Node, session: &str, options: &[&str], script: &str) -> Command {
+    let mut command = Command::new(binaries::sessile());
+    command.args(["sessions", "exec", session]).args(options).args(["--", "sh", "-c", script]);
+    command.env_remove("SESSILE_LOG").env("SESSILE_ADMIN", node.admin().endpoint().url());
+    command
+}
+
+fn outcome(command: &mut Command) -> (Option<i32>, String, String) {
+    let output = command.output().expect("sessile starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("what is printed is text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn an_operator_looks_into_a_machine_also_after_a_restart() {
+    let home = Home::new();
+    let keys = format!(
+        "isolation = \"microvm\"\nimage = \"dir:{}\"\n\n[servers.it.limits]\nmemory = \"256MiB\"\nstart_timeout = \"2m\"",
+        image(&home, &["/usr/bin/sh", "/usr/bin/stty"]).display()
+    );
+    let manifest = table("it", &["counter".to_owned()], &keys);
+    let node = Start::serve(home, "sessile.toml", &manifest).env("SESSILE_MICROVM_KERNEL", &kernel()).start();
+    let mut client = Client::open(node.endpoint()).await;
+    assert_eq!(client.call("increment", json!({})).await, "1");
+    let session = node.admin().only_session().await;
+    let session = session["name"].as_str().expect("a session has a name").to_owned();
+
+    let options = ["--cwd", "/workspace", "--env", "A=b c"];
+    let script = "while read -r name value; do case $name in CapEff:|Seccomp:|NoNewPrivs:) echo $name $value;; esac; done < /proc/self/status
+        echo kept > file; echo $A; echo log >&2; exit 42";
+    let expected = "CapEff: 0000000000000000\nNoNewPrivs: 1\nSeccomp: 2\nb c\n";
+    assert_eq!(outcome(&mut exec(&node, &session, &options, script)), (Some(42), expected.to_owned(), "log\n".into()));
+
+    let script = "trap 'stty size; echo resized' WINCH; stty size; read line; echo got $line; while :; do read line && exit 5; done";
+    let mut person = AtTerminal::start_in_full(&exec(&node, &session, &[], script));
+    person.type_keys(b"hello\r");
+    person.expect("got hello");
+    person.resize(7, 8);
+    person.expect("7 8");
+    person.type_keys(b"\r");
+    assert_eq!(person.wait(), Some(5));
+
+    let node = node.restart(Signal::KILL);
+    let mut client = client.to(node.endpoint());
+    assert_eq!(client.call("increment", json!({})).await, "2");
+    let script = "read -r line < /workspace/file; echo $line; kill -TERM $$";
+    assert_eq!(outcome(&mut exec(&node, &session, &[], script)), (Some(128 + 15), "kept\n".into(), String::new()));
+    let mut missing = Command::new(binaries::sessile());
+    missing.args(["sessions", "exec", &session, "--", "ls"]).env("SESSILE_ADMIN", node.admin().endpoint().url());
+    let (code, _, said) = outcome(&mut missing);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("command `ls` is not in the sandbox"), "{said}");
+    assert_eq!(client.call("increment", json!({})).await, "3");
     node.stop();
 }
 

@@ -92,10 +92,8 @@ impl Carrier {
 
     fn poll(&self, others: &[(BorrowedFd<'_>, PollFlags)], patience: Option<Duration>) -> Ready {
         let calm = self.port.waiting() < OUTBOX && self.unsaid.is_none();
-        let sending = if self.port.waiting() > 0 { PollFlags::OUT } else { PollFlags::empty() };
-        let link = [(self.port.from(), PollFlags::IN), (self.port.to(), sending)];
         // What has ended is ready for ever.
-        let link = if self.is_cut { &[] } else { link.as_slice() };
+        let link = if self.is_cut { Vec::new() } else { self.port.wanted() };
         let wanted = self.lines.iter().filter_map(|line| Some((line.stream(), line.wanted(calm)?)));
         let (streams, ends): (Vec<_>, Vec<_>) = wanted.unzip();
         let all = link.iter().chain(&ends).chain(others);
@@ -222,6 +220,21 @@ impl Carrier {
     /// Whether the other end of a stream of the server's, or of the link, is still there.
     pub(crate) fn has(&self, stream: Stream) -> bool {
         self.lines.iter().any(|line| line.stream() == stream && line.is_live())
+    }
+
+    /// Whether there is nothing to be read here that the other side would take.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.poll(&[], Some(Duration::ZERO)).lines.iter().all(|(_, flags)| !flags.contains(PollFlags::IN))
+    }
+
+    /// Whether the other side has ended a stream, and everything before that has been taken here.
+    pub(crate) fn has_been_told_all(&self, stream: Stream) -> bool {
+        self.lines.iter().any(|line| line.stream() == stream && line.has_been_told_all())
+    }
+
+    /// Ends a stream of the server's, whoever is at the other end of it here.
+    pub(crate) fn give_up(&mut self, stream: Stream) {
+        self.with(stream, |line, _, out| line.give_up(out));
     }
 
     /// Goes on without the link: what came is still given out here.

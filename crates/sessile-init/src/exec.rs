@@ -5,9 +5,12 @@
 //! init's process, and makes one child in the PID namespace, which takes the server's own way to a program ([`crate::confine`]). It
 //! stays outside the PID namespace itself, where nothing of the sandbox can name it, resigns like init, and watches: over the command,
 //! whose end it reports, and over the link, whose end is the command's ([`session`]).
+//!
+//! In a machine there is no outside that could start anything inside: a process that kept its powers takes the same way from
+//! [`start`] on ([`crate::guest`]).
 
 mod join;
-mod session;
+pub(crate) mod session;
 
 use crate::confine::{Beside, Plan, Said, spawn};
 use crate::landlock::Fence;
@@ -18,14 +21,14 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use join::Terminal;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::ResolveFlags;
 use rustix::io::Errno;
 use sessile_link::exec::{FORK, JOIN};
 use sessile_link::{ExecOrder, FromExec, Protection, Refusal, ToExec};
 
 /// How often a command that is to end is killed again: it may have been forking.
-const AGAIN: Duration = Duration::from_millis(20);
+pub(crate) const AGAIN: Duration = Duration::from_millis(20);
 
 /// Runs one command. The exit code means nothing to anybody: the report goes over the link.
 pub(crate) fn run() -> i32 {
@@ -51,14 +54,14 @@ pub(crate) fn run() -> i32 {
 }
 
 /// A command that runs.
-struct Begun {
+pub(crate) struct Begun {
     /// As seen from here.
-    pid: i32,
+    pub(crate) pid: i32,
     /// Its process id inside.
-    session: i32,
-    signals: OwnedFd,
+    pub(crate) session: i32,
+    pub(crate) signals: OwnedFd,
     /// What the runtime is to get: the terminal, or its ends of three pipes.
-    host_ends: Vec<OwnedFd>,
+    pub(crate) host_ends: Vec<OwnedFd>,
 }
 
 /// The command's ends of its standard streams, and the runtime's.
@@ -91,6 +94,12 @@ fn begin(order: &ExecOrder, init: &OwnedFd) -> Result<Begun, Refusal> {
     rustix::process::umask(rustix::fs::Mode::empty());
     join::enter(init, order.namespaces).map_err(kernel(JOIN))?;
     let proc = join::unseen_proc().map_err(kernel("look at its processes"))?;
+    start(order, signals, proc.as_fd())
+}
+
+/// The part of it that is done inside: the command is started, and this process resigns. `proc` is a `/proc` of the sandbox that is
+/// visible nowhere.
+pub(crate) fn start(order: &ExecOrder, signals: OwnedFd, proc: BorrowedFd<'_>) -> Result<Begun, Refusal> {
     let confinement = &order.confinement;
     let command = Command::new(&order.command, &order.env, &order.cwd)?;
     let streams = match order.terminal {
@@ -103,7 +112,7 @@ fn begin(order: &ExecOrder, init: &OwnedFd) -> Result<Begun, Refusal> {
     let mut plan = Plan {
         command: Some(&command),
         confinement,
-        proc: proc.as_fd(),
+        proc,
         beside: Beside::Server { pid: order.server, landlock: order.landlock, filtered: order.filtered },
         stdio: streams.inside.each_ref().map(AsRawFd::as_raw_fd),
         is_terminal: order.terminal.is_some(),

@@ -3,8 +3,10 @@
 //!
 //! The machine is made ready ([`machine`]: modules, devices, a root that can be left), becomes another one than all before
 //! ([`renewal`]), and then the order is carried out as it is in every sandbox: the same code builds the root and starts the server. What
-//! differs is that no pipe can be handed over: [`relay`] carries them. When init ends, the kernel resets the machine.
+//! differs is that no pipe can be handed over: [`relay`] carries them; and that nobody can come in from outside: the [`door`] starts what
+//! an operator wants to run beside the server. When init ends, the kernel resets the machine.
 
+mod command;
 mod door;
 mod machine;
 mod modules;
@@ -78,7 +80,7 @@ fn live() -> Result<(), Fault> {
     };
     // From here on a failure can be told.
     let begun = life::begin(&order).and_then(|begun| {
-        let door = door::Door::open().map_err(|errno| life::kernel("keep a door")(errno))?;
+        let door = door::Door::open(&order, &begun)?;
         privileges::resign(order.users)?;
         Ok((begun, door))
     });
@@ -97,10 +99,7 @@ fn open_port() -> Result<Port, Errno> {
     let deadline = clock::now() + PATIENCE;
     loop {
         match open(PORT, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
-            Ok(fd) => {
-                let to = rustix::io::fcntl_dupfd_cloexec(&fd, 0)?;
-                return Ok(Port::new(fd, to));
-            }
+            Ok(port) => return Ok(Port::both(port)),
             Err(Errno::NOENT) if clock::now() < deadline => clock::sleep(PACE),
             Err(errno) => return Err(errno),
         }

@@ -197,9 +197,7 @@ impl Porter {
                 Ok(socket) => self.carrier.join(stream, socket),
                 Err(errno) => self.carrier.refuse(stream, errno),
             },
-            Event::Open(stream, Opening::Port { .. } | Opening::Exec(_)) => {
-                self.carrier.refuse(stream, Errno::OPNOTSUPP)
-            }
+            Event::Open(stream, Opening::Port { .. } | Opening::Exec) => self.carrier.refuse(stream, Errno::OPNOTSUPP),
         }
         Ok(())
     }

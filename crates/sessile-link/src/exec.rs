@@ -1,9 +1,10 @@
 //! A further command in a sandbox that runs already: the order, as the runtime sends it to `sessile-exec`, and what comes back.
 //!
 //! `sessile-exec` is init's program under another name, started by the runtime for one command. It joins the sandbox from outside,
-//! because init, by then, has given up the power to start anything as another user.
+//! because init, by then, has given up the power to start anything as another user. Into a machine nothing can be joined from outside:
+//! there a process that kept its powers runs the command, asked over a connection into the machine ([`ToDoor`]).
 
-use crate::{HostUsers, LeftOut, Protection, Refusal, Rlimits, ServerEnd, StartOrder, View};
+use crate::{HostUsers, LeftOut, Note, Program, Protection, Refusal, Rlimits, ServerEnd, StartOrder, View};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -76,6 +77,93 @@ pub struct ExecOrder {
     pub filtered: bool,
 }
 
+/// What is asked for, whatever the sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecRequest {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Variables beside those of the server, or instead of them.
+    pub env: Vec<(String, String)>,
+    /// Inside, absolute; without it, the server's.
+    pub cwd: Option<String>,
+    /// The size of its terminal; `None` for three pipes.
+    pub terminal: Option<WindowSize>,
+}
+
+/// What is known of a server that runs: all of an [`ExecOrder`] but the request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Inside {
+    /// Those that a process joins.
+    namespaces: u32,
+    /// The server's process id inside.
+    server: i32,
+    /// What holds the server.
+    landlock: u32,
+    filtered: bool,
+    confinement: Confinement,
+    /// The server's environment and working directory.
+    env: Vec<(String, String)>,
+    cwd: String,
+}
+
+/// `CLONE_NEWCGROUP`.
+const CGROUP_NAMESPACE: u32 = 0x0200_0000;
+
+impl Inside {
+    /// As far as it is known before the start. `namespaces` are those that the sandbox has beside that of its cgroups.
+    #[must_use]
+    pub fn of(order: &StartOrder, namespaces: u32) -> Self {
+        let (env, cwd) = match &order.program {
+            Program::Server { env, cwd, .. } => (env.clone(), cwd.clone()),
+            Program::Trial => (Vec::new(), String::new()),
+        };
+        let cgroup = if order.keeps(Protection::OwnCgroup) { CGROUP_NAMESPACE } else { 0 };
+        Self {
+            namespaces: namespaces | cgroup,
+            server: 0,
+            landlock: 0,
+            filtered: order.keeps(Protection::SystemCalls),
+            confinement: Confinement::of(order),
+            env,
+            cwd,
+        }
+    }
+
+    /// What is known once the server runs.
+    pub fn found(&mut self, server: i32, landlock: u32, notes: &[Note]) {
+        (self.server, self.landlock) = (server, landlock);
+        for note in notes {
+            match note {
+                Note::SystemCallsUnfiltered { .. } => self.filtered = false,
+                Note::CgroupShown { .. } => self.namespaces &= !CGROUP_NAMESPACE,
+                Note::OverlayRefused { .. } | Note::OwnerMappingRefused { .. } | Note::LandlockRefused { .. } => {}
+            }
+        }
+    }
+
+    /// The order for a command.
+    #[must_use]
+    pub fn order(&self, request: ExecRequest) -> ExecOrder {
+        let ExecRequest { command, env: own, cwd, terminal } = request;
+        let mut env = self.env.clone();
+        for (name, value) in own {
+            env.retain(|(known, _)| *known != name);
+            env.push((name, value));
+        }
+        ExecOrder {
+            command,
+            env,
+            cwd: cwd.unwrap_or_else(|| self.cwd.clone()),
+            terminal,
+            namespaces: self.namespaces,
+            server: self.server,
+            confinement: self.confinement.clone(),
+            landlock: self.landlock,
+            filtered: self.filtered,
+        }
+    }
+}
+
 /// The size of a terminal, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowSize {
@@ -92,10 +180,23 @@ pub enum ToExec {
     Run(Box<ExecOrder>),
 }
 
-/// What `sessile-exec` says to the runtime.
+/// What the runtime says over a connection to a machine's door ([`Opening::Exec`](crate::streams::Opening::Exec)), on
+/// [`CONTROL`](crate::frame::CONTROL). The command's standard streams travel beside it, as the server's do over the machine's link:
+/// pieces, credit and ends ([`streams`](crate::streams)); a terminal has the first two only. When the connection ends, the command and
+/// its whole terminal session are killed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToDoor {
+    /// Run this. Once, and first.
+    Run(Box<ExecRequest>),
+    /// Give its terminal another size.
+    Resize(WindowSize),
+}
+
+/// What `sessile-exec`, or a machine's door, says to the runtime.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FromExec {
-    /// The command runs. The message carries the runtime's ends of stdin, stdout and stderr; or of the terminal, one descriptor.
+    /// The command runs. Of `sessile-exec`, the message carries the runtime's ends of stdin, stdout and stderr; or of the terminal, one
+    /// descriptor.
     Started,
     /// It was not started.
     Refused(Refusal),

@@ -27,7 +27,7 @@ pub mod refusal;
 pub mod streams;
 
 pub use control::{FromInit, Inbox, LinkError, Loopback, ServerEnd, ToInit, ToKeeper};
-pub use exec::{Confinement, ExecOrder, FromExec, ToExec, WindowSize};
+pub use exec::{Confinement, ExecOrder, ExecRequest, FromExec, Inside, ToDoor, ToExec, WindowSize};
 pub use frame::{Frame, FrameDecoder, FrameError};
 pub use order::{Bequest, GATE_PORT, HostUsers, MAX_GIVEN, Note, Program, Rlimits, StartOrder, View};
 pub use protection::{LeftOut, Protection};

@@ -8,9 +8,7 @@
 //! says so and says nothing more on it; when both have, the channel is free.
 
 use crate::control::Loopback;
-use crate::exec::ExecOrder;
 use crate::frame::{self, CONTROL, Frame, FrameError};
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -105,8 +103,8 @@ pub enum Opening {
         /// The port.
         port: u16,
     },
-    /// To a further command: what it says and is told, as `sessile-exec` would over its link, with its streams between.
-    Exec(Box<ExecOrder>),
+    /// To a further command, with frames both ways: [`ToDoor`](crate::ToDoor), [`FromExec`](crate::FromExec) and its streams.
+    Exec,
 }
 
 /// What a frame means.

@@ -8,6 +8,7 @@ pub use sessile_link::WindowSize;
 pub use terminal::Terminal;
 
 use crate::{Exit, Pipes};
+use sessile_link::ExecRequest;
 use std::fmt;
 use std::future::Future;
 use std::os::fd::OwnedFd;
@@ -26,6 +27,20 @@ pub struct ExecSpec {
     pub cwd: Option<PathBuf>,
     /// The size of its terminal; without it, it gets three pipes.
     pub terminal: Option<WindowSize>,
+}
+
+impl ExecSpec {
+    /// As it travels.
+    pub(crate) fn into_request(self) -> Result<ExecRequest, ExecError> {
+        let Self { command, env, cwd, terminal } = self;
+        let cwd = cwd.map(|cwd| match cwd.to_str() {
+            Some(text) if cwd.is_absolute() => Ok(text.to_owned()),
+            _ => Err(ExecError::Invalid {
+                what: format!("the working directory `{}` is not an absolute path inside the sandbox", cwd.display()),
+            }),
+        });
+        Ok(ExecRequest { command, env, cwd: cwd.transpose()?, terminal })
+    }
 }
 
 /// The runtime's ends of a command's standard streams, non-blocking and close-on-exec.

@@ -6,7 +6,8 @@
 //!
 //! Where to read: [`driver`] is the whole way of a start; [`boot`] a machine up to its server; [`supervise`] the time after. [`trial`]
 //! finds out what carries machines here; [`parts`] what they are made of; [`jail`] and [`command_line`] what QEMU is given; [`wire`]
-//! leads to the porter that carries the guest's streams, [`control`] and [`qmp`] to QEMU; [`image`] and [`packing`] its root.
+//! leads to the porter that carries the guest's streams, [`exec`] over it to further commands, [`control`] and [`qmp`] to QEMU; [`image`]
+//! and [`packing`] make its root.
 
 mod adopt;
 mod boot;
@@ -16,6 +17,7 @@ mod control;
 mod cpio;
 mod driver;
 mod error;
+mod exec;
 mod image;
 mod jail;
 mod libraries;

@@ -69,10 +69,10 @@ fn spec(start: ExecStart) -> ExecSpec {
 }
 
 fn whose(fault: &ExecFault) -> Fault {
-    use ExecError::{Confine, Host, InMachine, Invalid, NotIsolated, NotLetIn};
+    use ExecError::{Confine, Host, Invalid, NotIsolated, NotLetIn};
     match fault {
         ExecFault::Refused(Invalid { .. }) => Fault::Request,
-        ExecFault::Refused(NotIsolated | InMachine | NotLetIn(_) | Confine { .. } | Host { .. }) => Fault::Host,
+        ExecFault::Refused(NotIsolated | NotLetIn(_) | Confine { .. } | Host { .. }) => Fault::Host,
         _ => Fault::Command,
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Line {
     incoming: Option<Incoming>,
     /// What came and has not been taken here yet: a window at most.
     queue: Vec<u8>,
+    /// How much of that, from its beginning, was never the other side's: it gives no credit.
+    announced: usize,
     /// The other side has sent its end.
     ended: bool,
     /// This side has said that it is done with the connection; the other side has.
@@ -61,6 +63,7 @@ impl Line {
             outgoing: None,
             incoming: None,
             queue: Vec::new(),
+            announced: 0,
             ended: false,
             done: false,
             gone: false,
@@ -143,6 +146,11 @@ impl Line {
         !matches!(self.end, End::None)
     }
 
+    /// Whether the other side has ended it, and everything before that has been taken here.
+    pub(crate) fn has_been_told_all(&self) -> bool {
+        self.ended && self.is_drained()
+    }
+
     /// Where it stands, for another line to go on from.
     pub(crate) fn standing(&self) -> (Option<Outgoing>, Option<Incoming>) {
         let there = !matches!(self.end, End::None);
@@ -219,7 +227,9 @@ impl Line {
             }
         }
         self.queue.drain(..taken);
-        flow.passed(taken, out);
+        let announced = taken.min(self.announced);
+        self.announced -= announced;
+        flow.passed(taken - announced, out);
         match failed {
             Some(errno) => self.deaf(errno, out),
             None => self.finish(out),
@@ -259,6 +269,11 @@ impl Line {
         (self.end, self.queue) = (End::None, Vec::new());
     }
 
+    /// Ends it, whoever is here.
+    pub(crate) fn give_up(&mut self, out: &mut Vec<u8>) {
+        self.deaf(Errno::PIPE, out);
+    }
+
     /// Ends a connection.
     pub(crate) fn abort(&mut self, errno: Errno, out: &mut Vec<u8>) {
         self.abort_with(u16::try_from(errno.raw_os_error()).unwrap_or(1), out);
@@ -277,6 +292,7 @@ impl Line {
         self.stage = Stage::Open;
         if let Some(announce) = announce {
             self.queue = announce(0);
+            self.announced = self.queue.len();
         }
         Ok(())
     }

@@ -37,7 +37,8 @@ impl From<Errno> for Fault {
 /// One end of the link.
 pub(crate) struct Port {
     from: OwnedFd,
-    to: OwnedFd,
+    /// Where it is another one.
+    to: Option<OwnedFd>,
     frames: FrameDecoder,
     outbox: Vec<u8>,
     sent: usize,
@@ -47,6 +48,15 @@ pub(crate) struct Port {
 impl Port {
     /// Reads from and writes to these, which do not block.
     pub(crate) fn new(from: OwnedFd, to: OwnedFd) -> Self {
+        Self::over(from, Some(to))
+    }
+
+    /// The same of one that is both.
+    pub(crate) fn both(ways: OwnedFd) -> Self {
+        Self::over(ways, None)
+    }
+
+    fn over(from: OwnedFd, to: Option<OwnedFd>) -> Self {
         Self { from, to, frames: FrameDecoder::new(), outbox: Vec::new(), sent: 0, piece: vec![0; PIECE] }
     }
 
@@ -55,9 +65,21 @@ impl Port {
         self.from.as_fd()
     }
 
-    /// What to poll for room.
-    pub(crate) fn to(&self) -> BorrowedFd<'_> {
-        self.to.as_fd()
+    /// What to poll, first for something to take in, and for room where something waits to be sent.
+    ///
+    /// A descriptor that is both is polled once. The driver of a machine's port fetches what has come whenever anybody looks, and then
+    /// wakes nobody (Linux, `drivers/char/virtio_console.c`: `port_fops_poll`, `in_intr`): of two looks in one `poll(2)`, the second, which
+    /// does not ask for it, would be the one that finds it, and the first would sleep.
+    pub(crate) fn wanted(&self) -> Vec<(BorrowedFd<'_>, PollFlags)> {
+        let sending = if self.waiting() > 0 { PollFlags::OUT } else { PollFlags::empty() };
+        match &self.to {
+            Some(to) => vec![(self.from(), PollFlags::IN), (to.as_fd(), sending)],
+            None => vec![(self.from(), PollFlags::IN | sending)],
+        }
+    }
+
+    fn to(&self) -> &OwnedFd {
+        self.to.as_ref().unwrap_or(&self.from)
     }
 
     /// The next packet, waiting for it.
@@ -106,7 +128,7 @@ impl Port {
     /// Sends what the other side takes now.
     pub(crate) fn flush(&mut self) -> Result<(), Errno> {
         while let Some(rest) = self.outbox.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match rustix::io::write(&self.to, rest) {
+            match rustix::io::write(self.to(), rest) {
                 Ok(0) | Err(Errno::AGAIN) => return Ok(()),
                 Ok(count) => self.sent += count,
                 Err(Errno::INTR) => {}
@@ -126,7 +148,7 @@ impl Port {
             if self.waiting() == 0 || left.is_zero() {
                 return Ok(());
             }
-            let mut polled = [PollFd::new(&self.to, PollFlags::OUT)];
+            let mut polled = [PollFd::new(self.to(), PollFlags::OUT)];
             let _ = poll(&mut polled, clock::timespec(left).as_ref());
         }
     }

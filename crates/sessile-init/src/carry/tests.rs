@@ -39,6 +39,23 @@ fn ports() -> (Port, Port) {
     (Port::new(a, d), Port::new(c, b))
 }
 
+/// A driver may fetch what came for whoever looks at it, and wake nobody then.
+#[test]
+fn nothing_is_looked_at_twice_at_once() {
+    let (one, _other) = rustix::net::socketpair(
+        rustix::net::AddressFamily::UNIX,
+        rustix::net::SocketType::STREAM,
+        rustix::net::SocketFlags::NONBLOCK,
+        None,
+    )
+    .unwrap();
+    let mut port = Port::both(one);
+    let looks = |port: &Port| port.wanted().into_iter().map(|(_, flags)| flags).collect::<Vec<_>>();
+    assert_eq!(looks(&port), [PollFlags::IN]);
+    port.outbox().push(0);
+    assert_eq!(looks(&port), [PollFlags::IN | PollFlags::OUT]);
+}
+
 /// What the far ends of the server's streams are.
 struct Ends {
     /// The runtime's.
@@ -292,6 +309,41 @@ fn a_guest_that_breaks_the_rules_is_found_out() {
         }
     }
     assert_eq!(after(&[2, 0, 0]), Ok(()), "half a frame and then nothing is an end");
+}
+
+/// What is said of a connection is not the other side's, and gives it no credit: more than it has used ends the link.
+#[test]
+fn an_announcement_counts_for_nothing() {
+    let (host, mut guest, _ends) = pair();
+    let target = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stop = Arc::default();
+    let carried = carry(host, &stop, target.local_addr().unwrap().port());
+    let mut client = opened(&mut guest, Some(|_| vec![b'!'; 20]));
+    let writing = thread::spawn(move || {
+        let (mut server, _) = target.accept().unwrap();
+        // Each as much as is worth credit, and no more on its way.
+        let piece = vec![7; usize::try_from(CONNECTION_WINDOW / 4).unwrap()];
+        for _ in 0..8 {
+            server.write_all(&piece).unwrap();
+            assert_eq!(server.read(&mut [0; 1]).unwrap(), 1, "the link is well");
+        }
+    });
+    let reading = thread::spawn(move || {
+        client.read_exact(&mut [0; 20]).unwrap();
+        let mut piece = vec![0; usize::try_from(CONNECTION_WINDOW / 4).unwrap()];
+        for _ in 0..8 {
+            client.read_exact(&mut piece).unwrap();
+            client.write_all(b".").unwrap();
+        }
+    });
+    while !reading.is_finished() || !writing.is_finished() {
+        assert!(!carried.is_finished(), "the other side broke off");
+        guest.step(&[], Some(TICK), &mut Vec::new()).unwrap();
+    }
+    reading.join().unwrap();
+    writing.join().unwrap();
+    stop.store(true, Ordering::Relaxed);
+    drop(carried.join().unwrap());
 }
 
 #[test]

@@ -17,7 +17,7 @@ const PASSES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// Kills the command, `pid` as seen from here and `session` inside, and everything in its session.
-pub(super) fn kill(pid: i32, session: i32) {
+pub(crate) fn kill(pid: i32, session: i32) {
     if let Ok(leader) = crate::confine::process(pid) {
         let _ = kill_process_group(leader, Signal::KILL);
     }
@@ -25,7 +25,7 @@ pub(super) fn kill(pid: i32, session: i32) {
 }
 
 /// Kills what is left of the session until nothing is. What outruns this dies with the sandbox.
-pub(super) fn kill_rest(session: i32) {
+pub(crate) fn kill_rest(session: i32) {
     for _ in 0..PASSES {
         if kill_members(session).is_none_or(|found| found == 0) {
             return;

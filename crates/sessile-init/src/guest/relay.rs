@@ -120,7 +120,11 @@ impl Relay {
                 Ok(socket) => self.carrier.join(stream, socket),
                 Err(errno) => self.carrier.refuse(stream, errno),
             },
-            Event::Open(stream, Opening::Exec(_) | Opening::Gate) => self.carrier.refuse(stream, Errno::OPNOTSUPP),
+            Event::Open(stream, Opening::Exec) => match self.door.command() {
+                Ok(socket) => self.carrier.join(stream, socket),
+                Err(errno) => self.carrier.refuse(stream, errno),
+            },
+            Event::Open(stream, Opening::Gate) => self.carrier.refuse(stream, Errno::OPNOTSUPP),
         }
         Ok(())
     }

@@ -130,7 +130,7 @@ pub(super) const ABSENT_CALLS: [u32; ABSENT.len() + ABSENT_HERE.len()] = ascendi
 pub(super) const FORBIDDEN_CALLS: [u32; FORBIDDEN.len()] = ascending(&FORBIDDEN, &[]);
 
 /// What init calls once it only watches, in ascending order.
-pub(super) const INITS_CALLS: [u32; 25] = ascending(
+pub(super) const INITS_CALLS: [u32; 26] = ascending(
     &[
         // The link, the pipes and the signals.
         libc::SYS_read,
@@ -141,8 +141,9 @@ pub(super) const INITS_CALLS: [u32; 25] = ascending(
         libc::SYS_accept4,
         // What the runtime is connected to; of `socket`, the arguments decide.
         libc::SYS_connect,
-        // What is carried for a server in a machine.
+        // What is carried for a server in a machine, and for commands beside it.
         libc::SYS_shutdown,
+        libc::SYS_socketpair,
         libc::SYS_getsockopt,
         // Its children, and the time.
         libc::SYS_wait4,

@@ -226,3 +226,12 @@ fn what_watches_over_a_command_can_find_its_processes_as_well() {
         assert_eq!(answer(&exec::FILTER, number.into(), &[]), expected, "{number}");
     }
 }
+
+#[test]
+fn what_watches_over_a_command_asks_a_terminal_for_its_size_alone() {
+    let ioctl = |request: u64| answer(&exec::FILTER, libc::SYS_ioctl, &[5, request, 0x1000]);
+    assert_eq!(ioctl(0x5414), Allowed);
+    for request in [0x5401, 0x5412, 0x5413, 0x540e, 0x4008_5203] {
+        assert_eq!(ioctl(request), Failed(ENOSYS), "{request:#x}");
+    }
+}

@@ -11,9 +11,6 @@ pub enum ExecError {
         "there is no inside: the server runs without a sandbox (isolation \"none\"); run the command on this machine"
     )]
     NotIsolated,
-    /// The server runs in a virtual machine, whose init runs one program only.
-    #[error("no command can be run in a microVM yet")]
-    InMachine,
     /// The sandbox has ended, or is about to.
     #[error("the sandbox has ended")]
     Ended,

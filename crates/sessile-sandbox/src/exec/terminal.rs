@@ -23,13 +23,14 @@ impl Terminal {
         Ok(Self { end: readiness::watch_for(File::from(end), both)? })
     }
 
-    /// Reads what stands on the screen. 0 once nobody has the terminal open inside, which the kernel calls an error.
+    /// Reads what stands on the screen. 0 once nobody has the terminal open inside, which the kernel calls an error; of a machine's
+    /// terminal, if something typed was not read any more.
     ///
     /// # Errors
     /// What else the kernel says.
     pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.end.async_io(Interest::READABLE, |mut end| end.read(buffer)).await {
-            Err(error) if error.raw_os_error() == Some(libc::EIO) => Ok(0),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EIO | libc::ECONNRESET)) => Ok(0),
             read => read,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::boot::{self, Machine, Proofs};
 use super::control::Control as Monitor;
+use super::exec;
 use super::sleep::{self, Asleep};
 use super::wire::{self, Wire, WireError, Word, understood};
 use crate::sandbox::{Grip, Running};
@@ -118,8 +119,8 @@ impl Grip for Control {
         })
     }
 
-    fn exec(&self, _: ExecSpec) -> BoxFuture<'static, Result<Exec, ExecError>> {
-        Box::pin(async { Err(ExecError::InMachine) })
+    fn exec(&self, spec: ExecSpec) -> BoxFuture<'static, Result<Exec, ExecError>> {
+        exec::run(Arc::clone(&self.monitor), spec)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::cgroup::{self, Group};
 use crate::process::Node;
 use crate::process::answers::Answers;
-use crate::process::exec::{Entrance, Inside};
+use crate::process::exec::Entrance;
 use crate::process::init_image::InitImage;
 use crate::process::init_process::InitProcess;
 use crate::process::launch::Launched;
@@ -13,7 +13,7 @@ use crate::{AdoptError, Adopted, Pipes, SandboxId, StartError};
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::{PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
-use sessile_link::{Bequest, FromInit, ToInit};
+use sessile_link::{Bequest, FromInit, Inside, ToInit};
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::Path;

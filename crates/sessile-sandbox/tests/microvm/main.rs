@@ -4,6 +4,7 @@
 
 mod echo;
 mod ending;
+mod exec;
 mod images;
 mod inside;
 mod limits;

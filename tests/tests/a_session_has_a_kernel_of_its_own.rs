@@ -26,6 +26,15 @@ fn start(home: Home) -> Node {
     Start::serve(home, "sessile.toml", &manifest).env(KERNEL, &kernel()).start()
 }
 
+/// Stops a node once its sessions have ended: they would be written down, which takes a while where nothing is optimised.
+async fn ended(node: Node) {
+    for session in node.admin().live().await {
+        node.admin().stop(session["name"].as_str().expect("a name")).await;
+    }
+    node.admin().all_ended().await;
+    node.stop();
+}
+
 #[tokio::test]
 async fn sessions_count_alone_in_machines_of_their_own_and_leave_nothing() {
     let node = start(Home::new());
@@ -38,7 +47,7 @@ async fn sessions_count_alone_in_machines_of_their_own_and_leave_nothing() {
     until("one session has ended", PATIENCE, async || (node.admin().live().await.len() == 1).then_some(())).await;
     assert_eq!(monitors(&node).len(), 1);
     assert_eq!(other.call("increment", json!({})).await, "2");
-    node.stop();
+    ended(node).await;
 }
 
 /// A directory with a server, some programs of this system, their libraries, and nothing else.
@@ -71,7 +80,7 @@ async fn an_image_is_all_that_a_server_needs() {
     let mut client = Client::open(node.endpoint()).await;
     assert_eq!(client.call("increment", json!({})).await, "1");
     assert_eq!(client.call("increment", json!({})).await, "2");
-    node.stop();
+    ended(node).await;
 }
 
 #[tokio::test]
@@ -112,7 +121,7 @@ async fn a_machine_outlives_its_node() {
     let mut client = client.to(node.endpoint());
     assert_eq!(client.call("increment", json!({})).await, "3");
     client.close().await;
-    until("the machine is gone", PATIENCE, async || (monitors(&node).len() == 0).then_some(())).await;
+    until("the machine is gone", PATIENCE, async || monitors(&node).is_empty().then_some(())).await;
     node.stop();
 }
 
@@ -170,7 +179,7 @@ async fn an_operator_looks_into_a_machine_also_after_a_restart() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("command `ls` is not in the sandbox"), "{said}");
     assert_eq!(client.call("increment", json!({})).await, "3");
-    node.stop();
+    ended(node).await;
 }
 
 #[tokio::test]
@@ -182,7 +191,7 @@ async fn a_question_put_in_a_machine_is_answered_after_a_kill() {
     let client = client.to(node.endpoint());
     let text = client.finish(&parked, &parked.all(&accept(json!({ "name": "Ada" })))).await;
     assert!(text.contains("Ada"), "{text}");
-    node.stop();
+    ended(node).await;
 }
 
 #[tokio::test]
@@ -213,7 +222,7 @@ async fn a_server_in_a_machine_speaks_http_and_reaches_what_is_listed() {
     }
     let session = node.admin().only_session().await;
     assert_eq!(session["egress"]["refused"], 3, "{session}");
-    node.stop();
+    ended(node).await;
 }
 
 /// The runtime's connections into the machine end in the middle of what is said on them.
@@ -231,7 +240,7 @@ async fn a_call_to_a_port_inside_goes_on_after_a_kill() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert_eq!(client.call("echo", json!({ "of": "after" })).await, "after");
     }
-    node.stop();
+    ended(node).await;
 }
 
 #[test]

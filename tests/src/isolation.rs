@@ -2,9 +2,10 @@
 
 use crate::binaries;
 use crate::home::Home;
+use crate::machines::{KERNEL, kernel};
 use crate::node::{Node, Start, table};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// In a manifest: a machine that is idle when its node stops is gone, and not written down, which would take its time.
 pub const NOT_WRITTEN_DOWN: &str = "\n[node]\nhibernation_disk = \"0GiB\"\n";
@@ -43,7 +44,7 @@ impl Isolation {
         let (known, own) = (binaries::scratch().join("microvm-trial.json"), home.state().join("microvm/trial.json"));
         fs::create_dir_all(home.state().join("microvm")).expect("a directory can be made");
         let _ = fs::copy(&known, &own);
-        let node = start.env("SESSILE_MICROVM_KERNEL", &kernel()).start();
+        let node = start.env(KERNEL, &kernel()).start();
         remember(&own, &known);
         node
     }
@@ -60,13 +61,6 @@ fn remember(own: &Path, known: &Path) {
     if fs::copy(own, &beside).is_ok() {
         let _ = fs::rename(&beside, known);
     }
-}
-
-/// The kernel of machines, as a path.
-pub fn kernel() -> String {
-    let kernel: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "target/tools/microvm"].iter().collect();
-    let kernel = kernel.canonicalize().expect("scripts/microvm-kernel has been run");
-    kernel.to_str().expect("a path in UTF-8").to_owned()
 }
 
 /// Makes a test of each promise in each way: `async fn promise(isolation: Isolation)`.

@@ -19,6 +19,7 @@ pub mod home;
 pub mod http;
 pub mod isolation;
 pub mod leaks;
+pub mod machines;
 pub mod modern;
 pub mod node;
 pub mod procfs;

@@ -3,11 +3,11 @@
 
 use rustix::process::Signal;
 use serde_json::json;
-use sessile_tests::isolation::{NOT_WRITTEN_DOWN, kernel};
+use sessile_tests::machines::{KERNEL, kernel, monitors};
 use sessile_tests::node::{Start, table};
 use sessile_tests::terminal::AtTerminal;
 use sessile_tests::wait::{PATIENCE, until};
-use sessile_tests::{Client, Home, Node, binaries, procfs};
+use sessile_tests::{Client, Home, Node, binaries};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -15,30 +15,32 @@ use std::process::Command;
 fn start(home: Home) -> Node {
     let command = [home.fixture("counter")];
     let keys = "isolation = \"microvm\"\n\n[servers.it.limits]\nmemory = \"256MiB\"\nstart_timeout = \"2m\"";
-    let manifest = table("it", &command, keys) + NOT_WRITTEN_DOWN;
-    Start::serve(home, "sessile.toml", &manifest).env("SESSILE_MICROVM_KERNEL", &kernel()).start()
+    let manifest = table("it", &command, keys);
+    Start::serve(home, "sessile.toml", &manifest).env(KERNEL, &kernel()).start()
 }
 
-/// The machine monitors of a node's sessions. (There may be one more, of a template in the making.)
-fn monitors(node: &Node) -> usize {
-    let lines = procfs::descendants(node.pid()).into_iter().map(|process| procfs::command_line(process.pid));
-    let is_monitor = |line: &String| line.contains("guest=s-") && !line.contains("sessile-porter");
-    lines.filter(is_monitor).count()
+/// Stops a node once its sessions have ended: they would be written down, which takes a while where nothing is optimised.
+async fn ended(node: Node) {
+    for session in node.admin().live().await {
+        node.admin().stop(session["name"].as_str().expect("a name")).await;
+    }
+    node.admin().all_ended().await;
+    node.stop();
 }
 
 #[tokio::test]
 async fn sessions_count_alone_in_machines_of_their_own_and_leave_nothing() {
     let node = start(Home::new());
     let (mut one, mut other) = tokio::join!(Client::open(node.endpoint()), Client::open(node.endpoint()));
-    assert_eq!(monitors(&node), 2);
+    assert_eq!(monitors(&node).len(), 2);
     assert_eq!(one.call("increment", json!({})).await, "1");
     assert_eq!(one.call("increment", json!({})).await, "2");
     assert_eq!(other.call("increment", json!({})).await, "1");
     one.close().await;
     until("one session has ended", PATIENCE, async || (node.admin().live().await.len() == 1).then_some(())).await;
-    assert_eq!(monitors(&node), 1);
+    assert_eq!(monitors(&node).len(), 1);
     assert_eq!(other.call("increment", json!({})).await, "2");
-    node.stop();
+    ended(node).await;
 }
 
 /// A directory with a server, some programs of this system, their libraries, and nothing else.
@@ -66,12 +68,12 @@ async fn an_image_is_all_that_a_server_needs() {
         "isolation = \"microvm\"\nimage = \"dir:{}\"\n\n[servers.it.limits]\nmemory = \"256MiB\"\nstart_timeout = \"2m\"",
         image(&home, &[]).display()
     );
-    let manifest = table("it", &["counter".to_owned()], &keys) + NOT_WRITTEN_DOWN;
-    let node = Start::serve(home, "sessile.toml", &manifest).env("SESSILE_MICROVM_KERNEL", &kernel()).start();
+    let manifest = table("it", &["counter".to_owned()], &keys);
+    let node = Start::serve(home, "sessile.toml", &manifest).env(KERNEL, &kernel()).start();
     let mut client = Client::open(node.endpoint()).await;
     assert_eq!(client.call("increment", json!({})).await, "1");
     assert_eq!(client.call("increment", json!({})).await, "2");
-    node.stop();
+    ended(node).await;
 }
 
 /// `sessile sessions exec` in the only session of a node.
@@ -95,8 +97,8 @@ async fn an_operator_looks_into_a_machine_also_after_a_restart() {
         "isolation = \"microvm\"\nimage = \"dir:{}\"\n\n[servers.it.limits]\nmemory = \"256MiB\"\nstart_timeout = \"2m\"",
         image(&home, &["/usr/bin/sh", "/usr/bin/stty"]).display()
     );
-    let manifest = table("it", &["counter".to_owned()], &keys) + NOT_WRITTEN_DOWN;
-    let node = Start::serve(home, "sessile.toml", &manifest).env("SESSILE_MICROVM_KERNEL", &kernel()).start();
+    let manifest = table("it", &["counter".to_owned()], &keys);
+    let node = Start::serve(home, "sessile.toml", &manifest).env(KERNEL, &kernel()).start();
     let mut client = Client::open(node.endpoint()).await;
     assert_eq!(client.call("increment", json!({})).await, "1");
     let session = node.admin().only_session().await;
@@ -128,7 +130,7 @@ async fn an_operator_looks_into_a_machine_also_after_a_restart() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("command `ls` is not in the sandbox"), "{said}");
     assert_eq!(client.call("increment", json!({})).await, "3");
-    node.stop();
+    ended(node).await;
 }
 
 #[test]
@@ -137,8 +139,7 @@ fn check_says_what_carries_machines_or_what_is_missing() {
     let check = |kernel: &str| {
         let mut command = Command::new(binaries::sessile());
         command.args(["check", "--state-dir"]).arg(home.state()).current_dir(home.path());
-        let output =
-            command.env("SESSILE_MICROVM_KERNEL", kernel).env("SESSILE_MICROVM_ACCELERATOR", "emulation").output();
+        let output = command.env(KERNEL, kernel).env("SESSILE_MICROVM_ACCELERATOR", "emulation").output();
         String::from_utf8(output.expect("sessile runs").stdout).expect("UTF-8")
     };
     let missing = check("/nowhere");
@@ -169,7 +170,7 @@ fn setup_unpacks_a_kernel_and_takes_nothing_else() {
     let setup = |package: &PathBuf| {
         let mut command = Command::new(binaries::sessile());
         command.args(["microvm", "setup", "--state-dir"]).arg(home.state()).arg("--package").arg(package);
-        let output = command.env_remove("SESSILE_MICROVM_KERNEL").output().expect("sessile runs");
+        let output = command.env_remove(KERNEL).output().expect("sessile runs");
         let said = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8(said).expect("UTF-8"))
     };

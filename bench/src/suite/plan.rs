@@ -71,7 +71,7 @@ impl Plan {
             new_sessions: 12,
             churn: Duration::from_millis(1_200),
             calm: Duration::from_millis(1_600),
-            scale: vec![10, 100, 300],
+            scale: vec![10, 100, 300, 1_000],
             peer_scale: vec![10, 30],
             language_sessions: 3,
             answers: 50,

@@ -67,6 +67,10 @@ pub struct Node {
     /// Bytes of the disk that hibernated sessions may take in `state_dir`. Those that sleep longest make room for others.
     #[schemars(extend("x-minimum" = "0B", "x-maximum" = "1024TiB"))]
     pub hibernation_disk: Size,
+    /// Memory for templates of machines (isolation `microvm`), from which sessions start faster than they boot. Each takes the memory of one
+    /// machine, beside `memory`; those that are not used for longest make room for others. 0 boots every machine.
+    #[schemars(extend("x-minimum" = "0B", "x-maximum" = "1024TiB"))]
+    pub template_memory: Size,
     /// HTTP proxy that everything goes through which servers reach of the network: `http://HOST:PORT`. It resolves the names, so that
     /// only names are checked here. Without it, the gates connect by themselves.
     #[schemars(with = "String", extend("x-value" = "proxy"))]
@@ -98,6 +102,7 @@ impl Default for Node {
             queue: 256,
             queue_timeout: Duration::from_secs(5),
             hibernation_disk: Size::gib(10),
+            template_memory: Size::gib(2),
             egress_proxy: None,
             egress_proxy_credentials: None,
             ended_sessions_kept: 1000,

@@ -321,6 +321,15 @@ impl Hosted {
         Ok(sandbox)
     }
 
+    /// Has its driver get ready for sessions to come. Those say themselves what is wrong with them.
+    pub(crate) async fn prepare(&self) {
+        if let Ok(name) = SessionName::random()
+            && let Ok(spec) = self.spec(&name, None, None, Network::Loopback)
+        {
+            self.driver.prepare(spec).await;
+        }
+    }
+
     /// What the sandbox of a session is to be.
     pub(crate) fn spec(
         &self,

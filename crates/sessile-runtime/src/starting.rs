@@ -55,7 +55,8 @@ impl Node {
             self.telemetry.emit(&Event::StartFailed { server: server.name(), session: name.as_str(), error: &reason });
             OpenError::StartFailed { reason, stderr_tail }
         })?;
-        Ok(Ready { started, permit: Permit::new(place, share), workspace, kind: StartKind::Cold })
+        let kind = if started.sandbox.is_copy() { StartKind::Template } else { StartKind::Cold };
+        Ok(Ready { started, permit: Permit::new(place, share), workspace, kind })
     }
 
     /// The workspace that `principal` keeps. Waits for it as long as a start may take.

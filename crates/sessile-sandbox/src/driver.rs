@@ -28,6 +28,12 @@ pub trait Driver: Send + Sync {
     /// Dropping the future gives the start up: whatever came into being goes.
     fn start(&self, spec: SandboxSpec) -> BoxFuture<'_, Result<Sandbox, StartError>>;
 
+    /// Gets ready for starts of sandboxes that differ from `spec` in name only, where that makes them faster. What takes long is done
+    /// beside, and never holds a start up. It is of no consequence if it fails.
+    fn prepare(&self, _spec: SandboxSpec) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// Whether sandboxes keep their [estate](SandboxSpec::estate) for the next runtime.
     fn keeps_estates(&self) -> bool {
         false

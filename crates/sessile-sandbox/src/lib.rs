@@ -35,6 +35,7 @@ pub use ended::{Ended, Exit, Usage};
 pub use error::{AdoptError, DriverError, StartError};
 pub use exec::{Exec, ExecError, ExecSpec, Streams, Terminal, WindowSize};
 pub use microvm::{Accelerator, AcceleratorChoice, MicrovmConfig, MicrovmError, PartError, microvm_driver};
+pub use microvm::{TellTemplates, TemplateNews, TemplateStock, TemplateTold};
 pub use port::PortInside;
 #[cfg(feature = "weaken")]
 pub use process::weakened_driver;

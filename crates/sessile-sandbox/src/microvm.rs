@@ -35,4 +35,5 @@ mod wire;
 
 pub use driver::{MicrovmConfig, microvm_driver};
 pub use error::{MicrovmError, PartError};
+pub use template::news::{TellTemplates, TemplateNews, TemplateStock, TemplateTold};
 pub use trial::{Accelerator, AcceleratorChoice};

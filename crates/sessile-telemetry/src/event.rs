@@ -95,6 +95,8 @@ pub enum StartKind {
     Cold,
     /// It was started ahead of need.
     Warm,
+    /// It was copied for this session from a machine that had booted before.
+    Template,
     /// Another runtime started it, and is gone.
     Adopted,
 }
@@ -106,7 +108,37 @@ impl StartKind {
         match self {
             Self::Cold => "cold",
             Self::Warm => "warm",
+            Self::Template => "template",
             Self::Adopted => "adopted",
+        }
+    }
+}
+
+/// What became of a template of machines, or of a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TemplateOutcome {
+    /// It is there.
+    Made,
+    /// It could not be made.
+    NotMade,
+    /// A copy came to nothing: a machine booted in its place.
+    NotCopied,
+    /// A copy has all of its memory to itself.
+    NotShared,
+    /// It was let go of.
+    Gone,
+}
+
+impl TemplateOutcome {
+    /// The word used in metrics labels and log fields.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Made => "made",
+            Self::NotMade => "not_made",
+            Self::NotCopied => "not_copied",
+            Self::NotShared => "not_shared",
+            Self::Gone => "gone",
         }
     }
 }
@@ -262,6 +294,9 @@ pub enum Event<'a> {
     RestFailed { server: &'a str, session: &'a str, what: &'static str, error: &'a str },
     /// A session that was on the disk is over; nothing of it is left. `why` says more where there is more to say.
     SleeperEnded { server: &'a str, session: &'a str, reason: &'a str, why: &'a str, lived: Duration },
+    /// Something became of a template. `kind` are the machines that it is one of, `detail` is how long it took or why not; then what
+    /// there is of templates, and the memory they take and may take, in bytes.
+    Template { outcome: TemplateOutcome, kind: &'a str, detail: &'a str, kept: usize, bytes: u64, limit: u64 },
     /// What hibernated sessions take of the disk, and what they may.
     HibernationDisk { sessions: usize, bytes: u64, limit: u64 },
     /// A client's request was answered.

@@ -16,7 +16,9 @@ pub mod metrics;
 #[cfg(test)]
 mod tests;
 
-pub use event::{CallOutcome, DropCause, EgressTold, Event, ExecOutcome, RestKind, StartKind, Waited, WarmEnd};
+pub use event::{
+    CallOutcome, DropCause, EgressTold, Event, ExecOutcome, RestKind, StartKind, TemplateOutcome, Waited, WarmEnd,
+};
 pub use metrics::Metrics;
 
 use std::sync::Arc;

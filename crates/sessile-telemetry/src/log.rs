@@ -7,7 +7,7 @@
 //! | `sessile::server` | what servers write to stderr, line by line |
 //! | `sessile::audit` | what operators did inside of sessions |
 
-use crate::{EgressTold, Event, WarmEnd};
+use crate::{EgressTold, Event, TemplateOutcome, WarmEnd};
 use std::io::IsTerminal;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -156,6 +156,21 @@ pub(crate) fn write(event: &Event<'_>) {
             tracing::info!(
                 target: "sessile::audit", server, session, exec, who, exit, took_ms = millis(took), "exec ended"
             );
+        }
+        Event::Template { outcome: TemplateOutcome::Made, kind, detail, bytes, .. } => {
+            tracing::info!(target: "sessile::runtime", kind, took = detail, bytes, "template made");
+        }
+        Event::Template { outcome: TemplateOutcome::Gone, kind, bytes, .. } => {
+            tracing::info!(target: "sessile::runtime", kind, bytes, "template let go of");
+        }
+        Event::Template { outcome: TemplateOutcome::NotMade, kind, detail, .. } => {
+            tracing::warn!(target: "sessile::runtime", kind, why = detail, "no template was made, sessions boot");
+        }
+        Event::Template { outcome: TemplateOutcome::NotCopied, kind, detail, .. } => {
+            tracing::warn!(target: "sessile::runtime", kind, why = detail, "a template could not be copied, the session boots");
+        }
+        Event::Template { outcome: TemplateOutcome::NotShared, kind, detail, .. } => {
+            tracing::warn!(target: "sessile::runtime", kind, why = detail, "a copy does not share its template's memory");
         }
         Event::EgressRefused { told: None, .. }
         | Event::Http { .. }

@@ -49,6 +49,10 @@ pub struct Metrics {
     hibernated: Gauge,
     hibernation_bytes: Gauge,
     hibernation_limit: Gauge,
+    templates: Family<Labels<1>, Counter>,
+    templates_kept: Gauge,
+    template_bytes: Gauge,
+    template_limit: Gauge,
 }
 
 fn start_buckets() -> Histogram {
@@ -152,6 +156,15 @@ impl Default for Metrics {
         registry.register("hibernation_disk_bytes", "Disk that hibernated sessions take", hibernation_bytes.clone());
         let hibernation_limit = Gauge::default();
         registry.register("hibernation_disk_limit_bytes", "Disk that they may take", hibernation_limit.clone());
+        let templates = Family::default();
+        let help = "Templates of machines and copies of them, by what became of them";
+        registry.register("template_events", help, templates.clone());
+        let templates_kept = Gauge::default();
+        registry.register("templates", "Templates of machines that there are now", templates_kept.clone());
+        let template_bytes = Gauge::default();
+        registry.register("template_memory_bytes", "Memory that templates take", template_bytes.clone());
+        let template_limit = Gauge::default();
+        registry.register("template_memory_limit_bytes", "Memory that they may take", template_limit.clone());
         Self {
             registry,
             sessions,
@@ -185,6 +198,10 @@ impl Default for Metrics {
             hibernated,
             hibernation_bytes,
             hibernation_limit,
+            templates,
+            templates_kept,
+            template_bytes,
+            template_limit,
         }
     }
 }
@@ -250,8 +267,13 @@ impl Metrics {
             Event::SleeperEnded { server, reason, .. } => {
                 self.ended.get_or_create(&[("server", server.to_owned()), ("reason", reason.to_owned())]).inc();
             }
+            Event::Template { outcome, kept, bytes, limit, .. } => {
+                self.templates.get_or_create(&[("outcome", outcome.as_str().to_owned())]).inc();
+                self.templates_kept.set(whole(kept as u64));
+                self.template_bytes.set(whole(bytes));
+                self.template_limit.set(whole(limit));
+            }
             Event::HibernationDisk { sessions, bytes, limit } => {
-                let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
                 self.hibernated.set(whole(sessions as u64));
                 self.hibernation_bytes.set(whole(bytes));
                 self.hibernation_limit.set(whole(limit));
@@ -324,6 +346,10 @@ impl Metrics {
         let _ = encode(&mut text, &self.registry);
         text
     }
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn server_label(server: &str) -> Labels<1> {

@@ -33,6 +33,21 @@ fn a_session_and_its_calls_show_up_in_the_metrics() {
 }
 
 #[test]
+fn what_becomes_of_templates_is_counted_beside_what_they_take() {
+    let telemetry = Telemetry::new();
+    for outcome in [TemplateOutcome::Made, TemplateOutcome::NotCopied, TemplateOutcome::NotCopied] {
+        let (kind, detail) = ("emulation, 256 MiB", "it did not answer in time");
+        telemetry.emit(&Event::Template { outcome, kind, detail, kept: 1, bytes: 256, limit: 1024 });
+    }
+    let text = telemetry.render_metrics();
+    assert!(text.contains("sessile_template_events_total{outcome=\"made\"} 1"), "{text}");
+    assert!(text.contains("sessile_template_events_total{outcome=\"not_copied\"} 2"), "{text}");
+    assert!(text.contains("sessile_templates 1\n"), "{text}");
+    assert!(text.contains("sessile_template_memory_bytes 256\n"), "{text}");
+    assert!(text.contains("sessile_template_memory_limit_bytes 1024\n"), "{text}");
+}
+
+#[test]
 fn what_servers_do_outside_is_counted_by_server_and_rule() {
     let telemetry = Telemetry::new();
     let told = EgressTold { reason: "no", detail: None };

@@ -34,7 +34,7 @@ memory = "1GiB"
     sessile.toml:2:10: node.listen: not an address; write an IP address and a port, such as "127.0.0.1:9000"
      2 | listen = "localhost:9000"
        |          ^^^^^^^^^^^^^^^^
-    sessile.toml:3:1: node.adress: unknown key; the keys here are `listen`, `admin`, `state_dir`, `allow_anonymous`, `api_keys`, `allowed_hosts`, `allowed_origins`, `sse_2024`, `default_server`, `drain`, `sessions`, `memory`, `cpu`, `queue`, `queue_timeout`, `hibernation_disk`, `egress_proxy`, `egress_proxy_credentials`, `ended_sessions_kept`
+    sessile.toml:3:1: node.adress: unknown key; the keys here are `listen`, `admin`, `state_dir`, `allow_anonymous`, `api_keys`, `allowed_hosts`, `allowed_origins`, `sse_2024`, `default_server`, `drain`, `sessions`, `memory`, `cpu`, `queue`, `queue_timeout`, `hibernation_disk`, `template_memory`, `egress_proxy`, `egress_proxy_credentials`, `ended_sessions_kept`
      3 | adress = "***********"
        | ^^^^^^
     sessile.toml:7:13: servers.files.isolation: unknown value container; it is one of `process`, `microvm`, `none`

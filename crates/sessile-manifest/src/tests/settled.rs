@@ -160,6 +160,7 @@ fn every_key_of_the_node_is_read() {
         sessions = 7
         ended_sessions_kept = 0
         hibernation_disk = "3GiB"
+        template_memory = "0B"
         [servers.a]
         command = ["a"]
         [servers.b]
@@ -177,7 +178,7 @@ fn every_key_of_the_node_is_read() {
     assert_eq!(node.allowed_origins, ["https://app.example.com", "http://localhost:5173"]);
     assert_eq!(node.drain, Duration::from_secs(1));
     assert_eq!((node.sessions, node.ended_sessions_kept), (7, 0));
-    assert_eq!(node.hibernation_disk, Size::gib(3));
+    assert_eq!((node.hibernation_disk, node.template_memory), (Size::gib(3), Size::gib(0)));
     assert_eq!(manifest.default_server().expect("named").name.as_str(), "b");
 }
 

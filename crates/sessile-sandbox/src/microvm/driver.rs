@@ -9,7 +9,9 @@ use super::qmp::QmpError;
 use super::restore_key::RestoreKey;
 use super::sleep::{self, Asleep, LoadError};
 use super::supervise::{self, About};
-use super::template::workshop::Workshop;
+use super::template::Kind;
+use super::template::news::TellTemplates;
+use super::template::workshop::{Boots, Workshop};
 use super::trial::{self, Accelerator, AcceleratorChoice, Trial, USERS};
 use super::{adopt, capabilities, image, jail, libraries, packing};
 use crate::driver::{BoxFuture, Driver};
@@ -45,6 +47,10 @@ pub struct MicrovmConfig {
     pub kernel: PathBuf,
     /// What may carry machines.
     pub accelerator: AcceleratorChoice,
+    /// Memory of the node that templates may take, in bytes; 0 for none.
+    pub template_memory: u64,
+    /// Who is told of them.
+    pub tell_templates: TellTemplates,
 }
 
 /// The microVM driver.
@@ -56,8 +62,8 @@ struct MicrovmDriver {
     capabilities: Capabilities,
     places: Places,
     proofs: Arc<Proofs>,
-    /// Machines that boot at once: each takes all of a processor.
-    boots: Arc<Semaphore>,
+    /// Sessions' machines that boot at once: each takes all of a processor.
+    boots: Boots,
     /// Copies that are started at once.
     copies: Arc<Semaphore>,
     templates: Workshop,
@@ -77,7 +83,7 @@ pub async fn microvm_driver(
     config: MicrovmConfig,
     walls: Arc<dyn Driver>,
 ) -> Result<impl Driver + 'static, MicrovmError> {
-    let MicrovmConfig { directory, kernel, accelerator } = config;
+    let MicrovmConfig { directory, kernel, accelerator, template_memory, tell_templates } = config;
     let places = Places { images: directory.join("images") };
     parts::look(&kernel)?;
     for place in [&directory, &places.images] {
@@ -93,8 +99,9 @@ pub async fn microvm_driver(
     let trial = trial::find_out(&*walls, &machinery, accelerator, &directory).await?;
     let capabilities = capabilities::of(&trial, walls.capabilities());
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    let [boots, copies] = [(); 2].map(|()| Arc::new(Semaphore::new(at_once)));
-    let templates = Workshop::new(Arc::clone(&walls), Arc::clone(&boots));
+    let [turns, copies] = [(); 2].map(|()| Arc::new(Semaphore::new(at_once)));
+    let boots = Boots { turns, all: at_once };
+    let templates = Workshop::new(Arc::clone(&walls), boots.clone(), template_memory >> 20, tell_templates);
     let proofs = Arc::default();
     Ok(MicrovmDriver { walls, machinery, trial, capabilities, places, proofs, boots, copies, templates })
 }
@@ -131,7 +138,8 @@ impl MicrovmDriver {
         let disk = self.disk_of(&spec).await?;
         let inside = self.spec_inside(&spec, disk.files);
         let order = order::write_for_guest(&inside, USERS, WithoutCgroup { memory: false, pids: true })?;
-        let around = self.around(&spec, memory, &disk.path);
+        let machinery = self.machinery.now().map_err(part)?;
+        let around = self.around(&spec, &machinery, memory, &disk.path);
         let key = RestoreKey::of(&around, &self.trial.monitor).map_err(part)?;
         let badge = Badge { memory, key: key.to_string(), notes: disk.notes.clone() };
         let around = jail::Order { note: Some(badge.into_note()?), ..around };
@@ -148,10 +156,16 @@ impl MicrovmDriver {
     }
 
     /// The order for the machine of `spec`, which boots.
-    fn around<'a>(&'a self, spec: &'a SandboxSpec, memory: u64, disk: &'a Path) -> jail::Order<'a> {
+    fn around<'a>(
+        &self,
+        spec: &'a SandboxSpec,
+        machinery: &'a Machinery,
+        memory: u64,
+        disk: &'a Path,
+    ) -> jail::Order<'a> {
         jail::Order {
             id: &spec.id,
-            machinery: &self.machinery,
+            machinery,
             accelerator: self.trial.accelerator,
             disk: Some(disk),
             memory: memory.div_ceil(1 << 20),
@@ -169,12 +183,32 @@ impl MicrovmDriver {
         }
     }
 
+    /// Has the image and the template made that sessions of `spec`'s kind start from. What is wrong with it, they say themselves.
+    async fn get_ready_for(&self, spec: SandboxSpec) {
+        if check(&spec).is_err() {
+            return;
+        }
+        let memory = spec.limits.memory.unwrap_or(DEFAULT_MEMORY);
+        let (Ok(disk), Ok(machinery)) = (self.disk_of(&spec).await, self.machinery.now()) else { return };
+        let around = self.around(&spec, &machinery, memory, &disk.path);
+        if let Ok(key) = RestoreKey::of(&around, &self.trial.monitor) {
+            self.make_template(&key, &around);
+        }
+    }
+
+    /// Has the template made that `order`'s machine, of the kind `key`, could be a copy of.
+    fn make_template(&self, key: &RestoreKey, order: &jail::Order<'_>) {
+        let monitor = self.trial.monitor.clone();
+        self.templates.make(key, Kind::of(order), move |kind| RestoreKey::of_kind(kind, &monitor));
+    }
+
     async fn wake_in_time(&self, spec: SandboxSpec, asleep: String, state: StateSource) -> Result<Sandbox, WakeError> {
         check(&spec)?;
         let Asleep { key, rest, mut notes } = Asleep::read(&asleep)?;
         let memory = spec.limits.memory.unwrap_or(DEFAULT_MEMORY);
         let disk = self.disk_of(&spec).await?;
-        let around = self.around(&spec, memory, &disk.path);
+        let machinery = self.machinery.now().map_err(part)?;
+        let around = self.around(&spec, &machinery, memory, &disk.path);
         let here = RestoreKey::of(&around, &self.trial.monitor).map_err(part)?.to_string();
         if here != key {
             return Err(WakeError::Mismatch {
@@ -328,6 +362,10 @@ fn fresh_id(dashes: bool) -> String {
 impl Driver for MicrovmDriver {
     fn start(&self, spec: SandboxSpec) -> BoxFuture<'_, Result<Sandbox, StartError>> {
         Box::pin(self.start_one(spec))
+    }
+
+    fn prepare(&self, spec: SandboxSpec) -> BoxFuture<'_, ()> {
+        Box::pin(self.get_ready_for(spec))
     }
 
     fn hibernates(&self) -> bool {

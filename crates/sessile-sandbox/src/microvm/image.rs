@@ -20,7 +20,7 @@ const KEPT: usize = 32;
 /// The most files that a directory for an image may hold.
 const MAX_FILES: usize = 1_000_000;
 
-/// One image is made at a time: the next start of the same server finds it.
+/// One image is made at a time: the next start of the same server finds it, and nobody makes it again in its place.
 static MAKING: Mutex<()> = Mutex::new(());
 
 /// Whose the files of an image are.
@@ -34,7 +34,6 @@ pub(super) enum Owners {
 
 /// The image of `directory`, in `images`: the one that is there if nothing in the directory has changed, else a new one.
 pub(super) fn of_directory(directory: &Path, owners: Owners, images: &Path) -> Result<PathBuf, PartError> {
-    let _one = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut state = Sha256::new();
     state.update(format!("{owners:?}\0{}\0", directory.display()));
     let mut count = 0;
@@ -48,6 +47,7 @@ pub(super) fn keep(
     images: &Path,
     make: impl FnOnce(&Path) -> Result<(), PartError>,
 ) -> Result<PathBuf, PartError> {
+    let _one = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let path = images.join(format!("{key}.erofs"));
     if let Ok(file) = File::open(&path) {
         // Not its time of modification: that says which image it is.

@@ -29,6 +29,8 @@ pub(super) struct Packing {
     files: BTreeMap<PathBuf, (PathBuf, Metadata)>,
     directories: BTreeMap<PathBuf, ()>,
     links: BTreeMap<PathBuf, PathBuf>,
+    /// Directories that are empty inside, whatever the host has there: its own state must not be in a guest's reach either.
+    empty: Vec<PathBuf>,
     bytes: u64,
     /// What was left out, in words.
     pub(super) left_out: Vec<String>,
@@ -64,7 +66,8 @@ pub(super) fn check(program: &Path) -> Result<(), PartError> {
 impl Packing {
     /// What `spec` lists, with `program` and the `libraries` it is linked to.
     pub(super) fn of(spec: &SandboxSpec, program: &Path, libraries: &[PathBuf]) -> Result<Self, PartError> {
-        let mut packing = Self::default();
+        let private = spec.files.iter().filter(|file| matches!(file, FileView::Private { .. }));
+        let mut packing = Self { empty: private.map(|file| plain(file.target())).collect(), ..Self::default() };
         for path in libraries.iter().map(PathBuf::as_path).chain([program]) {
             packing.add_program(path)?;
         }
@@ -105,7 +108,7 @@ impl Packing {
 
     /// What a view shows, all of it or nothing.
     fn add_view(&mut self, source: &Path, target: &Path) -> Result<(), PartError> {
-        let mut part = Self { bytes: self.bytes, ..Self::default() };
+        let mut part = Self { bytes: self.bytes, empty: self.empty.clone(), ..Self::default() };
         let room = MAX_FILES.saturating_sub(self.files.len());
         match part.tree(source, &plain(target), room) {
             Ok(()) => {
@@ -139,6 +142,9 @@ impl Packing {
             self.file(target.to_owned(), source.to_owned(), known)?;
         } else if kind.is_dir() {
             self.directories.insert(target.to_owned(), ());
+            if self.empty.iter().any(|empty| empty == target) {
+                return Ok(());
+            }
             for entry in fs::read_dir(source).map_err(PartError::read(source))? {
                 let name = entry.map_err(PartError::read(source))?.file_name();
                 self.tree(&source.join(&name), &target.join(&name), room)?;
@@ -243,4 +249,53 @@ pub(super) fn shown_again(spec: &SandboxSpec, image: &Path) -> Vec<FileView> {
 /// A place inside as a path below the image: no root, no way up.
 fn plain(target: &Path) -> PathBuf {
     target.components().filter(|part| matches!(part, Component::Normal(_))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Limits, Network, SandboxId};
+    use std::time::Duration;
+
+    #[test]
+    fn what_is_empty_inside_is_not_packed_and_changes_nothing() {
+        let host = tempfile::tempdir().unwrap();
+        let project = host.path().canonicalize().unwrap();
+        let state = project.join("state");
+        let package = state.join("packages/one");
+        fs::create_dir_all(&package).unwrap();
+        for file in [project.join("server.cfg"), state.join("keys"), package.join("program")] {
+            fs::write(file, "x").unwrap();
+        }
+        let spec = SandboxSpec {
+            id: SandboxId::new("packed").unwrap(),
+            command: Vec::new(),
+            env: Vec::new(),
+            cwd: "/".into(),
+            files: vec![
+                FileView::ReadOnly { source: project.clone(), target: project.clone() },
+                FileView::Private { target: state.clone() },
+                FileView::ReadOnly { source: package.clone(), target: package.clone() },
+            ],
+            limits: Limits::default(),
+            network: Network::Loopback,
+            hostname: "packed".into(),
+            orphan_grace: Duration::ZERO,
+            estate: None,
+            kept: None,
+            held: None,
+            given: Vec::new(),
+            note: None,
+            start_timeout: Duration::ZERO,
+        };
+        let pack = || Packing::of(&spec, Path::new("/bin/true"), &[]).unwrap();
+        let packing = pack();
+        let is_packed = |path: &Path| packing.files.contains_key(&plain(path));
+        assert!(is_packed(&project.join("server.cfg")) && is_packed(&package.join("program")));
+        assert!(packing.directories.contains_key(&plain(&state)) && !is_packed(&state.join("keys")));
+        fs::write(state.join("ledger"), "x").unwrap();
+        assert_eq!(pack().key(), packing.key(), "what the runtime writes makes no other image");
+        fs::write(project.join("other.cfg"), "x").unwrap();
+        assert_ne!(pack().key(), packing.key());
+    }
 }

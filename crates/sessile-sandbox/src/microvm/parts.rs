@@ -33,6 +33,31 @@ pub(super) struct Machinery {
     pub(super) build: String,
 }
 
+impl Machinery {
+    /// The same with the build that lies there now: an upgrade may have exchanged QEMU or the kernel under a running node.
+    pub(super) fn now(&self) -> Result<Self, PartError> {
+        Ok(Self { build: build(&self.qemu, &self.kernel, &self.initramfs)?, ..self.clone() })
+    }
+}
+
+/// Which parts these are. The initramfs, and init's program in it, have names of their contents.
+fn build(qemu: &Path, kernel: &Path, initramfs: &Path) -> Result<String, PartError> {
+    let mut build = Sha256::new();
+    for path in [qemu, kernel] {
+        let known = fs::metadata(path).map_err(PartError::read(path))?;
+        build.update(format!(
+            "{}\0{}\0{}\0{}.{}\0",
+            path.display(),
+            known.ino(),
+            known.size(),
+            known.mtime(),
+            known.mtime_nsec()
+        ));
+    }
+    build.update(initramfs.file_name().unwrap_or_default().as_encoded_bytes());
+    Ok(hex(&build.finalize()))
+}
+
 /// A program of the host, free of symbolic links.
 pub(super) fn program(name: &'static str, package: &'static str) -> Result<PathBuf, PartError> {
     let path = env::var_os("PATH").unwrap_or_default();
@@ -78,13 +103,8 @@ pub(super) fn find(kernels: &Path, directory: &Path) -> Result<Machinery, PartEr
     }
     let initramfs = initramfs.canonicalize().map_err(PartError::read(&initramfs))?;
     let porter = porter(directory)?;
-    let mut build = Sha256::new();
-    for path in [&qemu, &kernel] {
-        let known = fs::metadata(path).map_err(PartError::read(path))?;
-        build.update(format!("{}\0{}\0{}.{}\0", path.display(), known.size(), known.mtime(), known.mtime_nsec()));
-    }
-    build.update(digest);
-    Ok(Machinery { qemu, kernel, initramfs, porter, build: hex(&build.finalize()) })
+    let build = build(&qemu, &kernel, &initramfs)?;
+    Ok(Machinery { qemu, kernel, initramfs, porter, build })
 }
 
 /// The newest of the kernels in `directory`, as a Debian package holds them, and its version.
@@ -187,5 +207,27 @@ mod tests {
             assert_eq!(path.exists(), stays, "{}", path.display());
         }
         assert!(place("image.erofs").exists() && place("trial.json").exists());
+    }
+
+    #[test]
+    fn parts_that_are_exchanged_under_a_running_node_are_another_build() {
+        let directory = tempfile::tempdir().unwrap();
+        let [qemu, kernel, initramfs] = ["qemu", "kernel", "initramfs-1"].map(|name| directory.path().join(name));
+        for path in [&qemu, &kernel, &initramfs] {
+            fs::write(path, "1").unwrap();
+        }
+        let build = build(&qemu, &kernel, &initramfs).unwrap();
+        let known = Machinery { qemu, kernel, initramfs, porter: "/p".into(), build };
+        assert_eq!(known.now().unwrap().build, known.build);
+        for path in [&known.qemu, &known.kernel] {
+            let before = known.now().unwrap().build;
+            // As a package does it.
+            let beside = directory.path().join("beside");
+            fs::write(&beside, "2").unwrap();
+            fs::rename(&beside, path).unwrap();
+            assert_ne!(known.now().unwrap().build, before);
+        }
+        fs::remove_file(&known.kernel).unwrap();
+        assert!(known.now().unwrap_err().to_string().contains("kernel"));
     }
 }

@@ -1,14 +1,18 @@
 //! What a machine is, to the last thing that its saved state depends on: it can be restored as a machine of the very same kind, and as no
 //! other. QEMU itself notices next to nothing of that: it loads the state of another machine, and the guest is dead or worse.
 
+use super::command_line::Memory;
 use super::error::PartError;
 use super::jail;
 use super::parts::hex;
+use super::template::Kind;
 use super::trial::Accelerator;
+use crate::SandboxId;
 use sessile_link::guest::LINK_VERSION;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -19,6 +23,15 @@ use std::path::Path;
 pub(super) struct RestoreKey(String);
 
 impl RestoreKey {
+    /// Of the machines of a kind, made of the parts that lie there now.
+    pub(super) fn of_kind(kind: &Kind, monitor: &str) -> Result<Self, PartError> {
+        let kind = Kind { machinery: kind.machinery.now()?, ..kind.clone() };
+        // Names are no part of it.
+        let id = SandboxId::new("kind")
+            .map_err(|error| PartError::io("name", Path::new("kind"))(io::Error::other(error)))?;
+        Self::of(&kind.order(&id, Memory::Own), monitor)
+    }
+
     /// Of `order`'s machine, under a QEMU of the version `monitor`, as that says itself.
     pub(super) fn of(order: &jail::Order<'_>, monitor: &str) -> Result<Self, PartError> {
         let image = order.disk.map(image).transpose()?;

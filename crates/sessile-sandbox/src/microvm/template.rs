@@ -3,8 +3,9 @@
 //!
 //! Nothing of a session, and nothing of any user's process, has been in it: what a copy does not share with its siblings (randoms, clock,
 //! names, the server) it gets afterwards, as a machine does that has booted. [`workshop`] makes templates, [`shelf`] keeps them, [`sharing`] looks
-//! whether a copy is one.
+//! whether a copy is one, [`news`] are what is told of them.
 
+pub(super) mod news;
 mod sharing;
 pub(super) mod shelf;
 pub(super) mod workshop;
@@ -17,12 +18,13 @@ use super::parts::Machinery;
 use super::trial::Accelerator;
 use crate::driver::Driver;
 use crate::{SandboxId, StartError};
+use news::TemplateStock;
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::io::Errno;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -47,6 +49,37 @@ pub(super) struct Kind {
     /// In MiB.
     pub(super) memory: u64,
     pub(super) processors: u32,
+}
+
+impl Kind {
+    /// That of the machine which `order` is for.
+    pub(super) fn of(order: &jail::Order<'_>) -> Self {
+        let jail::Order { machinery, accelerator, disk, memory, processors, .. } = order;
+        let (machinery, disk) = ((*machinery).clone(), disk.map(Path::to_owned));
+        Self { machinery, accelerator: *accelerator, disk, memory: *memory, processors: *processors }
+    }
+
+    /// The order for a machine of it that is kept nowhere and leads nowhere, called `id`.
+    pub(super) fn order<'a>(&'a self, id: &'a SandboxId, place: Memory<Arc<OwnedFd>>) -> jail::Order<'a> {
+        jail::Order {
+            id,
+            machinery: &self.machinery,
+            accelerator: self.accelerator,
+            disk: self.disk.as_deref(),
+            memory: self.memory,
+            processors: self.processors,
+            place,
+            beginning: Beginning::Boot,
+            cpu: None,
+            orphan_grace: Duration::ZERO,
+            held: None,
+            estate: None,
+            note: None,
+            rest: None,
+            leads_out: false,
+            start_timeout: PATIENCE,
+        }
+    }
 }
 
 /// A machine that was booted, and is kept.
@@ -75,24 +108,7 @@ impl Template {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("template-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let id = SandboxId::new(name).map_err(|error| StartError::InvalidSpec { what: error.to_string() })?;
-        let order = jail::Order {
-            id: &id,
-            machinery: &kind.machinery,
-            accelerator: kind.accelerator,
-            disk: kind.disk.as_deref(),
-            memory: size,
-            processors: kind.processors,
-            place: Memory::InFile(Arc::clone(&memory)),
-            beginning: Beginning::Boot,
-            cpu: None,
-            orphan_grace: Duration::ZERO,
-            held: None,
-            estate: None,
-            note: None,
-            rest: None,
-            leads_out: false,
-            start_timeout: PATIENCE,
-        };
+        let order = kind.order(&id, Memory::InFile(Arc::clone(&memory)));
         let made = async {
             let mut machine = boot::up(walls, &order).await?;
             let saved = match machine.control.monitor().await {

@@ -2,6 +2,7 @@
 //! `scripts/microvm-kernel` installs. One file for each promise.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod attacks;
 mod echo;
 mod ending;
 mod exec;

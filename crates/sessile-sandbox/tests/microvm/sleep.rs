@@ -80,11 +80,14 @@ fn spec() -> SandboxSpec {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_goes_on_where_it_was_written_down() {
-    let driver = driver().await;
+    goes_on(&driver().await).await;
+}
+
+pub(crate) async fn goes_on(driver: &impl Driver) {
     assert!(driver.hibernates());
     let spec = spec();
     let id = spec.id.to_string();
-    let mut talk = talk(start(&driver, spec.clone()).await);
+    let mut talk = talk(start(driver, spec.clone()).await);
     assert_eq!(talk.ask("one"), "one 1");
     let before = talk.ask("random");
     for round in 1..=3_u32 {

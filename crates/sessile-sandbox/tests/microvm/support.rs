@@ -8,8 +8,8 @@ pub(crate) use process::leaks;
 pub(crate) use process::{Said, blocking, eventually, read_all, read_line, run, script, write_line};
 
 use sessile_sandbox::{
-    AcceleratorChoice, Driver, Limits, MicrovmConfig, ProcessConfig, Sandbox, SandboxSpec, microvm_driver,
-    process_driver,
+    AcceleratorChoice, Driver, Limits, MicrovmConfig, ProcessConfig, Sandbox, SandboxSpec, TellTemplates,
+    microvm_driver, process_driver,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub(crate) fn config() -> MicrovmConfig {
         directory: tools().join("microvm-state"),
         kernel: tools().join("microvm"),
         accelerator: AcceleratorChoice::Auto,
+        template_memory: 4 << 30,
+        tell_templates: TellTemplates::default(),
     }
 }
 

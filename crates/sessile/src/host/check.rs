@@ -45,7 +45,7 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
     };
     let microvms = match (&driver, state_dir(args, manifest.as_ref())) {
         (Ok(walls), Some(state_dir)) => {
-            microvm::find(&state_dir, Arc::clone(walls)).await.map_err(|error| error.to_string())
+            microvm::find(&state_dir, Arc::clone(walls), None).await.map_err(|error| error.to_string())
         }
         _ => Err("nothing can hold their monitors here".to_owned()),
     };
@@ -71,6 +71,7 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
         })
         .collect();
     let budgets = manifest.as_ref().map(budgets::of);
+    let wants_microvm = |server: &Server| server.isolation == Isolation::Microvm;
     if args.json {
         let report = json!({
             "manifest": file.as_deref().map(|file| file.display().to_string()),
@@ -87,6 +88,7 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
                 "cpu": limits.cpu,
                 "queue": limits.queue,
                 "queue_timeout_ms": limits.queue_timeout.as_millis() as u64,
+                "template_memory": manifest.as_ref().map(|manifest| manifest.node.template_memory.bytes()),
             })),
             "egress_proxy": manifest.as_ref().and_then(|manifest| manifest.node.egress_proxy.clone()),
             "servers": servers.iter().map(Found::to_json).collect::<Vec<_>>(),
@@ -118,15 +120,28 @@ pub(crate) async fn check(args: &CheckArgs, verbose: bool) -> Result<ExitCode, F
             Ok(machine) => out::line(&format!("microVMs: {}", machine.map(ToString::to_string).unwrap_or_default())),
             Err(error) => out::line(&format!("microVMs: missing: {error}")),
         }
+        if let Some(manifest) = manifest.as_ref().filter(|manifest| manifest.servers.iter().any(wants_microvm)) {
+            out::line(&templates_in_words(manifest));
+        }
         strict.iter().for_each(|refusal| out::line(refusal));
     }
-    let wants_microvm = |server: &Server| server.isolation == Isolation::Microvm;
     let no_microvm = microvms.is_err() && manifest.iter().any(|manifest| manifest.servers.iter().any(wants_microvm));
     if driver.is_err() || no_microvm || !strict.is_empty() {
         return Ok(ExitCode::from(3));
     }
     let broken = servers.iter().any(|server| server.problem.is_some());
     Ok(if broken { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// What machines start from, and what that may take.
+fn templates_in_words(manifest: &Manifest) -> String {
+    match manifest.node.template_memory.bytes() {
+        0 => "templates of machines: none (`node.template_memory` is 0), every machine boots".to_owned(),
+        _ => format!(
+            "templates of machines: in {} of memory at most, beside what sessions have (`node.template_memory`)",
+            manifest.node.template_memory
+        ),
+    }
 }
 
 /// Where what is known of this host is kept.

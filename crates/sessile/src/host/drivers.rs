@@ -1,9 +1,11 @@
 //! The drivers a manifest needs, and what they cannot enforce here.
 
-use super::{Failure, microvm, strict};
+use super::microvm::{self, Templates};
+use super::{Failure, strict};
 use crate::out;
 use sessile_manifest::{Isolation, Kind, Manifest, Server};
 use sessile_sandbox::{Driver, ProcessConfig};
+use sessile_telemetry::Telemetry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,11 +18,13 @@ pub(crate) struct Drivers {
 }
 
 impl Drivers {
-    /// Makes what `manifest` needs. Sandboxes outlive this process where there is a `rendezvous` to find them.
+    /// Makes what `manifest` needs. Sandboxes outlive this process where there is a `rendezvous` to find them; machines start from
+    /// templates where somebody is told of those.
     pub(crate) async fn of(
         manifest: &Manifest,
         allow_unsandboxed: bool,
         rendezvous: Option<PathBuf>,
+        telemetry: Option<&Telemetry>,
     ) -> Result<Self, Failure> {
         let mut drivers = Self { process: None, microvm: None, none: None };
         for server in manifest.servers.iter().filter(|server| !matches!(server.kind, Kind::Url(_))) {
@@ -31,7 +35,9 @@ impl Drivers {
                 Isolation::Microvm if drivers.microvm.is_none() => {
                     // A process driver of their own, so that what is found again can be told from other sandboxes.
                     let walls = process_driver(rendezvous.as_deref().map(machines))?;
-                    drivers.microvm = Some(microvm::driver(&manifest.node.state_dir, walls).await?);
+                    let memory = manifest.node.template_memory.bytes();
+                    let templates = telemetry.map(|telemetry| Templates { memory, telemetry: telemetry.clone() });
+                    drivers.microvm = Some(microvm::driver(&manifest.node.state_dir, walls, templates).await?);
                 }
                 Isolation::None if !allow_unsandboxed => {
                     return Err(Failure::Usage(format!(

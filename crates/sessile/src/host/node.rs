@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Connections open at a time on the admin listener.
 const ADMIN_CONNECTIONS: usize = 256;
@@ -36,7 +37,8 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
     reach::upstream_in_words(&plan.manifest).iter().for_each(|line| out::note(line));
     let rendezvous =
         launch::has_state_dir(&settings.state_dir).then(|| settings.state_dir.join("run").join(&plan.lineage));
-    let drivers = Drivers::of(&plan.manifest, plan.allow_unsandboxed, rendezvous).await?;
+    let telemetry = Telemetry::new();
+    let drivers = Drivers::of(&plan.manifest, plan.allow_unsandboxed, rendezvous, Some(&telemetry)).await?;
     drivers.report_shortfalls();
     workspaces::report_shortfalls(&plan.manifest);
     // The leases are held until the node ends.
@@ -44,7 +46,6 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
         launched = launch::all(&plan, &drivers, verbose) => launched?,
         () = stops.next() => return Ok(ExitCode::from(130)),
     };
-    let telemetry = Telemetry::new();
     let node = Arc::new(Node::new(
         hosted,
         budgets::of(&plan.manifest),
@@ -59,6 +60,10 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
     let admin_hosts = Hosts::new(admin_address, &settings.allowed_hosts, &settings.allowed_origins);
     let admin = Side::Admin(Arc::new(Admin::new(Arc::clone(&node), admin_hosts, telemetry)));
     let admin = tokio::spawn(sessile_front::serve(admin_socket, admin, ADMIN_CONNECTIONS, stop.clone()));
+    let preparing = AbortOnDropHandle::new(tokio::spawn({
+        let node = Arc::clone(&node);
+        async move { node.prepare().await }
+    }));
     say_ready(&plan, public.address(), admin_address);
     // Where no service manager waits for it, nobody hears it.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -80,6 +85,7 @@ pub(crate) async fn host(plan: Plan, verbose: bool) -> Result<ExitCode, Failure>
         () = node.drain(settings.drain) => {}
         () = stops.next() => node.stop_all().await,
     }
+    drop(preparing);
     public.close().await;
     stop.cancel();
     for task in [admin, housekeeping] {

@@ -5,9 +5,9 @@ use crate::StartError;
 use crate::microvm::boot::{self, Machine};
 use crate::microvm::jail;
 use crate::microvm::restore_key::RestoreKey;
+use crate::microvm::template::Template;
+use crate::microvm::template::news::TemplateNews;
 use crate::microvm::template::shelf::Found;
-use crate::microvm::template::{Kind, Template};
-use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -33,7 +33,7 @@ impl MicrovmDriver {
         let (template, turn) = match self.templates.find(key) {
             Found::Template(template) => (Found::Template(template), turn(&self.copies).await?),
             Found::None(_) => {
-                let turn = turn(&self.boots).await?;
+                let turn = turn(&self.boots.turns).await?;
                 // Who has waited may find one by now.
                 (self.templates.find(key), turn)
             }
@@ -43,19 +43,13 @@ impl MicrovmDriver {
                 Ok((machine, note)) => return Ok(Ready { machine, is_copy: true, note, turn }),
                 Err(why) => {
                     drop(turn);
-                    (Some(why), self::turn(&self.boots).await?)
+                    (Some(why), self::turn(&self.boots.turns).await?)
                 }
             },
             Found::None(why) => (why, turn),
         };
         let machine = boot::boot(&*self.walls, order, &self.proofs).await?;
-        self.templates.make(key, || Kind {
-            machinery: self.machinery.clone(),
-            accelerator: order.accelerator,
-            disk: order.disk.map(Path::to_owned),
-            memory: order.memory,
-            processors: order.processors,
-        });
+        self.make_template(key, order);
         let note = why.map(|why| format!("the machine was booted, and not copied from a template: {why}"));
         Ok(Ready { machine, is_copy: false, note, turn })
     }
@@ -68,11 +62,11 @@ impl MicrovmDriver {
         key: &RestoreKey,
     ) -> Result<(Machine, Option<String>), String> {
         let copied = template.copy(&*self.walls, order, &self.proofs).await.map_err(boot::reason);
-        let shared = match &copied {
-            Ok(machine) => template.is_shared_by(machine).await.clone(),
-            Err(why) => Err(why.clone()),
+        let outcome = match &copied {
+            Ok(machine) => template.is_shared_by(machine).await.clone().map_err(|why| TemplateNews::NotShared { why }),
+            Err(why) => Err(TemplateNews::NotCopied { why: why.clone() }),
         };
-        self.templates.copied(key, shared.clone());
+        self.templates.copied(key, outcome.clone());
         let machine = copied?;
         let ended = machine.monitor.ended();
         // A template is kept while copies of it live. Ends with the copy.
@@ -80,7 +74,12 @@ impl MicrovmDriver {
             ended.await;
             drop(template);
         });
-        let note = shared.err().map(|why| format!("the machine does not share its template's memory: {why}"));
+        let note = match outcome {
+            Err(TemplateNews::NotShared { why }) => {
+                Some(format!("the machine does not share its template's memory: {why}"))
+            }
+            _ => None,
+        };
         Ok((machine, note))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Copies;
 use crate::support::{driver, machine, monitors, start};
-use crate::{echo, ending, inside, limits};
+use crate::{echo, ending, inside, limits, sleep};
 use std::fs;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,6 +43,12 @@ async fn a_copy_has_its_own_kernel_and_the_hosts_time() {
     let copies = Copies(driver().await);
     inside::has_no_power(&copies).await;
     inside::knows_the_time(&copies).await;
+}
+
+/// Woken, it has all of its memory to itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_written_down_and_goes_on() {
+    sleep::goes_on(&Copies(driver().await)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

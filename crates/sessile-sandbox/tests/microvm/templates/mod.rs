@@ -1,12 +1,13 @@
 //! From the second start of a kind on, a machine is a copy of one that was booted for all of them: it works as one that boots, it is
 //! another one than its siblings, and where that fails a machine boots.
 
+mod changing;
 mod copies;
 mod failing;
 mod keeping;
 mod randoms;
 
-use sessile_sandbox::{BoxFuture, Capabilities, Driver, Sandbox, SandboxSpec, StartError};
+use sessile_sandbox::{BoxFuture, Capabilities, Driver, Sandbox, SandboxSpec, StartError, StateSource, WakeError};
 use std::time::Duration;
 
 /// A driver that gives out copies only: of each kind that is asked for it has a template made first.
@@ -28,6 +29,14 @@ impl<D: Driver> Driver for Copies<D> {
             }
             panic!("no template of {:?} was made", spec.command);
         })
+    }
+
+    fn hibernates(&self) -> bool {
+        self.0.hibernates()
+    }
+
+    fn wake(&self, spec: SandboxSpec, asleep: String, state: StateSource) -> BoxFuture<'_, Result<Sandbox, WakeError>> {
+        self.0.wake(spec, asleep, state)
     }
 
     fn capabilities(&self) -> &Capabilities {

@@ -6,6 +6,7 @@ use sessile_sandbox::{Exit, FileView, SandboxSpec};
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
+use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -21,8 +22,11 @@ fn what_a_server_takes_for_random() {
     let mut bytes = [0_u8; 16];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()).unwrap();
     println!("random getrandom: {bytes:?}");
+    File::open("/dev/urandom").unwrap().read_exact(&mut bytes).unwrap();
+    println!("random urandom: {bytes:?}");
     println!("random hash: {}", RandomState::new().hash_one("same"));
     println!("random at-random: {:?}", at_random());
+    assert_eq!(read("/proc/sys/kernel/hostname"), std::env::var("HOSTNAME").unwrap(), "and not its template's");
     let maps = read("/proc/self/maps");
     let library = maps.lines().find(|line| line.contains("libc.so")).unwrap();
     println!("random address: {}", library.split('-').next().unwrap());
@@ -39,8 +43,12 @@ fn at_random() -> [u8; 16] {
     bytes
 }
 
+/// Set to a number, so many copies are compared whatever runs in them: `SESSILE_CLONES=50`.
+const COPIES: &str = "SESSILE_CLONES";
+
 /// Runs `count` copies of `spec`'s kind, some at once, and compares what they print: no value may come twice.
 async fn never_repeats(count: usize, names: usize, spec: impl Fn() -> SandboxSpec) {
+    let count = std::env::var(COPIES).map_or(count, |count| count.parse().expect("a number of copies"));
     let driver = Arc::new(Copies(driver().await));
     let mut running = JoinSet::new();
     let mut seen: HashMap<String, HashSet<String>> = HashMap::new();
@@ -84,10 +92,12 @@ async fn fifty_copies_of_a_machine_have_no_random_in_common() {
         let mut spec = machine("");
         let words = [program.to_str().unwrap(), test, "--exact", "--ignored", "--nocapture", "--quiet"];
         spec.command = words.map(str::to_owned).into();
+        spec.hostname = "another".into();
+        spec.env.push(("HOSTNAME".into(), spec.hostname.clone()));
         spec.files.push(FileView::ReadOnly { source: program.clone(), target: program.clone() });
         spec
     };
-    never_repeats(50, 7, spec).await;
+    never_repeats(50, 8, spec).await;
 }
 
 /// A specification for a program in an image that `tests/images/install` made.

@@ -26,7 +26,7 @@ pub(super) async fn every_server(
     verbose: bool,
 ) -> Result<Started, Failure> {
     let mut stops = Stops::new().map_err(|error| Failure::Host(format!("signals cannot be caught: {error}")))?;
-    let drivers = Drivers::of(manifest, allow_unsandboxed, None).await?;
+    let drivers = Drivers::of(manifest, allow_unsandboxed, None, None).await?;
     let mut problems = BTreeMap::new();
     for server in manifest.servers.iter().filter(|server| !matches!(server.kind, Kind::Url(_))) {
         out::note(&format!("server {}: starting it, to find out what it speaks", server.name));

@@ -12,23 +12,32 @@ fn template(shelf: &Shelf<String>, key: &RestoreKey, now: Instant) -> Option<Arc
     }
 }
 
+/// A shelf for so many templates of one MiB each.
+fn shelf<T>(limit: u64) -> (Shelf<T>, Instant) {
+    (Shelf::new(limit), Instant::now())
+}
+
+fn claim<T>(shelf: &Shelf<T>, key: &RestoreKey, now: Instant) -> bool {
+    shelf.claim(key, 1, now).is_some()
+}
+
 #[test]
 fn a_template_is_made_once_and_found_from_then_on() {
-    let (shelf, now) = (Shelf::default(), Instant::now());
+    let (shelf, now) = shelf(8);
     assert!(template(&shelf, &key(1), now).is_none());
-    assert!(shelf.claim(&key(1), now));
-    assert!(!shelf.claim(&key(1), now), "it is being made");
+    assert!(claim(&shelf, &key(1), now));
+    assert!(!claim(&shelf, &key(1), now), "it is being made");
     assert!(template(&shelf, &key(1), now).is_none());
-    assert!(shelf.claim(&key(2), now), "another kind is another template");
+    assert!(claim(&shelf, &key(2), now), "another kind is another template");
     shelf.made(&key(1), Ok("one".to_owned()), now);
     assert_eq!(template(&shelf, &key(1), now).as_deref().map(String::as_str), Some("one"));
-    assert!(!shelf.claim(&key(1), now), "it is there");
+    assert!(!claim(&shelf, &key(1), now), "it is there");
 }
 
 #[test]
 fn one_that_is_not_used_goes_once_its_last_copy_has_ended() {
-    let (shelf, now) = (Shelf::default(), Instant::now());
-    shelf.claim(&key(1), now);
+    let (shelf, now) = shelf(8);
+    claim(&shelf, &key(1), now);
     shelf.made(&key(1), Ok("one".to_owned()), now);
     let copy = template(&shelf, &key(1), now + IDLE / 2);
     shelf.tidy(now + IDLE);
@@ -39,26 +48,26 @@ fn one_that_is_not_used_goes_once_its_last_copy_has_ended() {
     assert!(template(&shelf, &key(1), now + 3 * IDLE + IDLE / 2).is_some());
     shelf.tidy(now + 5 * IDLE);
     assert!(template(&shelf, &key(1), now + 5 * IDLE).is_none());
-    assert!(shelf.claim(&key(1), now + 5 * IDLE), "and is made again");
+    assert!(claim(&shelf, &key(1), now + 5 * IDLE), "and is made again");
 }
 
 #[test]
 fn a_kind_that_fails_three_times_is_left_alone_for_a_while() {
-    let (shelf, now) = (Shelf::<String>::default(), Instant::now());
+    let (shelf, now) = shelf::<String>(8);
     for attempt in 0..FAILURES {
-        assert!(shelf.claim(&key(1), now), "{attempt}");
+        assert!(claim(&shelf, &key(1), now), "{attempt}");
         shelf.made(&key(1), Err(format!("failure {attempt}")), now);
         let why = matches!(shelf.find(&key(1), now), Found::None(Some(why)) if why == format!("failure {attempt}"));
         assert!(why);
     }
-    assert!(!shelf.claim(&key(1), now + REST / 2));
-    assert!(shelf.claim(&key(1), now + REST));
+    assert!(!claim(&shelf, &key(1), now + REST / 2));
+    assert!(claim(&shelf, &key(1), now + REST));
 }
 
 #[test]
 fn a_template_whose_copies_fail_is_let_go_of_and_one_good_copy_forgives() {
-    let (shelf, now) = (Shelf::default(), Instant::now());
-    shelf.claim(&key(1), now);
+    let (shelf, now) = shelf(8);
+    claim(&shelf, &key(1), now);
     shelf.made(&key(1), Ok("one".to_owned()), now);
     let fail = |times: u32| (0..times).for_each(|_| shelf.copied(&key(1), Err("no answer".into()), now));
     fail(FAILURES - 1);
@@ -67,20 +76,33 @@ fn a_template_whose_copies_fail_is_let_go_of_and_one_good_copy_forgives() {
     assert!(template(&shelf, &key(1), now).is_some());
     fail(1);
     assert!(template(&shelf, &key(1), now).is_none());
-    assert!(!shelf.claim(&key(1), now), "it would fail again");
+    assert!(!claim(&shelf, &key(1), now), "it would fail again");
 }
 
 #[test]
-fn there_are_so_many_and_the_one_that_was_not_used_for_longest_makes_room() {
-    let (shelf, now) = (Shelf::default(), Instant::now());
-    for number in 0..KEPT {
+fn they_take_so_much_and_the_one_that_was_not_used_for_longest_makes_room() {
+    let (shelf, now) = shelf(4);
+    for number in 0..4 {
         let at = now + Duration::from_secs(u64::try_from(number).unwrap());
-        assert!(shelf.claim(&key(number), at));
+        assert!(claim(&shelf, &key(number), at));
+        assert_eq!(shelf.stock(), TemplateStock { kept: number, bytes: (number as u64 + 1) << 20, limit: 4 << 20 });
         shelf.made(&key(number), Ok("some".to_owned()), at);
     }
-    assert!(!shelf.claim(&key(KEPT), now + SETTLED / 2), "all of them are in use");
+    assert!(!claim(&shelf, &key(9), now + SETTLED / 2), "all of them are in use");
+    assert!(shelf.claim(&key(9), 5, now + 2 * SETTLED).is_none(), "never so much");
+    let copy = template(&shelf, &key(1), now);
     template(&shelf, &key(0), now + SETTLED);
-    assert!(shelf.claim(&key(KEPT), now + 2 * SETTLED));
-    assert!(template(&shelf, &key(0), now + 2 * SETTLED).is_some());
-    assert!(template(&shelf, &key(1), now + 2 * SETTLED).is_none());
+    let gone = shelf.claim(&key(9), 2, now + 2 * SETTLED);
+    assert_eq!(gone, Some(vec![key(2), key(3)]), "not what was used last, nor what lives on in a copy");
+    for (number, is_there) in [(0, true), (1, true), (2, false), (3, false)] {
+        assert_eq!(template(&shelf, &key(number), now + 2 * SETTLED).is_some(), is_there, "{number}");
+    }
+    assert_eq!(shelf.stock(), TemplateStock { kept: 2, bytes: 4 << 20, limit: 4 << 20 });
+    drop(copy);
+}
+
+#[test]
+fn with_no_memory_for_them_there_are_none() {
+    let (shelf, now) = shelf::<String>(0);
+    assert!(!claim(&shelf, &key(1), now));
 }

@@ -18,6 +18,7 @@ pub mod events;
 pub mod home;
 pub mod http;
 pub mod leaks;
+pub mod machine;
 pub mod modern;
 pub mod node;
 pub mod procfs;

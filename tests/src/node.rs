@@ -24,9 +24,16 @@ use tokio::net::TcpStream;
 /// How long everything of a session may take to go (invariant 3 of the design).
 pub const GONE_WITHIN: Duration = Duration::from_secs(2);
 
-/// What a node writes down while it runs, on purpose: what it knows of its servers, its ledger, what it keeps for principals, and images
-/// of microVMs.
-const KEPT: [&str; 5] = ["state/servers/", "state/ledger.", "state/workspaces/", "state/run/", "state/microvm/images/"];
+/// What a node writes down while it runs, on purpose: what it knows of its servers, its ledger, what it keeps for principals, images of
+/// microVMs, and sessions that sleep.
+const KEPT: [&str; 6] = [
+    "state/servers/",
+    "state/ledger.",
+    "state/workspaces/",
+    "state/run/",
+    "state/microvm/images/",
+    "state/hibernated/",
+];
 
 /// A running node. Dropping it stops it, and fails the test if anything of it is left.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use rustix::process::Signal;
 use serde_json::json;
+use sessile_tests::machine::kernel;
 use sessile_tests::modern::{accept, form};
 use sessile_tests::node::{GONE_WITHIN, Start, table};
 use sessile_tests::wait::{PATIENCE, until};
@@ -15,13 +16,6 @@ use tokio::net::TcpListener;
 
 /// How long sandboxes outlive a node that was killed.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// The guest's kernel.
-fn kernel() -> String {
-    let kernel: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "target/tools/microvm"].iter().collect();
-    let kernel = kernel.canonicalize().expect("scripts/microvm-kernel has been run");
-    kernel.to_str().expect("a path in UTF-8").to_owned()
-}
 
 fn start(home: Home) -> Node {
     let command = [home.fixture("counter")];

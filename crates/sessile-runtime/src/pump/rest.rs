@@ -2,7 +2,7 @@
 
 use super::{GivenUp, LAST_WORDS, LAST_WORDS_STEP, Pump, STDERR_GRACE};
 use crate::node::Node;
-use crate::session::{RestKind, Turn};
+use crate::session::{Core, RestKind, Turn};
 use crate::sleep::{Asleep, Bed, Dormitory, Head, sink};
 use crate::states::unix_millis;
 use crate::stop::StopReason;
@@ -16,6 +16,9 @@ use tokio::time::timeout;
 
 /// How long a sandbox that failed to be written down is looked at, to see whether it has ended.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// How much longer than now what there is to be said of a session may become while its sandbox is written down, in bytes.
+const ROOM: u64 = 256 * 1024;
 
 /// What came of a turn.
 pub(super) enum Rested {
@@ -107,7 +110,8 @@ impl Pump<'_> {
         let generation = unix_millis().max(self.session.lock().resting.generation + 1);
         let row = dormitory.row(&self.session, generation, driver).map_err(|error| awake(&error))?;
         let draft = dormitory.begin(row.clone()).await.map_err(|error| awake(&error))?;
-        let written = self.write_state(sandbox, draft).await;
+        let head = self.head(&self.session.lock(), "").map_err(|error| awake(&error))?;
+        let written = self.write_state(sandbox, draft, head.len() as u64 + ROOM).await;
         let (draft, asleep) = match written {
             Ok(written) => written,
             Err(fell) => {
@@ -123,8 +127,8 @@ impl Pump<'_> {
     }
 
     /// Lets the driver write the sandbox into `draft`, and hears the server to its end. Nothing of the sandbox runs then.
-    async fn write_state(&mut self, sandbox: &Sandbox, draft: Draft) -> Result<(Draft, String), Fell> {
-        let (into, writing) = sink(draft);
+    async fn write_state(&mut self, sandbox: &Sandbox, draft: Draft, head: u64) -> Result<(Draft, String), Fell> {
+        let (into, writing) = sink(draft, head);
         let mut hibernating = sandbox.hibernate(into);
         let written = loop {
             let read = self.closed.is_none() && !self.is_backlogged();
@@ -157,7 +161,9 @@ impl Pump<'_> {
                 }
                 // What was read to its end is not: the server goes on.
                 self.closed = None;
-                return Err(Fell::Awake(error.to_string()));
+                // What the disk says comes first: the driver only knows that nobody takes its state.
+                let why = writing.ok().and_then(Result::err).map_or_else(|| error.to_string(), |full| full.to_string());
+                return Err(Fell::Awake(why));
             }
         };
         self.hear_the_rest().await;
@@ -196,8 +202,7 @@ impl Pump<'_> {
             if let Some(reason) = core.stop {
                 return Err(Fell::Ended(reason, None));
             }
-            let rest = self.outputs.stdout.lines.unread();
-            let head = Head::write(&self.session, &core, asleep, rest).map_err(|error| lost(&error))?;
+            let head = self.head(&core, &asleep).map_err(|error| lost(&error))?;
             (head, core.names.iter().cloned().collect(), core.bridge.parked(), core.calls)
         };
         if !node.make_bed(draft.size().saturating_add(head.len() as u64)).await {
@@ -223,6 +228,11 @@ impl Pump<'_> {
             place: Mutex::default(),
             bed: Bed::default(),
         })
+    }
+
+    /// What there is to be said of the session, and of its sandbox: `asleep`.
+    fn head(&self, core: &Core, asleep: &str) -> serde_json::Result<Vec<u8>> {
+        Head::write(&self.session, core, asleep, self.outputs.stdout.lines.unread())
     }
 
     fn stays(&self, why: &str) {

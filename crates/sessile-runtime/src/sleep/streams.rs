@@ -4,8 +4,10 @@
 use sessile_store::{CHUNK, Claimed, Draft, HibernationError};
 use std::io::{self, Read, Write};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, DuplexStream, ReadBuf, duplex};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::io::SyncIoBridge;
@@ -13,33 +15,78 @@ use tokio_util::io::SyncIoBridge;
 /// Bytes that lie between both sides.
 const BETWEEN: usize = 256 * 1024;
 
-/// Where a driver writes to.
-pub(crate) type Sink = DuplexStream;
+/// Where a driver writes to. It is shut down when all of the state is on the disk for certain, with room for a head; dropped before, what
+/// was written is worth nothing.
+#[derive(Debug)]
+pub(crate) struct Sink {
+    pipe: DuplexStream,
+    /// Whether what was written is all.
+    is_whole: Arc<AtomicBool>,
+    verdict: Option<Verdict>,
+}
 
-/// A place to write to, whose bytes go into `draft`. What is on the other side ends when the place is dropped, and gives the draft back.
-pub(crate) fn sink(mut draft: Draft) -> (Sink, JoinHandle<Result<Draft, HibernationError>>) {
+/// What the thread on the other side says, once.
+type Verdict = oneshot::Receiver<Result<(), String>>;
+
+/// A place to write to, whose bytes go into `draft`, before a head of `head` bytes or so. What is on the other side ends when the place is
+/// shut down or dropped, and gives the draft back.
+pub(crate) fn sink(mut draft: Draft, head: u64) -> (Sink, JoinHandle<Result<Draft, HibernationError>>) {
     let (near, far) = duplex(BETWEEN);
-    let mut far = SyncIoBridge::new(far);
+    let (tell, verdict) = oneshot::channel();
+    let (is_whole, mut far) = (Arc::new(AtomicBool::new(false)), SyncIoBridge::new(far));
+    let sink = Sink { pipe: near, is_whole: Arc::clone(&is_whole), verdict: Some(verdict) };
     let writing = spawn_blocking(move || {
         let mut buffer = vec![0; BETWEEN];
-        loop {
+        let outcome = loop {
             match far.read(&mut buffer) {
-                Ok(0) => return Ok(draft),
-                Ok(length) => draft.write(buffer.get(..length).unwrap_or_default())?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(0) if is_whole.load(Ordering::Acquire) => break draft.settle(head),
                 // Nothing fails in a pipe within this process; it ends.
-                Err(_) => return Ok(draft),
+                Ok(0) => break Ok(()),
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => break Ok(()),
+                Err(_) => {}
+                Ok(length) => {
+                    if let Err(error) = draft.write(buffer.get(..length).unwrap_or_default()) {
+                        break Err(error);
+                    }
+                }
             }
-        }
+        };
+        // Nobody listens if the place was dropped.
+        let _ = tell.send(outcome.as_ref().map(drop).map_err(ToString::to_string));
+        outcome.map(|()| draft)
     });
-    (near, writing)
+    (sink, writing)
+}
+
+impl AsyncWrite for Sink {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.pipe).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.is_whole.store(true, Ordering::Release);
+        ready!(Pin::new(&mut self.pipe).poll_shutdown(cx))?;
+        ready!(heard(&mut self.verdict, cx)).map_err(io::Error::other).into()
+    }
+}
+
+/// What the other side has said; nothing is wrong once it was heard.
+fn heard(verdict: &mut Option<Verdict>, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+    let Some(waited) = verdict else { return Poll::Ready(Ok(())) };
+    let said = ready!(Pin::new(waited).poll(cx));
+    *verdict = None;
+    Poll::Ready(said.unwrap_or_else(|_| Err("the thread at the file is gone".to_owned())))
 }
 
 /// Where a driver reads from. At the end of what is whole there is an end; of what is not, an error.
 #[derive(Debug)]
 pub(crate) struct Source {
     pipe: DuplexStream,
-    verdict: Option<oneshot::Receiver<Result<(), String>>>,
+    verdict: Option<Verdict>,
 }
 
 /// The reading of a claimed file: the claim, and the error that ended it, if one did.
@@ -78,13 +125,7 @@ impl AsyncRead for Source {
         if buf.filled().len() > before || buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        let Some(verdict) = &mut self.verdict else { return Poll::Ready(Ok(())) };
-        let verdict = ready!(Pin::new(verdict).poll(cx));
-        self.verdict = None;
-        match verdict {
-            Ok(Ok(())) => Poll::Ready(Ok(())),
-            Ok(Err(what)) => Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, what))),
-            Err(_) => Poll::Ready(Err(io::Error::other("the reader of the file is gone"))),
-        }
+        let said = ready!(heard(&mut self.verdict, cx));
+        said.map_err(|what| io::Error::new(io::ErrorKind::InvalidData, what)).into()
     }
 }

@@ -5,7 +5,7 @@ use super::boot::{self, Proofs};
 use super::error::{MicrovmError, PartError};
 use super::parts::{self, Machinery};
 use super::qmp::QmpError;
-use super::sleep::{self, Asleep, LoadError};
+use super::sleep::{self, Asleep, LoadError, Made};
 use super::supervise::{self, About};
 use super::trial::{self, Accelerator, AcceleratorChoice, Trial, USERS};
 use super::{adopt, capabilities, image, jail, libraries, packing};
@@ -122,24 +122,25 @@ impl MicrovmDriver {
         let order = order::write_for_guest(&inside, USERS, WithoutCgroup { memory: false, pids: true })?;
         let permit = Arc::clone(&self.boots).acquire_owned().await;
         let permit = permit.map_err(|_| invalid("the driver is going"))?;
-        let key = self.key(memory, &spec, &disk.path);
-        let badge = Badge { memory, key: key.clone(), notes: disk.notes.clone() };
-        let around = self.around(&spec, memory, &disk.path, badge.into_note()?, None);
+        let processors = processors(spec.limits.cpu, self.trial.accelerator);
+        let made = Made { build: self.build(), memory, processors, disk: disk.path };
+        let badge = Badge { made: made.clone(), notes: disk.notes.clone() };
+        let around = self.around(&spec, &made, badge.into_note()?, None);
         let mut machine = boot::boot(&*self.walls, &around, &self.proofs).await?;
         let begun = machine.begin(order).await?;
         drop(permit);
         let mut notes = disk.notes;
         notes.extend(machine.monitor.notes().iter().cloned());
         notes.extend(begun.notes.iter().map(ToString::to_string));
-        Ok(supervise::watch_over(machine, spec.id, About { memory, key, notes, proofs: Arc::clone(&self.proofs) }))
+        let about = About { made, notes, proofs: Arc::clone(&self.proofs), owed: 0 };
+        Ok(supervise::watch_over(machine, spec.id, about))
     }
 
-    /// The order for the machine of `spec`; with `rest`, for one that was written down.
+    /// The order for a machine of `spec`; with `rest`, for one that was written down.
     fn around<'a>(
         &'a self,
         spec: &'a SandboxSpec,
-        memory: u64,
-        disk: &'a Path,
+        made: &'a Made,
         note: String,
         rest: Option<&'a Rest>,
     ) -> jail::Order<'a> {
@@ -147,9 +148,9 @@ impl MicrovmDriver {
             id: &spec.id,
             machinery: &self.machinery,
             accelerator: self.trial.accelerator,
-            disk: Some(disk),
-            memory: memory.div_ceil(1 << 20),
-            processors: processors(spec.limits.cpu, self.trial.accelerator),
+            disk: Some(&made.disk),
+            memory: made.memory.div_ceil(1 << 20),
+            processors: made.processors,
             cpu: spec.limits.cpu,
             orphan_grace: spec.orphan_grace,
             held: spec.held.clone(),
@@ -161,33 +162,19 @@ impl MicrovmDriver {
         }
     }
 
-    /// What a machine is made of, in words: another one takes its state only if it is made of the same.
-    fn key(&self, memory: u64, spec: &SandboxSpec, disk: &Path) -> String {
-        let processors = processors(spec.limits.cpu, self.trial.accelerator);
-        format!(
-            "build {}, {}, {} MiB, {processors} processors, image {}",
-            self.machinery.build,
-            self.trial.accelerator,
-            memory.div_ceil(1 << 20),
-            disk.display()
-        )
+    /// What carries machines here, in words.
+    fn build(&self) -> String {
+        format!("build {}, {}", self.machinery.build, self.trial.accelerator)
     }
 
     async fn wake_in_time(&self, spec: SandboxSpec, asleep: String, state: StateSource) -> Result<Sandbox, WakeError> {
         check(&spec)?;
-        let Asleep { key, rest, mut notes } = Asleep::read(&asleep)?;
-        let memory = spec.limits.memory.unwrap_or(DEFAULT_MEMORY);
-        let disk = self.disk_of(&spec).await?;
-        let here = self.key(memory, &spec, &disk.path);
-        if here != key {
-            return Err(WakeError::Mismatch {
-                what: format!("it was a machine of {key}; here it would be one of {here}"),
-            });
-        }
+        let Asleep { made, rest, mut notes } = Asleep::read(&asleep)?;
+        made.check(&self.build())?;
         let permit = Arc::clone(&self.boots).acquire_owned().await;
         let _permit = permit.map_err(|_| invalid("the driver is going"))?;
-        let badge = Badge { memory, key: key.clone(), notes: notes.clone() };
-        let around = self.around(&spec, memory, &disk.path, badge.into_note()?, Some(&rest));
+        let badge = Badge { made: made.clone(), notes: notes.clone() };
+        let around = self.around(&spec, &made, badge.into_note()?, Some(&rest));
         let deadline = Instant::now() + spec.start_timeout;
         let late = |_| StartError::Timeout { after: spec.start_timeout };
         // Nothing of it runs yet: whatever came into being is dropped, and gone.
@@ -214,7 +201,8 @@ impl MicrovmDriver {
             });
         }
         notes.extend(machine.monitor.notes().iter().cloned());
-        Ok(supervise::watch_over(machine, spec.id, About { memory, key, notes, proofs: Arc::clone(&self.proofs) }))
+        let about = About { made, notes, proofs: Arc::clone(&self.proofs), owed: 0 };
+        Ok(supervise::watch_over(machine, spec.id, about))
     }
 
     /// The image of a specification: what it shows as its root, or what it lists.

@@ -31,6 +31,18 @@ impl Draft {
         }
     }
 
+    /// Writes the last of the state, keeps room for a head of `head` bytes, and makes sure that all of it is on the disk. Little can go
+    /// wrong after this: whoever must not lose the sandbox keeps it until then.
+    ///
+    /// # Errors
+    /// When it cannot be written, or there is too much of it.
+    pub fn settle(&mut self, head: u64) -> Result<(), HibernationError> {
+        match &mut self.writer {
+            Some(writer) => writer.settle(head),
+            None => Err(HibernationError::Missing { path: self.path.clone() }),
+        }
+    }
+
     /// Bytes that were written until now.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -45,7 +57,8 @@ impl Draft {
     pub fn commit(mut self, head: &[u8]) -> Result<u64, HibernationError> {
         let missing = || HibernationError::Missing { path: self.path.clone() };
         let (file, size) = self.writer.take().ok_or_else(missing)?.finish(head)?;
-        file.sync_all().map_err(HibernationError::io("sync", &self.path))?;
+        // What was kept for a longer head is given back.
+        file.set_len(size).and_then(|()| file.sync_all()).map_err(HibernationError::io("sync", &self.path))?;
         fs::rename(&self.path, &self.becomes).map_err(HibernationError::io("put in place", &self.becomes))?;
         sync_directory(&self.directory).inspect_err(|_| {
             let _ = fs::remove_file(&self.becomes);

@@ -4,7 +4,10 @@ use super::error::HibernationError;
 use super::format::{Beginning, CHUNK, LEVEL, Label, Layout, MOST_HEAD, PREAMBLE, TAG};
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{Aead, Payload};
-use std::io::{Seek, SeekFrom, Write};
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Writes one file. It holds one chunk, and what that becomes.
@@ -17,6 +20,8 @@ pub(super) struct Writer<F> {
     waiting: Vec<u8>,
     layout: Layout,
     limit: u64,
+    /// Whether the last chunk is written.
+    is_settled: bool,
 }
 
 impl<F: Write + Seek> Writer<F> {
@@ -32,7 +37,16 @@ impl<F: Write + Seek> Writer<F> {
         file.write_all(&[0; PREAMBLE]).map_err(HibernationError::io("write", path))?;
         let layout = Layout { head_at: PREAMBLE as u64, head_bytes: 0, state_bytes: 0, chunks: 0 };
         let beginning = Beginning::new(label)?;
-        Ok(Self { file, path: path.to_owned(), cipher, beginning, waiting: Vec::new(), layout, limit })
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            cipher,
+            beginning,
+            waiting: Vec::new(),
+            layout,
+            limit,
+            is_settled: false,
+        })
     }
 
     /// Bytes of the file until now.
@@ -54,9 +68,11 @@ impl<F: Write + Seek> Writer<F> {
         Ok(())
     }
 
-    /// Writes the last chunk, the head and the preamble. The file is whole then; it is for the caller to sync it.
+    /// Writes the last chunk, if that has not been done, the head and the preamble. The file is whole then; it is for the caller to sync it.
     pub(super) fn finish(mut self, head: &[u8]) -> Result<(F, u64), HibernationError> {
-        self.chunk(true)?;
+        if !self.is_settled {
+            self.chunk(true)?;
+        }
         let most = || HibernationError::TooLarge { limit: MOST_HEAD as u64 };
         let plain = zstd::bulk::compress(head, LEVEL).map_err(HibernationError::io("compress", &self.path))?;
         let head_bytes = u32::try_from(plain.len() + TAG).ok().filter(|length| *length as usize <= MOST_HEAD);
@@ -97,6 +113,21 @@ impl<F: Write + Seek> Writer<F> {
 
     fn check(&self, size: u64) -> Result<(), HibernationError> {
         if size > self.limit { Err(HibernationError::TooLarge { limit: self.limit }) } else { Ok(()) }
+    }
+}
+
+impl Writer<File> {
+    /// Writes the last chunk, syncs, and keeps room for so many bytes more. Nothing but a head may be written then.
+    pub(super) fn settle(&mut self, head: u64) -> Result<(), HibernationError> {
+        self.chunk(true)?;
+        self.is_settled = true;
+        self.check(self.layout.head_at.saturating_add(head))?;
+        match fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.layout.head_at, head.max(1)) {
+            // Not every file system can promise that.
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
+            Err(error) => return Err(HibernationError::io("keep room in", &self.path)(io::Error::from(error))),
+        }
+        self.file.sync_all().map_err(HibernationError::io("sync", &self.path))
     }
 }
 

@@ -57,10 +57,11 @@ async fn played(console: &'static str) -> Played {
             let _ = writeln!(answers, "{{\"return\": {answer}, \"id\": {id}}}");
         }
     });
+    let made = Made { build: String::new(), memory: 64 << 20, processors: 1, disk: "/".into() };
     let sandbox = watch_over(
         machine,
         id,
-        About { memory: 64 << 20, key: String::new(), notes: Vec::new(), proofs: Arc::default() },
+        About { made, notes: Vec::new(), proofs: Arc::default(), owed: 0 },
     );
     Played { sandbox, porter, qemu }
 }

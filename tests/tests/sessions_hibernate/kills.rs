@@ -34,7 +34,7 @@ fn stage(seen: &Seen, stage: &str, least: u64) -> bool {
 
 type Moment = fn(&Seen) -> bool;
 
-/// Kills the node in the moment that `moment` describes, and starts it again. `None` if it never came.
+/// Kills the node in the moment that `moment` describes, and starts it again.
 async fn killed_when(node: Node, name: &str, moment: Moment) -> Node {
     let (bedroom, name, pid): (PathBuf, _, _) = (bedroom(&node), name.to_owned(), node.pid().cast_signed());
     let watching = tokio::task::spawn_blocking(move || {
@@ -90,7 +90,9 @@ async fn a_kill_while_it_is_written_loses_nothing_that_runs_and_nothing_that_is_
         node = killed_when(node, &counted.name, when).await;
         falling.await.expect("no panic");
         counted = counted.at(&node);
-        if goes_on(&node, &mut counted, count).await {
+        let goes_on = goes_on(&node, &mut counted, count).await;
+        println!("killed {moment}: {}", if goes_on { "it goes on" } else { "it is lost" });
+        if goes_on {
             count += 1;
             assert_eq!(counted.count().await, count.to_string(), "{moment}");
         } else {
@@ -129,7 +131,9 @@ async fn a_kill_while_it_is_woken_never_makes_two_of_it() {
         node = killed_when(node, &counted.name, when).await;
         waking.await.expect("no panic");
         counted = counted.at(&node);
-        if goes_on(&node, &mut counted, count).await {
+        let goes_on = goes_on(&node, &mut counted, count).await;
+        println!("killed {moment}: {}", if goes_on { "it goes on" } else { "it is lost" });
+        if goes_on {
             count += 1;
             assert_eq!(counted.count().await, count.to_string(), "{moment}");
         } else {

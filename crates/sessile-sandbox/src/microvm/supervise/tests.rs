@@ -58,11 +58,7 @@ async fn played(console: &'static str) -> Played {
         }
     });
     let made = Made { build: String::new(), memory: 64 << 20, processors: 1, disk: "/".into() };
-    let sandbox = watch_over(
-        machine,
-        id,
-        About { made, notes: Vec::new(), proofs: Arc::default(), owed: 0 },
-    );
+    let sandbox = watch_over(machine, id, About { made, notes: Vec::new(), proofs: Arc::default(), owed: 0 });
     Played { sandbox, porter, qemu }
 }
 

@@ -55,6 +55,7 @@ conformance:
 clients:
 	tests/clients/test target/debug
 	tests/clients/matrix target/debug
+	tests/clients/sleep target/debug
 
 bench:
 	bench/run

@@ -4,9 +4,10 @@ use super::{Counted, file_of, files, node};
 use http::StatusCode;
 use rustix::process::Signal;
 use serde_json::json;
-use sessile_tests::machine::monitors_of;
+use sessile_tests::machine::{kernel, monitors_of};
+use sessile_tests::node::table;
 use sessile_tests::wait::{PATIENCE, until};
-use sessile_tests::{Node, binaries};
+use sessile_tests::{Home, Node, binaries};
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 use std::time::Duration;
@@ -120,4 +121,17 @@ async fn its_life_ends_while_it_sleeps() {
     .await;
     counted.is_over(&node, "max_lifetime").await;
     node.stop();
+}
+
+#[test]
+fn what_cannot_be_kept_is_no_promise() {
+    let home = Home::new();
+    let keys = "isolation = \"microvm\"\nport = 8000\n\n[servers.it.limits]\nhibernate_after = \"1m\"";
+    let file = home.file("sessile.toml", &table("it", &[home.fixture("http")], keys));
+    let mut command = Command::new(binaries::sessile());
+    command.args(["serve", "-c", &file, "--state-dir"]).arg(home.state()).env("SESSILE_MICROVM_KERNEL", kernel());
+    let output = command.output().expect("sessile starts");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("servers.it.limits.hibernate_after: a server that speaks HTTP inside"), "{said}");
 }

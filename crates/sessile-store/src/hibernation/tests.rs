@@ -85,6 +85,33 @@ fn what_is_written_comes_back_and_is_taken_once() {
 }
 
 #[test]
+fn a_head_finds_room_that_was_kept_for_it() {
+    let (home, place) = place();
+    let (one, state) = (label("s-1", 7), noise(CHUNK + 5));
+    let mut draft = place.begin(&one, NO_LIMIT).unwrap();
+    draft.write(&state).unwrap();
+    draft.settle(300_000).unwrap();
+    let written = file(home.path(), &one, "new").metadata().unwrap();
+    assert_eq!(written.len(), draft.size());
+    assert!(
+        std::os::unix::fs::MetadataExt::blocks(&written) * 512 >= draft.size() + 300_000,
+        "it is the disk's promise"
+    );
+    let size = draft.commit(b"who it is").unwrap();
+    let whole = file(home.path(), &one, "asleep").metadata().unwrap();
+    assert_eq!(whole.len(), size);
+    assert!(std::os::unix::fs::MetadataExt::blocks(&whole) * 512 < size + 300_000, "what is left is given back");
+    let (read_state, head) = read(&place, &one);
+    assert_eq!((read_state == state, head.unwrap()), (true, b"who it is".to_vec()));
+
+    let mut draft = place.begin(&label("s-2", 1), CHUNK as u64).unwrap();
+    draft.write(b"state").unwrap();
+    assert!(matches!(draft.settle(CHUNK as u64), Err(HibernationError::TooLarge { .. })), "before it is too late");
+    drop(draft);
+    assert_eq!(names(&place), ["s-1-7.waking"]);
+}
+
+#[test]
 fn what_was_taken_and_not_used_can_be_put_back() {
     let (_home, place) = place();
     let one = label("s-1", 1);

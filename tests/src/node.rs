@@ -32,6 +32,7 @@ const KEPT: [&str; 6] = [
     "state/workspaces/",
     "state/run/",
     "state/microvm/images/",
+    // Sessions in machines, which a node that is stopped writes down.
     "state/hibernated/",
 ];
 

@@ -25,10 +25,11 @@ fn start(home: Home) -> Node {
     Start::serve(home, "sessile.toml", &manifest).env("SESSILE_MICROVM_KERNEL", &kernel()).start()
 }
 
-/// The machine monitors of a node.
+/// The machine monitors of a node's sessions. (There may be one more, of a template in the making.)
 fn monitors(node: &Node) -> usize {
     let lines = procfs::descendants(node.pid()).into_iter().map(|process| procfs::command_line(process.pid));
-    lines.filter(|line| line.contains("guest=") && !line.contains("sessile-porter")).count()
+    let is_monitor = |line: &String| line.contains("guest=s-") && !line.contains("sessile-porter");
+    lines.filter(is_monitor).count()
 }
 
 #[tokio::test]

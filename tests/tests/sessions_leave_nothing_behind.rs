@@ -56,7 +56,7 @@ fn start(node_keys: &str) -> Node {
     };
     let servers = [
         ("counter", &counter[..], limits("")),
-        ("idle", &counter[..], limits("idle_timeout = \"200ms\"")),
+        ("idle", &counter[..], limits("idle_timeout = \"1s\"")),
         ("crash", &crash[..], limits("")),
         ("killed", &killed[..], limits("")),
         ("slow", &slow[..], limits("")),

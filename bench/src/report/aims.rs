@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::scale::{kib_per_session, scale_steps};
 use super::{Metric, Report, eras, workload_name as name};
 use crate::target::Kind;
 
@@ -141,30 +142,6 @@ fn churn_rate(report: &Report) -> Outcome {
     Ok((format!("{rate:.0} per second on {} cores", report.machine.cores), rate >= 150.0))
 }
 
-/// The measurements of [`name::scale`] against Sessile, fewest sessions first.
-fn scale_steps(report: &Report, target: &str) -> Vec<(usize, f64, Option<u64>)> {
-    let mut steps: Vec<_> = report
-        .measurements
-        .iter()
-        .filter(|found| found.target == target)
-        .filter_map(|found| {
-            let sessions = found.workload.strip_prefix("calls beside ")?.strip_suffix(" sessions")?;
-            Some((sessions.parse().ok()?, Metric::P50.of(&found.all)?, found.all.resident_kib))
-        })
-        .collect();
-    steps.sort_by_key(|step| step.0);
-    steps
-}
-
-/// KiB of the target's own process per idle session, from the fewest to the most.
-pub(super) fn kib_per_session(report: &Report, target: &str) -> Option<(usize, f64)> {
-    let steps = scale_steps(report, target);
-    let (few, _, at_few) = *steps.first()?;
-    let (many, _, at_many) = *steps.last()?;
-    let grown = at_many? as f64 - at_few? as f64;
-    (many > few).then(|| (many, grown / (many - few) as f64))
-}
-
 fn memory(report: &Report) -> Outcome {
     let (sessions, kib) = kib_per_session(report, Kind::Sessile.name()).ok_or("no figure for Sessile")?;
     Ok((format!("{kib:.1} KiB at {sessions} sessions"), kib <= 64.0))
@@ -205,10 +182,10 @@ fn growth(report: &Report) -> Outcome {
     let steps = scale_steps(report, target);
     let (first, last) = steps.first().zip(steps.last()).ok_or("no figure for Sessile")?;
     // The step after the others ended is a second look at the beginning: their mean leaves drift out.
-    let again = report.value(name::SCALE_BACK, target, Metric::P50).unwrap_or(first.1);
-    let ratio = last.1 / f64::midpoint(first.1, again);
-    let text = format!("{ratio:.2} × from {} to {} sessions", first.0, last.0);
-    if last.0 < 2_000 {
+    let again = report.value(name::SCALE_BACK, target, Metric::P50).unwrap_or(first.p50_us);
+    let ratio = last.p50_us / f64::midpoint(first.p50_us, again);
+    let text = format!("{ratio:.2} × from {} to {} sessions", first.sessions, last.sessions);
+    if last.sessions < 2_000 {
         return Err(format!("{text}; the aim is for 2,000"));
     }
     Ok((text, ratio <= 1.2))

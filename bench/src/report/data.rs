@@ -21,6 +21,14 @@ pub mod workload_name {
     pub const SCALE_BACK: &str = "calls after the other sessions ended";
     /// Sessions one after another, to the first tool result.
     pub const NEW_SESSION: &str = "new session";
+    /// The same of a server in another language.
+    pub fn new_session_of(language: &str) -> String {
+        format!("new session of {language}")
+    }
+    /// The language's name, out of the name of such a workload.
+    pub fn language_of(workload: &str) -> Option<&str> {
+        workload.strip_prefix("new session of ")
+    }
     /// Sessions that come and go as fast as they can.
     pub const CHURN: &str = "churn";
     /// Calm calls without churn.

@@ -1,6 +1,6 @@
 //! The page `docs/benchmarks.md`, and the short form for a terminal.
 
-use super::{Report, eras, notes, tables};
+use super::{Report, eras, languages, notes, tables};
 
 /// The whole page, with an empty section for notes.
 pub fn page(report: &Report) -> String {
@@ -17,6 +17,7 @@ pub fn page(report: &Report) -> String {
         ("Where the time goes", notes::empty_section()),
         ("Warm calls", tables::calls(report)),
         ("New sessions, connect to first tool result", tables::new_sessions(report)),
+        ("Servers in other languages", languages::table_of(report)),
         ("Sessions that come and go, and calm calls beside them", tables::churn(report)),
         ("Both eras", eras::cells(report)),
         ("Without a session", eras::stateless(report)),

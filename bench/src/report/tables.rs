@@ -1,7 +1,7 @@
 //! The tables of the page. Ratios first: they hold where absolute times only orient.
 
-use super::aims::kib_per_session;
-use super::{Metric, Report, Verdict, floor_name, workload_name as name};
+use super::scale::kib_per_session;
+use super::{MEMORY_PLOT, Metric, Report, Verdict, floor_name, memory_plot, workload_name as name};
 use crate::target::Kind;
 
 /// A cell for something that was not measured.
@@ -169,7 +169,9 @@ pub(super) fn scale(report: &Report) -> String {
     });
     let head =
         ["target", "live sessions", "p50, ms", "p99, ms", "own memory, KiB", "one init, KiB resident / proportional"];
-    format!("{}\n{}", table(&head, rows), per_session.collect::<String>())
+    let plot =
+        memory_plot(report).map_or(String::new(), |_| format!("\n![memory over live sessions]({MEMORY_PLOT})\n"));
+    format!("{}\n{}{plot}", table(&head, rows), per_session.collect::<String>())
 }
 
 /// The number of sessions out of the name of a workload.

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::report::{Report, keep_notes, page};
-use crate::target::{Backend, Eras, Kind, Places};
+use crate::report::{MEMORY_PLOT, Report, keep_notes, memory_plot, page};
+use crate::target::{Backend, Eras, Kind, Language, Places};
 
 /// What to measure and where to put it.
 #[derive(Debug, Clone, clap::Args)]
@@ -43,6 +43,9 @@ pub struct SuiteArgs {
     /// What its form is filled in with, a JSON object
     #[arg(long, value_name = "JSON", default_value = r#"{"by":1}"#)]
     pub ask_answer: String,
+    /// A server in another language, as JSON: {"name", "command": [...], "read_only": [...], "tool", "tool_args": {...}}
+    #[arg(long = "language", value_name = "JSON")]
+    pub languages: Vec<Language>,
     /// Measure only these targets
     #[arg(long, value_enum, value_delimiter = ',')]
     pub only: Vec<Kind>,
@@ -93,7 +96,7 @@ impl SuiteArgs {
         self.only.is_empty() || self.only.contains(&kind)
     }
 
-    /// Writes the page, if one is asked for.
+    /// Writes the page and its plot, if a page is asked for.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -106,6 +109,12 @@ impl SuiteArgs {
             // Unreadable notes must not be written over.
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
-        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+        let write = |path: &Path, text: String| {
+            std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+        };
+        if let Some(plot) = memory_plot(report) {
+            write(&path.with_file_name(MEMORY_PLOT), plot)?;
+        }
+        write(path, text)
     }
 }

@@ -32,7 +32,7 @@ impl OwnNodes<'_> {
     /// The backend as it is served by a node.
     pub(super) fn served(&self, name: &'static str, era: &'static str, scope: &'static str) -> Served {
         let arguments = if era == MODERN { &self.eras.modern } else { &self.eras.legacy };
-        Served { name, command: [self.backend.command.as_slice(), arguments].concat(), era, scope }
+        Served { command: [self.backend.command.as_slice(), arguments].concat(), era, scope, ..Served::new(name) }
     }
 
     /// Where `ask` goes, in a dialect.

@@ -7,6 +7,7 @@
 mod args;
 mod crew;
 mod eras;
+mod languages;
 mod parking;
 mod plan;
 mod stages;
@@ -38,7 +39,7 @@ pub async fn suite(args: &SuiteArgs, stop: &Stop) -> anyhow::Result<Report> {
     let places = args.places(scratch.path());
     let own = backend.eras.as_ref().filter(|_| args.measures(Kind::Sessile));
     let own = own.map(|eras| OwnNodes { backend: &backend, eras, places: &places });
-    stages::run(&plan, &backend, &crew, own.as_ref(), &mut report, stop).await;
+    stages::run(&plan, &backend, &args.languages, &crew, own.as_ref(), &mut report, stop).await;
     say("ending the targets");
     crew.end().await;
     report.aims = aims(&report);

@@ -29,6 +29,8 @@ pub struct Plan {
     pub peer_scale: Vec<usize>,
     /// Numbers of clients for each pair of eras, and for what is answered without a session.
     pub era_clients: [usize; 2],
+    /// New sessions in a round of each server in another language.
+    pub language_sessions: usize,
     /// Calls parked at one time, and the sessions that they are parked in. A session holds 128 at the most.
     pub parked: Vec<(usize, usize)>,
     /// Fewest answers at each number of parked calls.
@@ -50,9 +52,10 @@ impl Plan {
             churn_concurrency: 8,
             calm: Duration::from_secs(4),
             calm_per_second: 250.0,
-            scale: vec![10, 100, 500, 2_000],
+            scale: vec![10, 30, 100, 300, 1_000, 2_000],
             peer_scale: vec![10, 100],
             era_clients: [1, 64],
+            language_sessions: 8,
             parked: vec![(1, 1), (100, 1), (100, 10), (1_000, 10), (1_000, 100)],
             answers: 200,
             sealing: Duration::from_secs(1),
@@ -70,6 +73,7 @@ impl Plan {
             calm: Duration::from_millis(1_600),
             scale: vec![10, 100, 300],
             peer_scale: vec![10, 30],
+            language_sessions: 3,
             answers: 50,
             sealing: Duration::from_millis(200),
             ..Self::full()

@@ -9,7 +9,7 @@ use crate::client::{CallTemplate, IdStyle};
 use crate::floor::{PipeBackend, Spawn, exec_churn, pipe_calls, pipe_churn, pipe_new_session};
 use crate::measure::{Sample, Stop, say};
 use crate::report::{CHURN_BESIDE_PER_SECOND, Report, Skipped, floor_name, workload_name as name};
-use crate::target::{Backend, Kind};
+use crate::target::{Backend, Kind, Language};
 use crate::workload::{
     BystanderLoad, CallLoad, ChurnLoad, NewSessionLoad, ScaleLoad, ScaleStep, bystander, call, churn, new_session,
     scale,
@@ -19,6 +19,7 @@ use crate::workload::{
 pub(super) async fn run(
     plan: &Plan,
     backend: &Backend,
+    languages: &[Language],
     crew: &Crew,
     own: Option<&OwnNodes<'_>>,
     report: &mut Report,
@@ -33,7 +34,7 @@ pub(super) async fn run(
             return;
         }
     };
-    let mut stage = Stage { plan, pipe, crew, own, report, stop };
+    let mut stage = Stage { plan, pipe, languages, crew, own, report, stop };
     for round in 1..=plan.rounds {
         say(format_args!("round {round} of {}: warm calls", plan.rounds));
         stage.calls().await;
@@ -45,6 +46,8 @@ pub(super) async fn run(
         stage.calm().await;
         say(format_args!("round {round} of {}: both eras", plan.rounds));
         stage.eras().await;
+        say(format_args!("round {round} of {}: servers in other languages", plan.rounds));
+        stage.languages().await;
     }
     say("idle sessions");
     stage.scale().await;
@@ -56,6 +59,7 @@ pub(super) async fn run(
 pub(super) struct Stage<'a> {
     pub(super) plan: &'a Plan,
     pipe: PipeBackend,
+    pub(super) languages: &'a [Language],
     crew: &'a Crew,
     /// `None` where nothing of the eras is measured.
     pub(super) own: Option<&'a OwnNodes<'a>>,

@@ -17,6 +17,17 @@ pub struct Served {
     pub era: &'static str,
     /// Which session a request without a session key belongs to.
     pub scope: &'static str,
+    /// Directories that its sandbox can read beyond those of the system.
+    pub read_only: Vec<PathBuf>,
+    /// How many sandboxes are held ready.
+    pub warm: Option<u32>,
+}
+
+impl Served {
+    /// A server of this name, with what a manifest has by itself.
+    pub fn new(name: &'static str) -> Self {
+        Self { name, command: Vec::new(), era: "auto", scope: "auto", read_only: Vec::new(), warm: None }
+    }
 }
 
 /// Starts a node with a state directory of its own: it knows nothing of its servers yet.
@@ -53,8 +64,14 @@ pub(super) fn manifest(served: &[Served], folder: &Path) -> String {
          sessions = 4000\nmemory = \"64TiB\"\n\n\
          [defaults.limits]\nsessions = 4000\nsessions_per_principal = 4000\nin_flight = 256\ndrain = \"0s\"\n"
     );
-    for Served { name, command, era, scope } in served {
+    for Served { name, command, era, scope, read_only, warm } in served {
         text.push_str(&format!("\n[servers.{name}]\ncommand = {command:?}\nera = \"{era}\"\nscope = \"{scope}\"\n"));
+        if !read_only.is_empty() {
+            text.push_str(&format!("files.read_only = {read_only:?}\n"));
+        }
+        if let Some(warm) = warm {
+            text.push_str(&format!("pool.warm = {warm}\n"));
+        }
     }
     text
 }

@@ -47,10 +47,14 @@ fn the_manifest_is_toml_and_a_pool_is_only_there_when_asked_for() {
 
 #[test]
 fn a_node_has_the_servers_it_is_given() {
-    let served = |name, era, scope| Served { name, command: vec!["/srv/my counter".to_owned()], era, scope };
+    let served =
+        |name, era, scope| Served { command: vec!["/srv/my counter".to_owned()], era, scope, ..Served::new(name) };
     let text = node::manifest(&[served("old", "legacy", "auto"), served("new", "modern", "request")], Path::new("/x"));
     let one = "[servers.old]\ncommand = [\"/srv/my counter\"]\nera = \"legacy\"\nscope = \"auto\"\n";
     assert!(text.contains(one) && text.contains("[servers.new]") && text.contains("scope = \"request\""), "{text}");
+    let pool = Served { read_only: vec!["/opt/x".into()], warm: Some(4), ..Served::new("pool") };
+    let text = node::manifest(&[pool], Path::new("/x"));
+    assert!(text.ends_with("files.read_only = [\"/opt/x\"]\npool.warm = 4\n"), "{text}");
     assert_eq!(server_url("http://127.0.0.1:7/old/mcp", "new"), "http://127.0.0.1:7/new/mcp");
 }
 

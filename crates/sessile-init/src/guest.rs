@@ -59,6 +59,8 @@ fn live() -> Result<(), Fault> {
     machine::show_devices().map_err(cannot("mount /dev"))?;
     modules::load()?;
     let mut port = open_port().map_err(cannot("open the link"))?;
+    // What is the same in all machines of one kind is done before the first word: templates are taken then.
+    let counters = machine::leave_initramfs().map_err(cannot("leave the initial file system"))?;
     say_of_machine(&mut port, &FromGuest::Up { link: LINK_VERSION })?;
     let order = loop {
         match port.wait().map_err(|_| Errno::PROTO).map_err(cannot("hear from the runtime"))? {
@@ -74,7 +76,6 @@ fn live() -> Result<(), Fault> {
             _ => return Ok(()), // nothing else makes sense before the start
         }
     };
-    let counters = machine::leave_initramfs().map_err(cannot("leave the initial file system"))?;
     // From here on a failure can be told.
     let begun = life::begin(&order).and_then(|begun| {
         let door = door::Door::open().map_err(|errno| life::kernel("keep a door")(errno))?;

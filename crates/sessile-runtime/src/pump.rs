@@ -1,19 +1,20 @@
 //! The one task of a session: reads the server's stdout, flushes its stdin, keeps its clocks, and sees it
 //! to its end.
 
+mod outputs;
 mod rest;
 
 use crate::error::gone;
-use crate::estate::{Inbox, READ_CHUNK};
-use crate::lines::{Endless, Line, Lines};
+use crate::lines::{Endless, Line};
 use crate::node::Node;
 use crate::oversized::answer_for;
-use crate::peer::{self, About, Peer};
+use crate::peer::{self, About};
 use crate::session::{Rest, Session};
 use crate::sleep::Asleep;
 use crate::stderr;
 use crate::stop::{PostMortem, StopReason, unix_seconds, whole_millis};
 use bytes::Bytes;
+pub(crate) use outputs::{Outputs, Stdout};
 use sessile_bridge::Event;
 use sessile_protocol::{Message, Payload};
 use sessile_sandbox::{Ended, Exit, Sandbox};
@@ -22,10 +23,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe;
 use tokio::time::timeout;
-use tokio_util::task::AbortOnDropHandle;
 
 /// Lines in a row that are not JSON-RPC before the server is given up.
 const GARBAGE_LINES: u32 = 32;
@@ -47,74 +45,6 @@ const LAST_WORDS_STEP: Duration = Duration::from_millis(500);
 const PEER_GRACE: Duration = Duration::from_millis(500);
 /// How long the last lines of stderr are waited for.
 const STDERR_GRACE: Duration = Duration::from_millis(200);
-
-/// The server's ends that the pump reads.
-#[derive(Debug)]
-pub(crate) struct Outputs {
-    pub(crate) stdout: Stdout,
-    /// Reads stderr to its end.
-    pub(crate) stderr: AbortOnDropHandle<()>,
-    /// Between the session and a server that speaks HTTP; `stdout` is its word then.
-    pub(crate) peer: Option<Peer>,
-}
-
-impl Outputs {
-    /// Lets a server that speaks HTTP know that nobody will ask it anything more. Such a one does not end with its standard
-    /// input, so it is asked to.
-    pub(crate) async fn take_leave(&mut self, sandbox: &Sandbox) {
-        if let Some(peer) = self.peer.take() {
-            peer.finish().await;
-            sandbox.terminate();
-        }
-    }
-}
-
-/// A server's stdout, on its way to lines.
-#[derive(Debug)]
-pub(crate) struct Stdout {
-    pipe: pipe::Receiver,
-    lines: Lines,
-    /// Where what is read lies until it is accounted for, if somebody may have to go on with it.
-    inbox: Option<Inbox>,
-}
-
-impl Stdout {
-    pub(crate) fn new(pipe: pipe::Receiver, lines: Lines, inbox: Option<Inbox>) -> Self {
-        Self { pipe, lines, inbox }
-    }
-
-    /// Waits for the server to say something. `false` at the end of its stdout. Nothing is lost if nobody waits any more.
-    ///
-    /// A read that does not fill the buffer tells tokio that nothing more is there, which saves a second one.
-    async fn fill(&mut self) -> bool {
-        let buffer = self.lines.buffer();
-        let Some(inbox) = &mut self.inbox else {
-            buffer.reserve(READ_CHUNK);
-            return matches!(self.pipe.read_buf(buffer).await, Ok(1..));
-        };
-        let taken = self.lines.taken();
-        let room = inbox.room(taken);
-        let length = self.pipe.read(room).await.unwrap_or(0);
-        self.lines.buffer().extend_from_slice(room.get(..length).unwrap_or_default());
-        inbox.took(length);
-        length > 0
-    }
-
-    /// Reads once what is there already: how much that was. An error says that nothing is there yet.
-    fn fill_now(&mut self) -> std::io::Result<usize> {
-        let taken = self.lines.taken();
-        let Some(inbox) = &mut self.inbox else {
-            let buffer = self.lines.buffer();
-            buffer.reserve(READ_CHUNK);
-            return self.pipe.try_read_buf(buffer);
-        };
-        let room = inbox.room(taken);
-        let length = self.pipe.try_read(room)?;
-        self.lines.buffer().extend_from_slice(room.get(..length).unwrap_or_default());
-        inbox.took(length);
-        Ok(length)
-    }
-}
 
 /// The server speaks no protocol, and is given up.
 struct GivenUp;

@@ -19,12 +19,15 @@ mod error;
 mod image;
 mod jail;
 mod libraries;
+mod migration;
 mod modules;
 mod packing;
 mod parts;
 mod qmp;
+mod restore_key;
 mod sleep;
 mod supervise;
+mod template;
 mod trial;
 mod wire;
 

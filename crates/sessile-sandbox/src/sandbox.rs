@@ -61,6 +61,7 @@ pub struct Sandbox {
     egress: Option<OwnedFd>,
     grip: Arc<dyn Grip>,
     ended: watch::Receiver<Option<Ended>>,
+    is_copy: bool,
 }
 
 /// What a driver hands over when a server runs.
@@ -77,7 +78,13 @@ pub(crate) struct Running {
 impl Sandbox {
     pub(crate) fn new(running: Running) -> Self {
         let Running { id, pid, notes, pipes, egress, grip, ended } = running;
-        Self { id, pid, notes, pipes: Mutex::new(Some(pipes)), egress, grip, ended }
+        Self { id, pid, notes, pipes: Mutex::new(Some(pipes)), egress, grip, ended, is_copy: false }
+    }
+
+    /// The same, of a machine that is a copy.
+    pub(crate) fn into_copy(mut self) -> Self {
+        self.is_copy = true;
+        self
     }
 
     /// Its name.
@@ -91,6 +98,12 @@ impl Sandbox {
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.pid
+    }
+
+    /// Whether it is a machine that was copied from a template, and not booted.
+    #[must_use]
+    pub fn is_copy(&self) -> bool {
+        self.is_copy
     }
 
     /// What is less than was asked for, in words for the operator: an overlay that the kernel refused, a limit that nothing enforces.
@@ -168,10 +181,9 @@ impl Sandbox {
         }
     }
 
-    /// Writes the sandbox down into `into`, and ends it. When it resolves with a text, everything the server has said is in the pipes
-    /// (to be read to their end), and nothing of the sandbox runs any more; text and state are what
-    /// [`Driver::wake`](crate::Driver::wake) takes. The sandbox is ended once `into` has been shut down, which is to succeed only when all
-    /// of the state is kept. The pipes are to be read meanwhile: what the server says last must find room.
+    /// Writes the sandbox down into `into`, shuts that down, and if that went well ends the sandbox. When it resolves with a text, everything
+    /// the server has said is in the pipes (to be read to their end), and nothing of the sandbox runs any more; text and state are what
+    /// [`Driver::wake`](crate::Driver::wake) takes. The pipes are to be read meanwhile: what the server says last must find room.
     ///
     /// Nobody may write to the server meanwhile: such bytes may be lost. Dropping the future ends the sandbox, or leaves it running.
     ///

@@ -6,7 +6,8 @@ use crate::{Ended, StartError};
 use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// Where the state of a sandbox is written to.
+/// Where the state of a sandbox is written to. A driver shuts it down when it has written all, and hears from that whether it is kept: before,
+/// the sandbox must be able to go on.
 pub type StateSink = Box<dyn AsyncWrite + Send + Unpin>;
 /// Where it is read from.
 pub type StateSource = Box<dyn AsyncRead + Send + Unpin>;

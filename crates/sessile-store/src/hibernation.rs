@@ -23,7 +23,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use draft::Draft;
+pub use draft::{Draft, Settled};
 pub use error::HibernationError;
 pub use format::{CHUNK, Label};
 pub(crate) use rows::SCHEMA;

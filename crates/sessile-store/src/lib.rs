@@ -19,7 +19,9 @@ mod state_dir;
 mod tasks;
 mod workspaces;
 
-pub use hibernation::{CHUNK, Claimed, Draft, HibernatedRow, Hibernation, HibernationError, Label, Stage, read_any};
+pub use hibernation::{
+    CHUNK, Claimed, Draft, HibernatedRow, Hibernation, HibernationError, Label, Settled, Stage, read_any,
+};
 pub use ledger::{Ledger, LedgerError};
 pub use lock::LockError;
 pub use private::PrivateError;

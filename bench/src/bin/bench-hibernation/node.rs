@@ -38,7 +38,10 @@ impl Node {
         let programs = programs.canonicalize().context("there are no programs")?;
         // Free a moment ago.
         let admin = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        let (state, fixture) = (folder.join("state"), programs.join("fixture-counter"));
+        // In a directory of its own: what lies beside a program is packed with it.
+        let (state, fixture) = (folder.join("state"), folder.join("bin/fixture-counter"));
+        std::fs::create_dir_all(folder.join("bin"))?;
+        std::fs::copy(programs.join("fixture-counter"), &fixture).context("cannot copy fixture-counter")?;
         let manifest = format!(
             "[node]\nlisten = \"127.0.0.1:0\"\nadmin = \"{admin}\"\nstate_dir = {state:?}\nsessions = 4000\nmemory = \"64TiB\"\n\
              hibernation_disk = \"64TiB\"\n\n[servers.counter]\ncommand = [{fixture:?}]\nisolation = \"microvm\"\n\n\

@@ -2,13 +2,13 @@
 
 use super::{GivenUp, LAST_WORDS, LAST_WORDS_STEP, Pump, STDERR_GRACE};
 use crate::node::Node;
-use crate::session::{Core, RestKind, Turn};
+use crate::session::{RestKind, Turn};
 use crate::sleep::{Asleep, Bed, Dormitory, Head, sink};
 use crate::states::unix_millis;
 use crate::stop::StopReason;
 use sessile_bridge::Event;
 use sessile_sandbox::{Ended, HibernateError, Sandbox};
-use sessile_store::{Draft, HibernatedRow};
+use sessile_store::{Draft, HibernatedRow, Settled};
 use sessile_telemetry::Event as Told;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -16,9 +16,6 @@ use tokio::time::timeout;
 
 /// How long a sandbox that failed to be written down is looked at, to see whether it has ended.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// How much longer than now what there is to be said of a session may become while its sandbox is written down, in bytes.
-const ROOM: u64 = 256 * 1024;
 
 /// What came of a turn.
 pub(super) enum Rested {
@@ -110,16 +107,15 @@ impl Pump<'_> {
         let generation = unix_millis().max(self.session.lock().resting.generation + 1);
         let row = dormitory.row(&self.session, generation, driver).map_err(|error| awake(&error))?;
         let draft = dormitory.begin(row.clone()).await.map_err(|error| awake(&error))?;
-        let head = self.head(&self.session.lock(), "").map_err(|error| awake(&error))?;
-        let written = self.write_state(sandbox, draft, head.len() as u64 + ROOM).await;
-        let (draft, asleep) = match written {
+        let written = self.write_state(sandbox, node, draft).await;
+        let (settled, asleep) = match written {
             Ok(written) => written,
             Err(fell) => {
                 dormitory.forget(&row.label).await;
                 return Err(fell);
             }
         };
-        let finished = self.finish_writing(node, dormitory, draft, asleep, row.clone()).await;
+        let finished = self.finish_writing(dormitory, settled, asleep, row.clone()).await;
         if finished.is_err() {
             dormitory.forget(&row.label).await;
         }
@@ -127,8 +123,9 @@ impl Pump<'_> {
     }
 
     /// Lets the driver write the sandbox into `draft`, and hears the server to its end. Nothing of the sandbox runs then.
-    async fn write_state(&mut self, sandbox: &Sandbox, draft: Draft, head: u64) -> Result<(Draft, String), Fell> {
-        let (into, writing) = sink(draft, head);
+    async fn write_state(&mut self, sandbox: &Sandbox, node: &Node, draft: Draft) -> Result<(Settled, String), Fell> {
+        let node = node.clone();
+        let (into, writing) = sink(draft, move |bytes| async move { node.make_bed(bytes).await });
         let mut hibernating = sandbox.hibernate(into);
         let written = loop {
             let read = self.closed.is_none() && !self.is_backlogged();
@@ -161,15 +158,13 @@ impl Pump<'_> {
                 }
                 // What was read to its end is not: the server goes on.
                 self.closed = None;
-                // What the disk says comes first: the driver only knows that nobody takes its state.
-                let why = writing.ok().and_then(Result::err).map_or_else(|| error.to_string(), |full| full.to_string());
-                return Err(Fell::Awake(why));
+                return Err(Fell::Awake(error.to_string()));
             }
         };
         self.hear_the_rest().await;
         let lost = |error: &dyn std::fmt::Display| Fell::Lost(format!("its state is not on the disk: {error}"));
-        let draft = writing.map_err(|error| lost(&error))?.map_err(|error| lost(&error))?;
-        Ok((draft, asleep))
+        let settled = writing.map_err(|error| lost(&error))?.map_err(|error| lost(&error))?;
+        Ok((settled, asleep))
     }
 
     /// Reads what the server said before it was written down. What clients do not take is kept for later.
@@ -190,9 +185,8 @@ impl Pump<'_> {
     /// Adds what the session is, and makes what was written count.
     async fn finish_writing(
         &mut self,
-        node: &Node,
         dormitory: &Dormitory,
-        draft: Draft,
+        settled: Settled,
         asleep: String,
         row: HibernatedRow,
     ) -> Result<Asleep, Fell> {
@@ -202,13 +196,11 @@ impl Pump<'_> {
             if let Some(reason) = core.stop {
                 return Err(Fell::Ended(reason, None));
             }
-            let head = self.head(&core, &asleep).map_err(|error| lost(&error))?;
+            let rest = self.outputs.stdout.lines.unread();
+            let head = Head::write(&self.session, &core, asleep, rest).map_err(|error| lost(&error))?;
             (head, core.names.iter().cloned().collect(), core.bridge.parked(), core.calls)
         };
-        if !node.make_bed(draft.size().saturating_add(head.len() as u64)).await {
-            return Err(Fell::Lost("it is larger than `node.hibernation_disk`".to_owned()));
-        }
-        let bytes = dormitory.commit(draft, head, &row.label).await.map_err(|error| lost(&error))?;
+        let bytes = dormitory.commit(settled, head, &row.label).await.map_err(|error| lost(&error))?;
         let session = &self.session;
         Ok(Asleep {
             id: session.id.clone(),
@@ -228,11 +220,6 @@ impl Pump<'_> {
             place: Mutex::default(),
             bed: Bed::default(),
         })
-    }
-
-    /// What there is to be said of the session, and of its sandbox: `asleep`.
-    fn head(&self, core: &Core, asleep: &str) -> serde_json::Result<Vec<u8>> {
-        Head::write(&self.session, core, asleep, self.outputs.stdout.lines.unread())
     }
 
     fn stays(&self, why: &str) {

@@ -7,7 +7,7 @@ use crate::states::unix_millis;
 use crate::stop::whole_millis;
 use serde::{Deserialize, Serialize};
 use sessile_store::{
-    Claimed, Draft, HibernatedRow, Hibernation, HibernationError, Label, Ledger, LedgerError, Process, Stage,
+    Claimed, Draft, HibernatedRow, Hibernation, HibernationError, Label, Ledger, LedgerError, Process, Settled, Stage,
 };
 use std::sync::Arc;
 
@@ -51,6 +51,10 @@ pub(crate) enum Trouble {
     Ledger(#[from] LedgerError),
     #[error("the ledger does not know it as {0}")]
     Stage(&'static str),
+    #[error("it is larger than `node.hibernation_disk`")]
+    NoRoom,
+    #[error("its driver did not write it to its end")]
+    Unfinished,
     #[error("who it is cannot be written: {0}")]
     Note(#[from] serde_json::Error),
     #[error("it was given up: {0}")]
@@ -140,10 +144,10 @@ impl Dormitory {
 
     /// Finishes what was written, with its head. It can be woken from then on; how many bytes it has is returned. If this fails, nothing is
     /// left of it.
-    pub(crate) async fn commit(&self, draft: Draft, head: Vec<u8>, label: &Label) -> Result<u64, Trouble> {
+    pub(crate) async fn commit(&self, settled: Settled, head: Vec<u8>, label: &Label) -> Result<u64, Trouble> {
         let (store, ledger, label) = (self.store.clone(), Arc::clone(&self.ledger), label.clone());
         blocking(move || {
-            let committed = draft.commit(&head).map_err(Trouble::from).and_then(|bytes| {
+            let committed = settled.commit(&head).map_err(Trouble::from).and_then(|bytes| {
                 let is_known = ledger.hibernation_done(&label, bytes)?;
                 if is_known { Ok(bytes) } else { Err(Trouble::Stage("being written")) }
             });

@@ -68,14 +68,13 @@ impl Head {
     /// The head of `session` as it is now, with what its driver said, and `rest`.
     ///
     /// A length (`u32`, little-endian), so many bytes of JSON, and the rest as it is.
-    pub(crate) fn write(session: &Session, core: &Core, asleep: &str, rest: &[u8]) -> serde_json::Result<Vec<u8>> {
+    pub(crate) fn write(session: &Session, core: &Core, asleep: String, rest: &[u8]) -> serde_json::Result<Vec<u8>> {
         let identity = RawValue::from_string(serde_json::to_string(&session.identity())?)?;
         let mut record = Vec::new();
         crate::record::write(session, &identity, core, 0, &mut record)?;
         // It was written as text.
         let record = RawValue::from_string(String::from_utf8_lossy(&record).into_owned())?;
-        let text =
-            serde_json::to_vec(&Text { form: FORM, asleep: asleep.to_owned(), times: Times::of(session), record })?;
+        let text = serde_json::to_vec(&Text { form: FORM, asleep, times: Times::of(session), record })?;
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
         Ok([&length[..], &text, rest].concat())
     }

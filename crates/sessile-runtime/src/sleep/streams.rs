@@ -1,7 +1,8 @@
 //! Between a driver, which writes and reads as it can, and a file, which waits for the disk: a thread on the other side, and a pipe of
 //! bounded size between.
 
-use sessile_store::{CHUNK, Claimed, Draft, HibernationError};
+use super::dormitory::Trouble;
+use sessile_store::{CHUNK, Claimed, Draft, HibernationError, Settled};
 use std::io::{self, Read, Write};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,52 +16,78 @@ use tokio_util::io::SyncIoBridge;
 /// Bytes that lie between both sides.
 const BETWEEN: usize = 256 * 1024;
 
-/// Where a driver writes to. It is shut down when all of the state is on the disk for certain, with room for a head; dropped before, what
-/// was written is worth nothing.
+/// Where a driver writes to. What it is told when it shuts it down is whether all of it is on the disk.
 #[derive(Debug)]
 pub(crate) struct Sink {
     pipe: DuplexStream,
-    /// Whether what was written is all.
     is_whole: Arc<AtomicBool>,
-    verdict: Option<Verdict>,
+    verdict: Verdict,
 }
 
-/// What the thread on the other side says, once.
-type Verdict = oneshot::Receiver<Result<(), String>>;
+/// The writing of a file: what is on the disk, or why there is nothing.
+pub(crate) type Writing = JoinHandle<Result<Settled, Trouble>>;
 
-/// A place to write to, whose bytes go into `draft`, before a head of `head` bytes or so. What is on the other side ends when the place is
-/// shut down or dropped, and gives the draft back.
-pub(crate) fn sink(mut draft: Draft, head: u64) -> (Sink, JoinHandle<Result<Draft, HibernationError>>) {
+/// A place to write to, whose bytes go into `draft`. Once it is shut down, the state is put on the disk and `fits` asked whether so many
+/// bytes may stay there; dropped before that, nothing is kept.
+pub(crate) fn sink<Fits>(mut draft: Draft, fits: impl FnOnce(u64) -> Fits + Send + 'static) -> (Sink, Writing)
+where
+    Fits: Future<Output = bool> + Send,
+{
     let (near, far) = duplex(BETWEEN);
     let (tell, verdict) = oneshot::channel();
-    let (is_whole, mut far) = (Arc::new(AtomicBool::new(false)), SyncIoBridge::new(far));
-    let sink = Sink { pipe: near, is_whole: Arc::clone(&is_whole), verdict: Some(verdict) };
-    let writing = spawn_blocking(move || {
+    let mut far = SyncIoBridge::new(far);
+    let is_whole = Arc::new(AtomicBool::new(false));
+    let whole = Arc::clone(&is_whole);
+    let receiving = spawn_blocking(move || {
         let mut buffer = vec![0; BETWEEN];
-        let outcome = loop {
+        loop {
             match far.read(&mut buffer) {
-                Ok(0) if is_whole.load(Ordering::Acquire) => break draft.settle(head),
-                // Nothing fails in a pipe within this process; it ends.
-                Ok(0) => break Ok(()),
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => break Ok(()),
-                Err(_) => {}
-                Ok(length) => {
-                    if let Err(error) = draft.write(buffer.get(..length).unwrap_or_default()) {
-                        break Err(error);
-                    }
-                }
+                Ok(length @ 1..) => draft.write(buffer.get(..length).unwrap_or_default())?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Nothing else fails in a pipe within this process: it ends.
+                _ if whole.load(Ordering::Acquire) => return Ok(draft.settle()?),
+                _ => return Err(Trouble::Unfinished),
             }
-        };
-        // Nobody listens if the place was dropped.
-        let _ = tell.send(outcome.as_ref().map(drop).map_err(ToString::to_string));
-        outcome.map(|()| draft)
+        }
     });
-    (sink, writing)
+    let writing = tokio::spawn(async move {
+        let settled = async {
+            let settled: Settled = receiving.await??;
+            if fits(settled.size()).await { Ok(settled) } else { Err(Trouble::NoRoom) }
+        };
+        let settled = settled.await;
+        let told = settled.as_ref().map(drop).map_err(ToString::to_string);
+        // Nobody waits for it who has let go of the other side.
+        let _ = tell.send(told);
+        settled
+    });
+    (Sink { pipe: near, is_whole, verdict: Some(verdict) }, writing)
+}
+
+/// What the other side makes of it: to be heard once.
+type Verdict = Option<oneshot::Receiver<Result<(), String>>>;
+
+fn poll_verdict(verdict: &mut Verdict, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    let Some(waiting) = verdict else { return Poll::Ready(Ok(())) };
+    let told = ready!(Pin::new(waiting).poll(cx));
+    *verdict = None;
+    Poll::Ready(match told {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(io::Error::other(error)),
+        Err(_) => Err(io::Error::other("nobody is on the other side any more")),
+    })
 }
 
 impl AsyncWrite for Sink {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.pipe).poll_write(cx, bytes)
+        match ready!(Pin::new(&mut self.pipe).poll_write(cx, bytes)) {
+            // Why, the other side knows better.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                ready!(poll_verdict(&mut self.verdict, cx))?;
+                Poll::Ready(Err(error))
+            }
+            written => Poll::Ready(written),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -70,23 +97,15 @@ impl AsyncWrite for Sink {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.is_whole.store(true, Ordering::Release);
         ready!(Pin::new(&mut self.pipe).poll_shutdown(cx))?;
-        ready!(heard(&mut self.verdict, cx)).map_err(io::Error::other).into()
+        poll_verdict(&mut self.verdict, cx)
     }
-}
-
-/// What the other side has said; nothing is wrong once it was heard.
-fn heard(verdict: &mut Option<Verdict>, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
-    let Some(waited) = verdict else { return Poll::Ready(Ok(())) };
-    let said = ready!(Pin::new(waited).poll(cx));
-    *verdict = None;
-    Poll::Ready(said.unwrap_or_else(|_| Err("the thread at the file is gone".to_owned())))
 }
 
 /// Where a driver reads from. At the end of what is whole there is an end; of what is not, an error.
 #[derive(Debug)]
 pub(crate) struct Source {
     pipe: DuplexStream,
-    verdict: Option<Verdict>,
+    verdict: Verdict,
 }
 
 /// The reading of a claimed file: the claim, and the error that ended it, if one did.
@@ -125,8 +144,7 @@ impl AsyncRead for Source {
         if buf.filled().len() > before || buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        let said = ready!(heard(&mut self.verdict, cx));
-        said.map_err(|what| io::Error::new(io::ErrorKind::InvalidData, what)).into()
+        poll_verdict(&mut self.verdict, cx)
     }
 }
 
@@ -140,11 +158,16 @@ mod tests {
         Label { session: "s-1".into(), server: "it".into(), principal: "ada".into(), generation: 1 }
     }
 
-    #[tokio::test]
-    async fn what_was_shut_down_is_kept_and_comes_back() {
+    fn place() -> (tempfile::TempDir, Hibernation) {
         let home = tempfile::tempdir().unwrap();
         let place = Hibernation::open(home.path()).unwrap();
-        let (mut into, writing) = sink(place.begin(&label(), u64::MAX).unwrap(), 10);
+        (home, place)
+    }
+
+    #[tokio::test]
+    async fn what_was_shut_down_is_kept_and_comes_back() {
+        let (_home, place) = place();
+        let (mut into, writing) = sink(place.begin(&label(), u64::MAX).unwrap(), |_| async { true });
         let state: Vec<u8> = (0..3_000_000_u32).map(|number| (number / 3) as u8).collect();
         into.write_all(&state).await.unwrap();
         into.shutdown().await.unwrap();
@@ -160,31 +183,39 @@ mod tests {
 
     #[tokio::test]
     async fn who_writes_hears_at_the_latest_in_the_end_that_there_is_no_room() {
-        let home = tempfile::tempdir().unwrap();
-        let place = Hibernation::open(home.path()).unwrap();
+        let (_home, place) = place();
         // It all lies in the pipe before anybody looks at it.
-        let (mut into, writing) = sink(place.begin(&label(), 4096).unwrap(), 8192);
+        let (mut into, writing) = sink(place.begin(&label(), u64::MAX).unwrap(), |_| async { false });
         into.write_all(b"a little").await.unwrap();
         let error = into.shutdown().await.unwrap_err();
         assert!(error.to_string().contains("hibernation_disk"), "{error}");
         assert!(writing.await.unwrap().is_err());
+        // Or as soon as it shows.
+        let (mut into, writing) = sink(place.begin(&label(), 1).unwrap(), |_| async { true });
+        let error = into.write_all(&vec![0; 8 << 20]).await.unwrap_err();
+        assert!(error.to_string().contains("hibernation_disk"), "{error}");
+        drop(into);
+        assert!(writing.await.unwrap().is_err());
+        // What nobody has said to be whole is not.
+        let (into, writing) = sink(place.begin(&label(), 4096).unwrap(), |_| async { true });
+        drop(into);
+        assert!(matches!(writing.await.unwrap(), Err(Trouble::Unfinished)));
         assert_eq!(place.files().unwrap(), [""; 0]);
     }
 
     #[tokio::test]
     async fn a_damaged_file_is_an_error_and_no_end() {
-        let home = tempfile::tempdir().unwrap();
-        let place = Hibernation::open(home.path()).unwrap();
+        let (home, place) = place();
         let mut draft = place.begin(&label(), u64::MAX).unwrap();
         draft.write(b"state").unwrap();
-        draft.commit(b"head").unwrap();
+        draft.settle().unwrap().commit(b"head").unwrap();
         let file = home.path().join("hibernated/s-1-1.asleep");
         let mut bytes = std::fs::read(&file).unwrap();
         bytes[102] ^= 1;
         std::fs::write(&file, bytes).unwrap();
         let (mut from, reading) = source(place.claim(&label()).unwrap());
         let error = from.read_to_end(&mut Vec::new()).await.unwrap_err();
-        assert!(error.kind() == io::ErrorKind::InvalidData && error.to_string().contains("part 0"), "{error}");
+        assert!(error.to_string().contains("part 0"), "{error}");
         assert!(reading.await.unwrap().1.is_err());
     }
 }

@@ -4,8 +4,8 @@ use super::control::Control;
 use super::jail;
 use super::wire::{Wire, WireError, Word, understood};
 use crate::driver::Driver;
-use crate::readiness;
 use crate::{Pipes, Sandbox, StartError};
+use complaints::Complaints;
 use rustix::rand::{GetRandomFlags, getrandom};
 use sessile_link::guest::{FromGuest, LINK_VERSION, Renew, ToGuest};
 use sessile_link::porter::FromPorter;
@@ -16,18 +16,14 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::time::timeout;
 
+mod complaints;
 #[cfg(test)]
 mod tests;
 
 /// The proofs of machines that are remembered, to be compared with new ones.
 const PROOFS: usize = 65_536;
-
-/// What is kept of what QEMU says on standard error, in bytes.
-const COMPLAINT: usize = 2048;
 
 /// How long QEMU's last words are waited for.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -62,10 +58,17 @@ pub(super) struct Machine {
 
 /// Boots a machine, until its init waits for an order.
 pub(super) async fn boot(walls: &dyn Driver, order: &jail::Order<'_>, proofs: &Proofs) -> Result<Machine, StartError> {
+    let mut machine = up(walls, order).await?;
+    machine.become_another(proofs).await.map(|()| machine)
+}
+
+/// Boots a machine, until it is like every other one of its kind that was just booted, and waits to be made another one.
+pub(super) async fn up(walls: &dyn Driver, order: &jail::Order<'_>) -> Result<Machine, StartError> {
     let mut machine = launch(walls, order).await?;
+    let Machine { wire, control, .. } = &mut machine;
     let greeted = tokio::select! {
-        greeted = greet(&mut machine.wire, proofs) => greeted.map_err(|error| error.to_string()),
-        () = machine.control.stopped() => Err("the guest stopped".to_owned()),
+        greeted = greeted(wire) => greeted.map_err(|error| error.to_string()),
+        () = control.stopped() => Err("the guest stopped".to_owned()),
     };
     match greeted {
         Ok(()) => Ok(machine),
@@ -85,7 +88,9 @@ pub(super) async fn launch(walls: &dyn Driver, order: &jail::Order<'_>) -> Resul
     let mut complaints = Complaints::new(stderr)?;
     let ended = monitor.ended();
     let wire = tokio::select! {
-        wire = Wire::take(&monitor) => wire,
+        wire = timeout(order.start_timeout, Wire::take(&monitor)) => {
+            wire.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+        }
         _ = ended => Err(WireError::Closed),
     };
     match wire {
@@ -95,17 +100,20 @@ pub(super) async fn launch(walls: &dyn Driver, order: &jail::Order<'_>) -> Resul
             let ended = monitor.ended().await;
             Err(died(format!("QEMU ended ({}): {}", ended.exit, complaints.read().await)))
         }
-        Err(error) => Err(died(error.to_string())),
+        Err(error) => {
+            monitor.kill();
+            monitor.ended().await;
+            Err(died(error.to_string()))
+        }
     }
 }
 
-/// Waits for the guest, and makes it another one.
-async fn greet(wire: &mut Wire, proofs: &Proofs) -> Result<(), WireError> {
+/// Waits for the guest's first word.
+async fn greeted(wire: &mut Wire) -> Result<(), WireError> {
     match of_machine(wire).await? {
-        FromGuest::Up { link: LINK_VERSION } => {}
-        other => return Err(WireError::Nonsense(format!("{other:?} instead of a greeting"))),
+        FromGuest::Up { link: LINK_VERSION } => Ok(()),
+        other => Err(WireError::Nonsense(format!("{other:?} instead of a greeting"))),
     }
-    renew(wire, proofs).await
 }
 
 /// Makes a guest another one than all before, which ends its rest if it had one.
@@ -159,6 +167,19 @@ impl Machine {
         Ok(Self { monitor, pipes, control, wire, complaints: Complaints::new(stderr)? })
     }
 
+    /// Makes it another machine than all before, or ends it.
+    pub(super) async fn become_another(&mut self, proofs: &Proofs) -> Result<(), StartError> {
+        let Self { wire, control, .. } = self;
+        let renewed = tokio::select! {
+            renewed = renew(wire, proofs) => renewed.map_err(|error| error.to_string()),
+            () = control.stopped() => Err("the guest stopped".to_owned()),
+        };
+        match renewed {
+            Ok(()) => Ok(()),
+            Err(why) => Err(self.died(&format!("{why} before it was another machine")).await),
+        }
+    }
+
     /// Gives init its order, and waits until the server runs.
     pub(super) async fn begin(&mut self, order: StartOrder) -> Result<Begun, StartError> {
         let too_large =
@@ -184,10 +205,17 @@ impl Machine {
         Err(self.died(&why).await)
     }
 
-    /// Why it did not come to anything, with what it said last.
+    /// Ends it. Once that is done, nothing of it is left.
+    pub(super) async fn end(&mut self) {
+        self.monitor.kill();
+        self.monitor.ended().await;
+    }
+
+    /// Why it did not come to anything, with what it said last. Ends it.
     pub(super) async fn died(&mut self, why: &str) -> StartError {
         let console = timeout(LAST_WORDS, last_words(&mut self.control)).await.ok().flatten();
         let said = self.complaints.read().await;
+        self.end().await;
         died(format!("{why}: {} {said}", console.unwrap_or_default()).trim_end().to_owned())
     }
 }
@@ -208,39 +236,14 @@ fn printable(line: &str) -> String {
     line.chars().filter(|letter| *letter == ' ' || letter.is_ascii_graphic()).take(200).collect()
 }
 
-fn died(why: impl Into<String>) -> StartError {
-    StartError::InitDied { why: why.into() }
+/// Why a machine did not start, where it is known that it is a machine.
+pub(super) fn reason(error: StartError) -> String {
+    match error {
+        StartError::InitDied { why } => why,
+        other => other.to_string(),
+    }
 }
 
-/// What QEMU says on standard error: rarely anything, and never much. It shares that with the server to come.
-#[derive(Debug)]
-struct Complaints(AsyncFd<OwnedFd>);
-
-impl Complaints {
-    fn new(stderr: OwnedFd) -> Result<Self, StartError> {
-        let watched = readiness::watch_for(stderr, Interest::READABLE);
-        watched.map(Self).map_err(StartError::host("watch the machine's monitor"))
-    }
-
-    /// What it has said so far, the beginning of it.
-    async fn read(&mut self) -> String {
-        let mut text = vec![0; COMPLAINT];
-        let read = async {
-            loop {
-                let mut ready = self.0.readable().await?;
-                let read = |pipe: &AsyncFd<OwnedFd>| {
-                    rustix::io::read(pipe.get_ref(), text.as_mut_slice()).map_err(io::Error::from)
-                };
-                if let Ok(done) = ready.try_io(read) {
-                    return done;
-                }
-            }
-        };
-        let count = timeout(LAST_WORDS, read).await.ok().and_then(Result::ok).unwrap_or(0);
-        String::from_utf8_lossy(text.get(..count).unwrap_or_default())
-            .lines()
-            .map(printable)
-            .collect::<Vec<_>>()
-            .join("; ")
-    }
+fn died(why: impl Into<String>) -> StartError {
+    StartError::InitDied { why: why.into() }
 }

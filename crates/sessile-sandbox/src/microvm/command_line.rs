@@ -24,6 +24,27 @@ pub(super) struct Parts<'a> {
     pub(super) disk: Option<&'a Path>,
     /// The number of the descriptor over which it is controlled: a connected socket.
     pub(super) control: RawFd,
+    pub(super) memory: Memory<RawFd>,
+}
+
+/// Where a machine's memory is. Wherever that is, it has the same name in what is saved of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Memory<File> {
+    /// The monitor's own.
+    Own,
+    /// In a file, which shows all that is written to it: a template in the making.
+    InFile(File),
+    /// In a file until it is written to, page by page; the file never changes.
+    CopyOf(File),
+}
+
+/// How a machine begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// By booting its kernel.
+    Boot,
+    /// As it was when it was saved, once it is told where that is.
+    Restored,
 }
 
 /// What kind of machine it is.
@@ -35,8 +56,7 @@ pub(super) struct Machine<'a> {
     /// In MiB.
     pub(super) memory: u64,
     pub(super) processors: u32,
-    /// Whether it takes in the state of another machine first.
-    pub(super) waits_for_state: bool,
+    pub(super) beginning: Beginning,
 }
 
 /// Writes the command line.
@@ -50,9 +70,11 @@ pub(super) fn write(parts: &Parts<'_>, machine: &Machine<'_>) -> Vec<String> {
     let mut words = vec![text(parts.qemu)];
     let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
     option("-name", format!("guest={},debug-threads=on", escaped(machine.name)));
+    option("-object", memory(parts.memory, machine.memory));
     option(
         "-machine",
-        "microvm,x-option-roms=off,isa-serial=off,rtc=on,pit=off,pic=off,pcie=off,usb=off,acpi=on,graphics=off".into(),
+        "microvm,memory-backend=ram,x-option-roms=off,isa-serial=off,rtc=on,pit=off,pic=off,pcie=off,usb=off,acpi=on,graphics=off"
+            .into(),
     );
     option("-accel", accelerator);
     option("-cpu", processor.into());
@@ -77,11 +99,23 @@ pub(super) fn write(parts: &Parts<'_>, machine: &Machine<'_>) -> Vec<String> {
         option("-drive", format!("if=none,id=root,file={file},format=raw,readonly=on,cache=writeback,aio=threads"));
         option("-device", "virtio-blk-device,drive=root".into());
     }
-    if machine.waits_for_state {
-        words.extend(["-incoming", "defer"].map(str::to_owned));
+    if machine.beginning == Beginning::Restored {
+        option("-incoming", "defer".into());
     }
     words.extend(["-nodefaults", "-no-user-config", "-nographic"].map(str::to_owned));
     words
+}
+
+/// The object that is a machine's memory, of so many MiB.
+fn memory(memory: Memory<RawFd>, size: u64) -> String {
+    let in_file = |number, share| {
+        format!("memory-backend-file,id=ram,size={size}M,mem-path=/proc/self/fd/{number},share={share}")
+    };
+    match memory {
+        Memory::Own => format!("memory-backend-ram,id=ram,size={size}M"),
+        Memory::InFile(number) => in_file(number, "on"),
+        Memory::CopyOf(number) => in_file(number, "off"),
+    }
 }
 
 /// A path as text. A path that is no text cannot be found then, which is said by whoever looks for it.
@@ -105,8 +139,9 @@ mod tests {
             initramfs: Path::new("/i"),
             disk: Some(Path::new(disk)),
             control: 3,
+            memory: Memory::Own,
         };
-        write(&parts, &Machine { name, accelerator, memory: 256, processors: 1, waits_for_state: false })
+        write(&parts, &Machine { name, accelerator, memory: 256, processors: 1, beginning: Beginning::Boot })
     }
 
     /// The options of a value, split as QEMU splits it.
@@ -150,6 +185,20 @@ mod tests {
         }
         assert!(!line.iter().any(|word| word.contains("net")), "{line:?}");
         assert!(values(&line, "-sandbox")[0].contains("spawn=deny"));
+    }
+
+    #[test]
+    fn memory_has_one_name_wherever_it_is() {
+        for (place, expected) in [
+            (Memory::Own, "memory-backend-ram,id=ram,size=256M"),
+            (Memory::InFile(4), "memory-backend-file,id=ram,size=256M,mem-path=/proc/self/fd/4,share=on"),
+            (Memory::CopyOf(4), "memory-backend-file,id=ram,size=256M,mem-path=/proc/self/fd/4,share=off"),
+        ] {
+            assert_eq!(memory(place, 256), expected);
+        }
+        let line = line("a", "/img", Accelerator::Emulation);
+        assert!(split(values(&line, "-machine")[0]).contains(&"memory-backend=ram".to_owned()));
+        assert!(values(&line, "-incoming").is_empty());
     }
 
     #[test]

@@ -2,11 +2,14 @@
 
 use super::adopt::Badge;
 use super::boot::{self, Proofs};
+use super::command_line::{Beginning, Memory};
 use super::error::{MicrovmError, PartError};
 use super::parts::{self, Machinery};
 use super::qmp::QmpError;
+use super::restore_key::RestoreKey;
 use super::sleep::{self, Asleep, LoadError, Made};
 use super::supervise::{self, About};
+use super::template::workshop::Workshop;
 use super::trial::{self, Accelerator, AcceleratorChoice, Trial, USERS};
 use super::{adopt, capabilities, image, jail, libraries, packing};
 use crate::driver::{BoxFuture, Driver};
@@ -15,13 +18,16 @@ use crate::{
     AdoptError, Adopted, Capabilities, FileView, Network, Sandbox, SandboxSpec, StartError, StateSource, WakeError,
 };
 use serde_json::Value;
-use sessile_link::porter::Rest;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
+
+mod ready;
+
+use ready::Ready;
 
 /// The memory of a machine whose sandbox has no limit, and the least that a machine starts with, in bytes.
 const DEFAULT_MEMORY: u64 = 512 << 20;
@@ -52,6 +58,9 @@ struct MicrovmDriver {
     proofs: Arc<Proofs>,
     /// Machines that boot at once: each takes all of a processor.
     boots: Arc<Semaphore>,
+    /// Copies that are started at once.
+    copies: Arc<Semaphore>,
+    templates: Workshop,
 }
 
 /// Directories of the host.
@@ -84,8 +93,10 @@ pub async fn microvm_driver(
     let trial = trial::find_out(&*walls, &machinery, accelerator, &directory).await?;
     let capabilities = capabilities::of(&trial, walls.capabilities());
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    let boots = Arc::new(Semaphore::new(at_once));
-    Ok(MicrovmDriver { walls, machinery, trial, capabilities, places, proofs: Arc::default(), boots })
+    let [boots, copies] = [(); 2].map(|()| Arc::new(Semaphore::new(at_once)));
+    let templates = Workshop::new(Arc::clone(&walls), Arc::clone(&boots));
+    let proofs = Arc::default();
+    Ok(MicrovmDriver { walls, machinery, trial, capabilities, places, proofs, boots, copies, templates })
 }
 
 /// What a machine is started with.
@@ -120,61 +131,55 @@ impl MicrovmDriver {
         let disk = self.disk_of(&spec).await?;
         let inside = self.spec_inside(&spec, disk.files);
         let order = order::write_for_guest(&inside, USERS, WithoutCgroup { memory: false, pids: true })?;
-        let permit = Arc::clone(&self.boots).acquire_owned().await;
-        let permit = permit.map_err(|_| invalid("the driver is going"))?;
         let processors = processors(spec.limits.cpu, self.trial.accelerator);
-        let made = Made { build: self.build(), memory, processors, disk: disk.path };
+        let around = self.around(&spec, memory, processors, &disk.path);
+        let key = RestoreKey::of(&around, &self.trial.monitor).map_err(part)?;
+        let made = Made { key: key.to_string(), memory, processors, disk: disk.path.clone() };
         let badge = Badge { made: made.clone(), notes: disk.notes.clone() };
-        let around = self.around(&spec, &made, badge.into_note()?, None);
-        let mut machine = boot::boot(&*self.walls, &around, &self.proofs).await?;
+        let around = jail::Order { note: Some(badge.into_note()?), ..around };
+        let Ready { mut machine, is_copy, note, turn } = self.ready(&around, &key).await?;
         let begun = machine.begin(order).await?;
-        drop(permit);
+        drop(turn);
         let mut notes = disk.notes;
+        notes.extend(note);
         notes.extend(machine.monitor.notes().iter().cloned());
         notes.extend(begun.notes.iter().map(ToString::to_string));
         let about = About { made, notes, proofs: Arc::clone(&self.proofs), owed: 0 };
-        Ok(supervise::watch_over(machine, spec.id, about))
+        let sandbox = supervise::watch_over(machine, spec.id, about);
+        Ok(if is_copy { sandbox.into_copy() } else { sandbox })
     }
 
-    /// The order for a machine of `spec`; with `rest`, for one that was written down.
-    fn around<'a>(
-        &'a self,
-        spec: &'a SandboxSpec,
-        made: &'a Made,
-        note: String,
-        rest: Option<&'a Rest>,
-    ) -> jail::Order<'a> {
+    /// The order for a machine of `spec`, which boots.
+    fn around<'a>(&'a self, spec: &'a SandboxSpec, memory: u64, processors: u32, disk: &'a Path) -> jail::Order<'a> {
         jail::Order {
             id: &spec.id,
             machinery: &self.machinery,
             accelerator: self.trial.accelerator,
-            disk: Some(&made.disk),
-            memory: made.memory.div_ceil(1 << 20),
-            processors: made.processors,
+            disk: Some(disk),
+            memory: memory.div_ceil(1 << 20),
+            processors,
+            place: Memory::Own,
+            beginning: Beginning::Boot,
             cpu: spec.limits.cpu,
             orphan_grace: spec.orphan_grace,
             held: spec.held.clone(),
             estate: spec.estate.clone(),
-            note: Some(note),
-            rest,
+            note: None,
+            rest: None,
             leads_out: spec.network == Network::Gate,
             start_timeout: spec.start_timeout,
         }
     }
 
-    /// What carries machines here, in words.
-    fn build(&self) -> String {
-        format!("build {}, {}", self.machinery.build, self.trial.accelerator)
-    }
-
     async fn wake_in_time(&self, spec: SandboxSpec, asleep: String, state: StateSource) -> Result<Sandbox, WakeError> {
         check(&spec)?;
         let Asleep { made, rest, mut notes } = Asleep::read(&asleep)?;
-        made.check(&self.build())?;
-        let permit = Arc::clone(&self.boots).acquire_owned().await;
-        let _permit = permit.map_err(|_| invalid("the driver is going"))?;
+        let around = self.around(&spec, made.memory, made.processors, &made.disk);
+        made.check(|| RestoreKey::of(&around, &self.trial.monitor).map_err(part))?;
+        let _turn = ready::turn(&self.copies).await?;
         let badge = Badge { made: made.clone(), notes: notes.clone() };
-        let around = self.around(&spec, &made, badge.into_note()?, Some(&rest));
+        let around =
+            jail::Order { rest: Some(&rest), beginning: Beginning::Restored, note: Some(badge.into_note()?), ..around };
         let deadline = Instant::now() + spec.start_timeout;
         let late = |_| StartError::Timeout { after: spec.start_timeout };
         // Nothing of it runs yet: whatever came into being is dropped, and gone.

@@ -50,7 +50,8 @@ pub(super) fn keep(
 ) -> Result<PathBuf, PartError> {
     let path = images.join(format!("{key}.erofs"));
     if let Ok(file) = File::open(&path) {
-        let _ = file.set_times(FileTimes::new().set_modified(SystemTime::now()));
+        // Not its time of modification: that says which image it is.
+        let _ = file.set_times(FileTimes::new().set_accessed(SystemTime::now()));
         return path.canonicalize().map_err(PartError::read(&path));
     }
     let half_made = beside(&path);
@@ -122,7 +123,7 @@ fn prune(images: &Path) {
     let entries = fs::read_dir(images).into_iter().flatten().flatten();
     let mut found: Vec<(SystemTime, PathBuf)> = entries
         .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "erofs"))
-        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .filter_map(|entry| Some((entry.metadata().ok()?.accessed().ok()?, entry.path())))
         .collect();
     found.sort();
     let surplus = found.len().saturating_sub(KEPT);

@@ -1,7 +1,7 @@
 //! The wall around the machine monitor: QEMU and its porter are a server of the process driver, which sees its own programs, the machine's
 //! parts, and nothing else of the host.
 
-use super::command_line::{self, Machine, Parts};
+use super::command_line::{self, Beginning, Machine, Memory, Parts};
 use super::parts::Machinery;
 use super::trial::Accelerator;
 use crate::{FileView, Limits, Network, SandboxId, SandboxSpec};
@@ -30,6 +30,9 @@ const PORTER: &str = "/vmm/sessile-porter";
 /// The descriptor over which QEMU is controlled: the first that its sandbox is given.
 const CONTROL: RawFd = 3;
 
+/// The descriptor of the file that the machine's memory is in, if it is in one: the second.
+const MEMORY: RawFd = 4;
+
 /// What QEMU needs of the system: libraries, its own modules, firmware.
 const SYSTEM: [&str; 8] = [
     "/usr/lib",
@@ -43,7 +46,7 @@ const SYSTEM: [&str; 8] = [
 ];
 
 /// A machine to be.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Order<'a> {
     pub(super) id: &'a SandboxId,
     pub(super) machinery: &'a Machinery,
@@ -53,6 +56,9 @@ pub(super) struct Order<'a> {
     /// In MiB.
     pub(super) memory: u64,
     pub(super) processors: u32,
+    /// Where its memory is.
+    pub(super) place: Memory<Arc<OwnedFd>>,
+    pub(super) beginning: Beginning,
     /// Of the host's, for the machine and its monitor together.
     pub(super) cpu: Option<f64>,
     pub(super) orphan_grace: Duration,
@@ -72,19 +78,17 @@ pub(super) struct Order<'a> {
 /// `ours`, the other end.
 pub(super) fn around(order: &Order<'_>, control: OwnedFd, ours: OwnedFd) -> SandboxSpec {
     let machinery = order.machinery;
-    let parts = Parts {
-        qemu: &machinery.qemu,
-        kernel: Path::new(KERNEL),
-        initramfs: Path::new(INITRAMFS),
-        disk: order.disk.map(|_| Path::new(DISK)),
-        control: CONTROL,
-    };
-    let machine = Machine {
-        name: order.id.as_str(),
-        accelerator: order.accelerator,
-        memory: order.memory,
-        processors: order.processors,
-        waits_for_state: order.rest.is_some(),
+    let mut given = vec![Arc::new(control)];
+    let place = match &order.place {
+        Memory::Own => Memory::Own,
+        Memory::InFile(file) => {
+            given.push(Arc::clone(file));
+            Memory::InFile(MEMORY)
+        }
+        Memory::CopyOf(file) => {
+            given.push(Arc::clone(file));
+            Memory::CopyOf(MEMORY)
+        }
     };
     let read_only =
         |source: &Path, target: &str| FileView::ReadOnly { source: source.to_owned(), target: target.into() };
@@ -104,7 +108,7 @@ pub(super) fn around(order: &Order<'_>, control: OwnedFd, ours: OwnedFd) -> Sand
     let memory = (order.memory << 20).saturating_add(overhead);
     SandboxSpec {
         id: order.id.clone(),
-        command: porter(order.rest, command_line::write(&parts, &machine)),
+        command: porter(order.rest, monitor(order, order.id.as_str(), place, order.beginning)),
         env: Vec::new(),
         cwd: "/".into(),
         files,
@@ -121,10 +125,29 @@ pub(super) fn around(order: &Order<'_>, control: OwnedFd, ours: OwnedFd) -> Sand
         estate: order.estate.clone(),
         kept: Some(Arc::new(ours)),
         held: order.held.clone(),
-        given: vec![Arc::new(control)],
+        given,
         note: order.note.clone(),
         start_timeout: order.start_timeout,
     }
+}
+
+/// The monitor's command.
+fn monitor(order: &Order<'_>, name: &str, memory: Memory<RawFd>, beginning: Beginning) -> Vec<String> {
+    let parts = Parts {
+        qemu: &order.machinery.qemu,
+        kernel: Path::new(KERNEL),
+        initramfs: Path::new(INITRAMFS),
+        disk: order.disk.map(|_| Path::new(DISK)),
+        control: CONTROL,
+        memory,
+    };
+    let Order { accelerator, memory, processors, .. } = *order;
+    command_line::write(&parts, &Machine { name, accelerator, memory, processors, beginning })
+}
+
+/// The monitor's command without what differs between machines that are of one kind: their names, where their memory is, how they began.
+pub(super) fn kind(order: &Order<'_>) -> Vec<String> {
+    monitor(order, "", Memory::Own, Beginning::Boot)
 }
 
 /// The porter's command, which runs `monitor`.

@@ -85,7 +85,10 @@ pub(super) fn program_of(spec: &SandboxSpec) -> Option<PathBuf> {
     let on_host = |inside: PathBuf| {
         let views = spec.files.iter().filter_map(|file| match file {
             FileView::ReadOnly { source, target } | FileView::CopyOnWrite { source, target } => {
-                inside.strip_prefix(target).ok().map(|rest| (target.components().count(), source.join(rest)))
+                let rest = inside.strip_prefix(target).ok()?;
+                // A file shown as itself has no rest, and joined with nothing it would be a directory.
+                let path = if rest.as_os_str().is_empty() { source.clone() } else { source.join(rest) };
+                Some((target.components().count(), path))
             }
             _ => None,
         });

@@ -4,6 +4,7 @@
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
@@ -58,6 +59,28 @@ pub(super) enum QmpError {
     },
 }
 
+/// QEMU's version, with that of whoever packed it.
+#[derive(Deserialize)]
+struct Version {
+    package: String,
+    qemu: Numbers,
+}
+
+#[derive(Deserialize)]
+struct Numbers {
+    major: u32,
+    minor: u32,
+    micro: u32,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Numbers { major, minor, micro } = self.qemu;
+        write!(f, "{major}.{minor}.{micro}")?;
+        if self.package.is_empty() { Ok(()) } else { write!(f, " {}", self.package) }
+    }
+}
+
 /// Reads one line.
 pub(super) fn parse(line: &[u8]) -> Result<Line, QmpError> {
     #[derive(Deserialize)]
@@ -75,26 +98,12 @@ pub(super) fn parse(line: &[u8]) -> Result<Line, QmpError> {
         version: Version,
     }
     #[derive(Deserialize)]
-    struct Version {
-        package: String,
-        qemu: Numbers,
-    }
-    #[derive(Deserialize)]
-    struct Numbers {
-        major: u32,
-        minor: u32,
-        micro: u32,
-    }
-    #[derive(Deserialize)]
     struct Described {
         desc: String,
     }
     let raw: Raw = serde_json::from_slice(line).map_err(|error| QmpError::Nonsense(error.to_string()))?;
     match raw {
-        Raw { greeting: Some(Greeting { version }), .. } => {
-            let Numbers { major, minor, micro } = version.qemu;
-            Ok(Line::Greeting(format!("{major}.{minor}.{micro} {}", version.package).trim_end().to_owned()))
-        }
+        Raw { greeting: Some(Greeting { version }), .. } => Ok(Line::Greeting(version.to_string())),
         Raw { error: Some(error), id, .. } => Ok(Line::Error(id, error.desc)),
         Raw { event: Some(event), .. } => Ok(Line::Event(event)),
         Raw { returned: Some(value), id, .. } => Ok(Line::Return(id, value)),
@@ -220,6 +229,12 @@ impl Qmp {
     async fn status(&mut self) -> Result<String, QmpError> {
         let status = self.command("query-status", Value::Null).await?;
         Ok(status.get("status").and_then(Value::as_str).unwrap_or_default().to_owned())
+    }
+
+    /// QEMU's version.
+    pub(super) async fn version(&mut self) -> Result<String, QmpError> {
+        let version: Result<Version, _> = serde_json::from_value(self.command("query-version", Value::Null).await?);
+        version.map(|version| version.to_string()).map_err(|error| QmpError::Nonsense(error.to_string()))
     }
 
     /// What the machine's console said last.

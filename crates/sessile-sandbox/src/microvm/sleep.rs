@@ -4,7 +4,8 @@
 
 use super::control::Control;
 use super::qmp::{Qmp, QmpError};
-use crate::{StateSink, StateSource, WakeError};
+use super::restore_key::RestoreKey;
+use crate::{StartError, StateSink, StateSource, WakeError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sessile_link::porter::Rest;
@@ -34,11 +35,11 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// How fast a stopped machine is written down, in bytes per second: without a bound. (QEMU's own is for machines that run meanwhile.)
 const UNBOUNDED: u64 = 1 << 40;
 
-/// What a machine has, in so far as its state is of use only to another one that has the same.
+/// What a machine has. Only another one that has the same takes its state.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Made {
-    /// What carries it, in words: QEMU, kernel, initramfs, accelerator.
-    pub(super) build: String,
+    /// The [restore key](super::restore_key::RestoreKey).
+    pub(super) key: String,
     /// In bytes.
     pub(super) memory: u64,
     pub(super) processors: u32,
@@ -47,17 +48,18 @@ pub(super) struct Made {
 }
 
 impl Made {
-    /// Checks that a machine of this can be started again, now that what carries machines is `build`. (Its memory, processors and image
-    /// are its own, whatever its server has been given since.)
-    pub(super) fn check(&self, build: &str) -> Result<(), WakeError> {
-        let what = if self.build != build {
-            format!("it was a machine of {}; here it would be one of {build}", self.build)
-        } else if !self.disk.is_file() {
-            format!("its image `{}` is gone", self.disk.display())
-        } else {
-            return Ok(());
-        };
-        Err(WakeError::Mismatch { what })
+    /// Checks that a machine of this can be started again, which would have the key `here`. (Its memory, processors and image are its own,
+    /// whatever its server has been given since.)
+    pub(super) fn check(&self, here: impl FnOnce() -> Result<RestoreKey, StartError>) -> Result<(), WakeError> {
+        if !self.disk.is_file() {
+            return Err(WakeError::Mismatch { what: format!("its image `{}` is gone", self.disk.display()) });
+        }
+        let here = here()?.to_string();
+        if here != self.key {
+            let what = format!("it was a machine of {}; here it would be one of {here}", self.key);
+            return Err(WakeError::Mismatch { what });
+        }
+        Ok(())
     }
 }
 

@@ -200,6 +200,7 @@ impl Watch {
                 _ = &mut gone => break Over::Gone,
             }
         };
+        let over = if let Over::Gone = over { self.last_word().await } else { over };
         let killed = self.control.killed.load(Ordering::Relaxed);
         if !killed && let Some(words) = self.explain(&over).await {
             // The porter is gone, or says it.
@@ -223,6 +224,23 @@ impl Watch {
             let _ = answer.send(Ok(asleep));
         }
         ended
+    }
+
+    /// What a machine that is gone had said before, and nobody had heard: its porter says how a server ended, and goes.
+    async fn last_word(&mut self) -> Over {
+        let report = async {
+            loop {
+                match self.wire.next().await.and_then(|word| self.hear(word)) {
+                    Ok(None) => {}
+                    Ok(Some(report)) => return Some(report),
+                    Err(_) => return None,
+                }
+            }
+        };
+        match timeout(LAST_WORDS, report).await {
+            Ok(Some(report)) => Over::Reported(report),
+            Ok(None) | Err(_) => Over::Gone,
+        }
     }
 
     /// Has the machine rest and writes it down.

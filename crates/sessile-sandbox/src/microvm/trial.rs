@@ -2,6 +2,7 @@
 //! makes machines that never get anywhere.
 
 use super::boot::{self, Proofs};
+use super::command_line::{Beginning, Memory};
 use super::error::{MicrovmError, PartError};
 use super::jail;
 use super::parts::{self, Machinery};
@@ -56,6 +57,8 @@ pub(super) struct Trial {
     pub boot_ms: u64,
     /// Why a better accelerator was not taken.
     pub passed_over: Option<String>,
+    /// The monitor's version, as it says itself.
+    pub monitor: String,
     /// The version of Landlock in the guest's kernel; 0 for none.
     pub landlock: u32,
     /// What the guest's kernel did not do.
@@ -134,11 +137,12 @@ pub(super) async fn find_out(
     };
     for (accelerator, patience) in candidates.iter().copied() {
         match attempt(walls, machinery, accelerator, patience).await {
-            Ok((boot, begun)) => {
+            Ok((boot, begun, monitor)) => {
                 let trial = Trial {
                     accelerator,
                     boot_ms: u64::try_from(boot.as_millis()).unwrap_or(u64::MAX),
                     passed_over: tried.pop(),
+                    monitor,
                     landlock: begun.landlock,
                     notes: begun.notes,
                 };
@@ -159,7 +163,7 @@ async fn attempt(
     machinery: &Machinery,
     accelerator: Accelerator,
     patience: Duration,
-) -> Result<(Duration, boot::Begun), String> {
+) -> Result<(Duration, boot::Begun, String), String> {
     if accelerator == Accelerator::Kvm {
         match stat("/dev/kvm") {
             Ok(device) if FileType::from_raw_mode(device.st_mode) == FileType::CharacterDevice => {}
@@ -176,6 +180,8 @@ async fn attempt(
         disk: None,
         memory: MEMORY,
         processors: 1,
+        place: Memory::Own,
+        beginning: Beginning::Boot,
         cpu: None,
         orphan_grace: Duration::ZERO,
         held: None,
@@ -189,18 +195,18 @@ async fn attempt(
     let proofs = Proofs::default();
     let trial = async {
         let mut machine = boot::boot(walls, &order, &proofs).await?;
+        // Asked before: what is begun is over at once, and the monitor with it.
+        let version = async { machine.control.monitor().await?.version().await };
+        let version = version.await.map_err(|error| StartError::InitDied { why: error.to_string() })?;
         let begun = machine.begin(trial_order()).await?;
         let after = started.elapsed();
         machine.monitor.kill();
         machine.monitor.ended().await;
-        Ok::<_, StartError>((after, begun))
+        Ok::<_, StartError>((after, begun, version))
     };
     // Giving up drops the machine's handle, which kills it and everything of it.
     match timeout(patience, trial).await {
-        Ok(outcome) => outcome.map_err(|error| match error {
-            StartError::InitDied { why } => why,
-            error => error.to_string(),
-        }),
+        Ok(outcome) => outcome.map_err(boot::reason),
         Err(_) => Err(format!("a trial machine got nowhere within {} s", patience.as_secs())),
     }
 }
@@ -241,6 +247,7 @@ mod tests {
             accelerator: Accelerator::Emulation,
             boot_ms: 2000,
             passed_over: Some("KVM: got nowhere".into()),
+            monitor: "7.2.22 Debian".into(),
             landlock: 2,
             notes: vec![Note::CgroupShown { errno: 1 }],
         }

@@ -1,16 +1,19 @@
 //! A server's pipes carry what is said, both ways, as if there were no machine between.
 
 use crate::support::{self, Said, blocking, driver, machine, read_line, run, start, write_line};
-use sessile_sandbox::{Exit, Pipes};
+use sessile_sandbox::{Driver, Exit, Pipes};
 use std::io::{Read, Write};
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_written_comes_back_and_the_end_travels_too() {
-    let driver = driver().await;
+    carries_pipes(&driver().await).await;
+}
+
+pub(crate) async fn carries_pipes(driver: &impl Driver) {
     let mut spec = machine("");
     spec.command = vec!["/usr/bin/cat".into()];
-    let mut sandbox = start(&driver, spec).await;
+    let mut sandbox = start(driver, spec).await;
     let Pipes { stdin, stdout, .. } = sandbox.take_pipes().unwrap();
     assert!(sandbox.take_pipes().is_none());
     let (mut stdin, mut stdout) = (blocking(stdin), blocking(stdout));
@@ -41,12 +44,15 @@ async fn what_is_written_comes_back_and_the_end_travels_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn command_environment_directory_and_last_words_are_as_asked() {
-    let driver = driver().await;
+    runs_as_asked(&driver().await).await;
+}
+
+pub(crate) async fn runs_as_asked(driver: &impl Driver) {
     let mut spec = machine("echo $0 $1; echo $GREETING; pwd; hostname; echo logged >&2; exit 3");
     spec.command.extend(["zero".into(), "one two".into()]);
     spec.env.push(("GREETING".into(), "hello world".into()));
     spec.cwd = "/tmp".into();
-    let Said { stdout, stderr, ended } = run(&driver, spec).await;
+    let Said { stdout, stderr, ended } = run(driver, spec).await;
     // The image holds the shell and nothing beside it: `hostname` is no builtin.
     assert_eq!(stdout, "zero one two\nhello world\n/tmp\n");
     assert!(stderr.contains("hostname: not found") && stderr.ends_with("logged\n"), "{stderr}");

@@ -2,7 +2,7 @@
 
 use crate::support::{Said, driver, eventually, leaks, machine, monitors, run, start};
 use rustix::process::{Pid, Signal, kill_process};
-use sessile_sandbox::Exit;
+use sessile_sandbox::{Driver, Exit};
 use std::fs;
 use std::time::Duration;
 
@@ -16,8 +16,11 @@ fn left_of(id: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_inside_is_told_and_background_processes_end_with_the_server() {
-    let driver = driver().await;
-    let said = run(&driver, machine("(while :; do :; done) & echo before; kill -SEGV $$")).await;
+    tells_of_signals(&driver().await).await;
+}
+
+pub(crate) async fn tells_of_signals(driver: &impl Driver) {
+    let said = run(driver, machine("(while :; do :; done) & echo before; kill -SEGV $$")).await;
     assert_eq!((said.ended.exit, said.stdout.as_str()), (Exit::Signal(11), "before\n"));
 }
 
@@ -35,8 +38,11 @@ async fn a_server_that_ignores_everything_is_killed_with_its_machine() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_reaches_the_server() {
-    let driver = driver().await;
-    let mut sandbox = start(&driver, machine("trap 'exit 7' TERM; while :; do :; done")).await;
+    hears_sigterm(&driver().await).await;
+}
+
+pub(crate) async fn hears_sigterm(driver: &impl Driver) {
+    let mut sandbox = start(driver, machine("trap 'exit 7' TERM; while :; do :; done")).await;
     let _pipes = sandbox.take_pipes();
     let ended = tokio::time::timeout(Duration::from_secs(60), sandbox.stop(Duration::from_secs(30))).await.unwrap();
     assert_eq!(ended.exit, Exit::Code(7));
@@ -67,10 +73,13 @@ async fn a_start_that_is_given_up_leaves_nothing() {
 /// Whoever kills the monitor alone gets no silent session, but one that ended and says how.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_monitor_that_dies_is_a_crash() {
-    let driver = driver().await;
+    crashes_with_its_monitor(&driver().await).await;
+}
+
+pub(crate) async fn crashes_with_its_monitor(driver: &impl Driver) {
     let spec = machine("while :; do read line; done");
     let id = spec.id.to_string();
-    let sandbox = start(&driver, spec).await;
+    let sandbox = start(driver, spec).await;
     let monitor = Pid::from_raw(i32::try_from(monitors(&id)[0]).unwrap()).unwrap();
     kill_process(monitor, Signal::KILL).unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(10), sandbox.ended()).await.unwrap();

@@ -1,7 +1,7 @@
 //! What a server finds inside: a kernel of its own, and the same confinement as everywhere.
 
 use crate::support::{driver, machine, run};
-use sessile_sandbox::{Exit, FileView};
+use sessile_sandbox::{Driver, Exit, FileView};
 use std::collections::HashSet;
 use std::fs;
 
@@ -15,13 +15,16 @@ fn value<'a>(said: &'a str, key: &str) -> &'a str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_has_its_own_kernel_and_no_power_over_it() {
-    let driver = driver().await;
+    has_no_power(&driver().await).await;
+}
+
+pub(crate) async fn has_no_power(driver: &impl Driver) {
     let text = format!(
         "{SHOW} show /proc/self/status; show /proc/sys/kernel/osrelease; show /proc/net/dev; echo init: $PPID; \
          echo x > /etc/x; echo x > /x; echo 1 > /proc/sys/kernel/panic; [ -e /dev/vda ] && echo disk; [ -e /dev/vport0p1 ] && echo port; \
          [ -e /image ] && echo image; [ -e /sys/kernel ] && echo sysfs; kill -9 1; echo done"
     );
-    let said = run(&driver, machine(&text)).await;
+    let said = run(driver, machine(&text)).await;
     let out = &said.stdout;
     let here = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     assert_ne!(value(out, "osrelease:"), here.trim());
@@ -77,10 +80,13 @@ async fn listed_files_are_packed_and_changes_stay_inside() {
 /// The clock of a machine is the host's, whatever its processor thinks.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_clock_is_right() {
-    let driver = driver().await;
+    knows_the_time(&driver().await).await;
+}
+
+pub(crate) async fn knows_the_time(driver: &impl Driver) {
     let mut spec = machine("");
     spec.command = vec!["/usr/bin/date".into(), "+%s".into()];
-    let said = run(&driver, spec).await;
+    let said = run(driver, spec).await;
     let inside: u64 = said.stdout.trim().parse().unwrap();
     let here = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     assert!(inside.abs_diff(here) < 30, "{inside} {here}");

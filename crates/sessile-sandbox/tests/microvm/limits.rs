@@ -1,13 +1,16 @@
 //! Limits hold, and reaching one is told apart from other ends.
 
 use crate::support::{driver, machine, run};
-use sessile_sandbox::Exit;
+use sessile_sandbox::{Driver, Exit};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_is_the_size_of_the_machine() {
-    let driver = driver().await;
+    holds_memory(&driver().await).await;
+}
+
+pub(crate) async fn holds_memory(driver: &impl Driver) {
     let text = "read key kilobytes unit < /proc/meminfo; echo $kilobytes; x=x; while :; do x=$x$x$x; done";
-    let said = run(&driver, machine(text)).await;
+    let said = run(driver, machine(text)).await;
     let kilobytes: u64 = said.stdout.trim().parse().unwrap();
     assert!((96 << 10..192 << 10).contains(&kilobytes), "{kilobytes}");
     assert!(matches!(said.ended.exit, Exit::OutOfMemory { limit: Some(limit), .. } if limit == 192 << 20), "{said:?}");
@@ -18,7 +21,10 @@ async fn memory_is_the_size_of_the_machine() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_and_disk_are_counted() {
-    let driver = driver().await;
+    counts_processes_and_disk(&driver().await).await;
+}
+
+pub(crate) async fn counts_processes_and_disk(driver: &impl Driver) {
     // Reading a terminal that nobody types on lasts for ever and takes no processor.
     let text = "x=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; x=$x$x$x$x$x$x$x$x; \
                 while echo $x$x$x$x; do :; done > /tmp/full; \
@@ -26,7 +32,7 @@ async fn processes_and_disk_are_counted() {
     let mut spec = machine(text);
     spec.limits.disk = Some(1 << 20);
     spec.limits.pids = Some(20);
-    let said = run(&driver, spec).await;
+    let said = run(driver, spec).await;
     assert!(said.stderr.contains("I/O error"), "{}", said.stderr);
     assert!(said.stderr.contains("Cannot fork"), "{}", said.stderr);
     assert!(!said.stdout.contains("all"));

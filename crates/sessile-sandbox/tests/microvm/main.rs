@@ -10,5 +10,6 @@ mod limits;
 mod refusals;
 mod sleep;
 mod support;
+mod templates;
 mod trial;
 mod walls;

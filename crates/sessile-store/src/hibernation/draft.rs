@@ -2,22 +2,40 @@
 
 use super::error::HibernationError;
 use super::key::sync_directory;
-use super::writer::Writer;
+use super::writer::{Headless, Writer};
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// A file that is being written. Dropping it removes it.
+/// Bytes that are kept free on the disk for what is said of a session, before there is no way back for it. Longer heads take their chance.
+const ROOM: u64 = 256 * 1024;
+
+/// Where a file is while it is written, and where it is to be. Dropping it removes what has not become whole.
 #[derive(Debug)]
-pub struct Draft {
-    writer: Option<Writer<File>>,
+struct Place {
     path: PathBuf,
     becomes: PathBuf,
     directory: PathBuf,
 }
 
+impl Drop for Place {
+    fn drop(&mut self) {
+        // It has another name if it is whole.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A file into which the state of a sandbox is being written. Dropping it removes it.
+#[derive(Debug)]
+pub struct Draft {
+    writer: Writer<File>,
+    place: Place,
+}
+
 impl Draft {
     pub(super) fn new(writer: Writer<File>, path: PathBuf, becomes: PathBuf, directory: PathBuf) -> Self {
-        Self { writer: Some(writer), path, becomes, directory }
+        Self { writer, place: Place { path, becomes, directory } }
     }
 
     /// Takes more of the state of the sandbox.
@@ -25,28 +43,35 @@ impl Draft {
     /// # Errors
     /// When it cannot be written, or there is too much of it.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), HibernationError> {
-        match &mut self.writer {
-            Some(writer) => writer.write(bytes),
-            None => Err(HibernationError::Missing { path: self.path.clone() }),
-        }
+        self.writer.write(bytes)
     }
 
-    /// Writes the last of the state, keeps room for a head of `head` bytes, and makes sure that all of it is on the disk. Little can go
-    /// wrong after this: whoever must not lose the sandbox keeps it until then.
+    /// The state is whole: puts it on the disk, and sees that there is room for what is to be said of the session. Until this is done the
+    /// sandbox must be able to go on.
     ///
     /// # Errors
-    /// When it cannot be written, or there is too much of it.
-    pub fn settle(&mut self, head: u64) -> Result<(), HibernationError> {
-        match &mut self.writer {
-            Some(writer) => writer.settle(head),
-            None => Err(HibernationError::Missing { path: self.path.clone() }),
-        }
+    /// When it cannot be written, or there is too much of it. Nothing is left of it then.
+    pub fn settle(self) -> Result<Settled, HibernationError> {
+        let Self { writer, place } = self;
+        let file = writer.end()?;
+        reserve(file.file(), file.size(), &place.path)?;
+        file.file().sync_data().map_err(HibernationError::io("sync", &place.path))?;
+        Ok(Settled { file, place })
     }
+}
 
-    /// Bytes that were written until now.
+/// A file with the whole state of a sandbox, on the disk. Dropping it removes it.
+#[derive(Debug)]
+pub struct Settled {
+    file: Headless<File>,
+    place: Place,
+}
+
+impl Settled {
+    /// Bytes of the state.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.writer.as_ref().map_or(0, Writer::size)
+        self.file.size()
     }
 
     /// Writes `head`, what there is to be said of the session. When this returns, the file is whole, whatever happens; it tells how
@@ -54,22 +79,25 @@ impl Draft {
     ///
     /// # Errors
     /// When it cannot be written. Nothing is left of it then.
-    pub fn commit(mut self, head: &[u8]) -> Result<u64, HibernationError> {
-        let missing = || HibernationError::Missing { path: self.path.clone() };
-        let (file, size) = self.writer.take().ok_or_else(missing)?.finish(head)?;
-        // What was kept for a longer head is given back.
-        file.set_len(size).and_then(|()| file.sync_all()).map_err(HibernationError::io("sync", &self.path))?;
-        fs::rename(&self.path, &self.becomes).map_err(HibernationError::io("put in place", &self.becomes))?;
-        sync_directory(&self.directory).inspect_err(|_| {
-            let _ = fs::remove_file(&self.becomes);
+    pub fn commit(self, head: &[u8]) -> Result<u64, HibernationError> {
+        let Self { file, place } = self;
+        let (file, size) = file.finish(head)?;
+        // Gives back what was kept free.
+        file.set_len(size).map_err(HibernationError::io("cut", &place.path))?;
+        file.sync_all().map_err(HibernationError::io("sync", &place.path))?;
+        fs::rename(&place.path, &place.becomes).map_err(HibernationError::io("put in place", &place.becomes))?;
+        sync_directory(&place.directory).inspect_err(|_| {
+            let _ = fs::remove_file(&place.becomes);
         })?;
         Ok(size)
     }
 }
 
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // It has another name if it is whole.
-        let _ = fs::remove_file(&self.path);
+/// Keeps [`ROOM`] behind `from` free for this file, without making it longer (fallocate(2)). File systems that cannot promise that are taken
+/// as they are.
+fn reserve(file: &File, from: u64, path: &Path) -> Result<(), HibernationError> {
+    match fallocate(file, FallocateFlags::KEEP_SIZE, from, ROOM) {
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(error) => Err(HibernationError::io("keep room in", path)(error.into())),
     }
 }

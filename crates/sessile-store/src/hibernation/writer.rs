@@ -4,10 +4,7 @@ use super::error::HibernationError;
 use super::format::{Beginning, CHUNK, LEVEL, Label, Layout, MOST_HEAD, PREAMBLE, TAG};
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{Aead, Payload};
-use rustix::fs::{FallocateFlags, fallocate};
-use rustix::io::Errno;
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Writes one file. It holds one chunk, and what that becomes.
@@ -20,8 +17,6 @@ pub(super) struct Writer<F> {
     waiting: Vec<u8>,
     layout: Layout,
     limit: u64,
-    /// Whether the last chunk is written.
-    is_settled: bool,
 }
 
 impl<F: Write + Seek> Writer<F> {
@@ -37,21 +32,7 @@ impl<F: Write + Seek> Writer<F> {
         file.write_all(&[0; PREAMBLE]).map_err(HibernationError::io("write", path))?;
         let layout = Layout { head_at: PREAMBLE as u64, head_bytes: 0, state_bytes: 0, chunks: 0 };
         let beginning = Beginning::new(label)?;
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-            cipher,
-            beginning,
-            waiting: Vec::new(),
-            layout,
-            limit,
-            is_settled: false,
-        })
-    }
-
-    /// Bytes of the file until now.
-    pub(super) fn size(&self) -> u64 {
-        self.layout.head_at
+        Ok(Self { file, path: path.to_owned(), cipher, beginning, waiting: Vec::new(), layout, limit })
     }
 
     /// Takes more of the state.
@@ -68,11 +49,13 @@ impl<F: Write + Seek> Writer<F> {
         Ok(())
     }
 
-    /// Writes the last chunk, if that has not been done, the head and the preamble. The file is whole then; it is for the caller to sync it.
-    pub(super) fn finish(mut self, head: &[u8]) -> Result<(F, u64), HibernationError> {
-        if !self.is_settled {
-            self.chunk(true)?;
-        }
+    /// Writes the last chunk.
+    pub(super) fn end(mut self) -> Result<Headless<F>, HibernationError> {
+        self.chunk(true)?;
+        Ok(Headless(self))
+    }
+
+    fn finish(mut self, head: &[u8]) -> Result<(F, u64), HibernationError> {
         let most = || HibernationError::TooLarge { limit: MOST_HEAD as u64 };
         let plain = zstd::bulk::compress(head, LEVEL).map_err(HibernationError::io("compress", &self.path))?;
         let head_bytes = u32::try_from(plain.len() + TAG).ok().filter(|length| *length as usize <= MOST_HEAD);
@@ -116,18 +99,23 @@ impl<F: Write + Seek> Writer<F> {
     }
 }
 
-impl Writer<File> {
-    /// Writes the last chunk, syncs, and keeps room for so many bytes more. Nothing but a head may be written then.
-    pub(super) fn settle(&mut self, head: u64) -> Result<(), HibernationError> {
-        self.chunk(true)?;
-        self.is_settled = true;
-        self.check(self.layout.head_at.saturating_add(head))?;
-        match fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.layout.head_at, head.max(1)) {
-            // Not every file system can promise that.
-            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
-            Err(error) => return Err(HibernationError::io("keep room in", &self.path)(io::Error::from(error))),
-        }
-        self.file.sync_all().map_err(HibernationError::io("sync", &self.path))
+/// A file that lacks nothing but its head.
+#[derive(Debug)]
+pub(super) struct Headless<F>(Writer<F>);
+
+impl<F: Write + Seek> Headless<F> {
+    pub(super) fn file(&self) -> &F {
+        &self.0.file
+    }
+
+    /// Bytes of the file until now.
+    pub(super) fn size(&self) -> u64 {
+        self.0.layout.head_at
+    }
+
+    /// Writes the head and the preamble. The file is whole then; it is for the caller to sync it.
+    pub(super) fn finish(self, head: &[u8]) -> Result<(F, u64), HibernationError> {
+        self.0.finish(head)
     }
 }
 

@@ -44,7 +44,7 @@ fn it_is_set_up_as_promised() {
     assert_eq!(pragma("synchronous"), 1.into());
     assert_eq!(pragma("busy_timeout"), 5000.into());
     assert_eq!(pragma("trusted_schema"), 0.into());
-    assert_eq!(pragma("user_version"), 2.into());
+    assert_eq!(pragma("user_version"), 3.into());
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn many_may_open_a_new_ledger_at_once() {
 fn a_ledger_of_a_later_version_is_left_alone() {
     let home = tempfile::tempdir().unwrap();
     Ledger::open(home.path()).unwrap().connection().pragma_update(None, "user_version", 7).unwrap();
-    assert_snapshot!(refusal(home.path()), @"the ledger DIR/ledger.db has form 7, and this version knows forms up to 2; run the version that wrote it, or move the file away");
+    assert_snapshot!(refusal(home.path()), @"the ledger DIR/ledger.db has form 7, and this version knows forms up to 3; run the version that wrote it, or move the file away");
 }
 
 #[test]

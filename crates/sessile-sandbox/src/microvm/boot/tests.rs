@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 
 /// What becomes of a greeting, when the guest answers it with these messages: the second only once it was given entropy.
-async fn greeted(proofs: &Proofs, up: &'static str, renewed: &'static str) -> Result<(), String> {
+async fn outcome(proofs: &Proofs, up: &'static str, renewed: &'static str) -> Result<(), String> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let ours = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (mut porter, _) = listener.accept().unwrap();
@@ -33,7 +33,11 @@ async fn greeted(proofs: &Proofs, up: &'static str, renewed: &'static str) -> Re
             }
         }
     });
-    let outcome = greet(&mut wire, proofs).await.map_err(|error| error.to_string());
+    let outcome = match greeted(&mut wire).await {
+        Ok(()) => renew(&mut wire, proofs).await,
+        Err(error) => Err(error),
+    };
+    let outcome = outcome.map_err(|error| error.to_string());
     drop(wire);
     let renew = guest.join().unwrap();
     assert!(outcome.is_err() || renew.is_some_and(|renew| renew.entropy != [0; 32] && renew.seconds > 1_700_000_000));
@@ -47,18 +51,18 @@ const NONE: &str = r#"{"Renewed":{"proof":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]}}"#;
 #[tokio::test]
 async fn a_machine_that_gives_the_proof_of_another_is_not_taken() {
     let proofs = Proofs::default();
-    assert_eq!(greeted(&proofs, UP, ONE).await, Ok(()));
-    let error = greeted(&proofs, UP, ONE).await.unwrap_err();
+    assert_eq!(outcome(&proofs, UP, ONE).await, Ok(()));
+    let error = outcome(&proofs, UP, ONE).await.unwrap_err();
     assert!(error.contains("a proof that another machine has given"), "{error}");
-    assert!(greeted(&proofs, UP, NONE).await.is_err(), "zeros prove nothing");
-    assert_eq!(greeted(&Proofs::default(), UP, ONE).await, Ok(()));
+    assert!(outcome(&proofs, UP, NONE).await.is_err(), "zeros prove nothing");
+    assert_eq!(outcome(&Proofs::default(), UP, ONE).await, Ok(()));
 }
 
 #[tokio::test]
 async fn a_machine_of_another_version_or_without_a_proof_is_not_taken() {
     let proofs = Proofs::default();
     for (up, renewed) in [(r#"{"Up":{"link":1}}"#, ONE), (ONE, ONE), (UP, UP), (UP, "{"), ("[]", ONE)] {
-        assert!(greeted(&proofs, up, renewed).await.is_err(), "{up} {renewed}");
+        assert!(outcome(&proofs, up, renewed).await.is_err(), "{up} {renewed}");
     }
 }
 

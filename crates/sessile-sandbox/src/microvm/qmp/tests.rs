@@ -82,3 +82,40 @@ async fn whoever_comes_later_finds_the_beginning_of_a_line() {
     });
     Qmp::over(ours).unwrap().begin().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_descriptor_travels_with_its_command() {
+    let (ours, theirs) = BlockingStream::pair().unwrap();
+    let qemu = std::thread::spawn(move || {
+        let (mut received, mut text) = (Vec::new(), Vec::new());
+        while !text.ends_with(b"\n") || received.is_empty() {
+            let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut control = rustix::net::RecvAncillaryBuffer::new(&mut space);
+            let mut bytes = [0; 256];
+            let flags = rustix::net::RecvFlags::empty();
+            let into = &mut [std::io::IoSliceMut::new(&mut bytes)];
+            let count = rustix::net::recvmsg(&theirs, into, &mut control, flags).unwrap().bytes;
+            text.extend_from_slice(&bytes[..count]);
+            for message in control.drain() {
+                let rustix::net::RecvAncillaryMessage::ScmRights(descriptors) = message else { continue };
+                received.extend(descriptors);
+            }
+        }
+        let command: Value = serde_json::from_slice(&text).unwrap();
+        writeln!(&theirs, "{{\"return\": {{}}, \"id\": {}}}", command["id"]).unwrap();
+        (command, std::fs::File::from(received.pop().unwrap()))
+    });
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"state").unwrap();
+    let mut qmp = Qmp::over(ours).unwrap();
+    qmp.give("state", file.try_clone().unwrap().into()).await.unwrap();
+    let (command, arrived) = qemu.join().unwrap();
+    assert_eq!((&command["execute"], &command["arguments"]), (&json!("getfd"), &json!({ "fdname": "state" })));
+    assert_eq!(rustix::fs::fstat(&arrived).unwrap().st_ino, rustix::fs::fstat(&file).unwrap().st_ino);
+}
+
+#[tokio::test]
+async fn a_version_is_told_as_in_the_greeting() {
+    let version = r#"{"return": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": "Debian 1:7.2"}, "id": ID}"#;
+    assert_eq!(qemu(&[version]).await.version().await.unwrap(), "7.2.22 Debian 1:7.2");
+}

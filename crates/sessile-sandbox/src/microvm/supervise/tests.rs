@@ -57,7 +57,7 @@ async fn played(console: &'static str) -> Played {
             let _ = writeln!(answers, "{{\"return\": {answer}, \"id\": {id}}}");
         }
     });
-    let made = Made { build: String::new(), memory: 64 << 20, processors: 1, disk: "/".into() };
+    let made = Made { key: String::new(), memory: 64 << 20, processors: 1, disk: "/".into() };
     let sandbox = watch_over(machine, id, About { made, notes: Vec::new(), proofs: Arc::default(), owed: 0 });
     Played { sandbox, porter, qemu }
 }
@@ -150,6 +150,19 @@ async fn the_servers_end_is_what_its_init_says() {
         played.porter.write_all(&frame(0, exited(end).as_bytes())).unwrap();
         assert_eq!(end_of(played, true).await, (expected, String::new()));
     }
+}
+
+/// Its porter says how the server ended and goes, and the monitor with it: either may be noticed first.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_before_a_machine_was_gone_is_heard() {
+    let mut played = played("").await;
+    let pipes = played.sandbox.take_pipes().unwrap();
+    let ended = played.sandbox.ended();
+    rustix::io::write(&pipes.stdin, b"end\n").unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    played.porter.write_all(&frame(0, br#"{"Exited":{"end":{"Code":3},"cpu_us":1,"peak_rss":1}}"#)).unwrap();
+    drop(played.porter);
+    assert_eq!(timeout(Duration::from_secs(10), ended).await.expect("an end").exit, Exit::Code(3));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,7 +36,8 @@ pub(crate) fn spec(command: &[&str]) -> SandboxSpec {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     SandboxSpec {
-        id: SandboxId::new(format!("test-{number}")).unwrap(),
+        // Of this process: others may be testing as well.
+        id: SandboxId::new(format!("test-{}-{number}", std::process::id())).unwrap(),
         command: command.iter().map(|word| (*word).to_owned()).collect(),
         env: vec![("PATH".into(), "/usr/bin:/bin".into())],
         cwd: "/workspace".into(),

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 #[tokio::test]
 async fn one_sleeps_at_its_clock_and_is_woken_once_by_all_who_come() {
-    let node = node("hibernate_after = \"1s\");
+    let node = node("hibernate_after = \"1s\"");
     let counted = Counted::open(&node).await;
     let (mut client, name) = (counted.client, counted.name);
     let session = node.admin().rests(&name).await;

@@ -59,6 +59,7 @@ clients:
 	tests/clients/test target/debug
 	tests/clients/matrix target/debug
 	tests/clients/matrix target/debug --isolation microvm --some
+	tests/clients/sleep target/debug
 
 # Of the programs as they were built last: `make build` before.
 microvm:

@@ -80,6 +80,21 @@ impl Admin {
         assert_eq!(reply.status, StatusCode::OK, "{name}");
     }
 
+    /// Lets a session rest (`hibernate`), or wakes it (`resume`), and returns what is said of that.
+    pub async fn rest(&self, name: &str, act: &str) -> (StatusCode, Value) {
+        let reply = self.endpoint.at(&format!("/admin/v1/sessions/{name}/{act}")).send(Ask::new(Method::POST)).await;
+        (reply.status, reply.json().await)
+    }
+
+    /// Waits until the session of this name rests, and returns what is said of it.
+    pub async fn rests(&self, name: &str) -> Value {
+        until(format!("session {name} rests"), PATIENCE, async || {
+            let session = self.session(name).await;
+            (session["state"] == "hibernated").then_some(session)
+        })
+        .await
+    }
+
     /// The value of a metric, summed over its labels that hold `labels`; 0 when there is none.
     pub async fn metric(&self, name: &str, labels: &str) -> f64 {
         let reply = self.endpoint.at("/metrics").send(Ask::new(Method::GET)).await;

@@ -1,6 +1,8 @@
 //! What tests of virtual machines need. The guest's kernel is installed by `scripts/microvm-kernel`.
 
-use crate::{Node, procfs};
+use crate::home::Home;
+use crate::node::{Node, Start, table, words};
+use crate::procfs;
 use std::path::PathBuf;
 
 /// The environment variable that names the guest's kernel.
@@ -20,4 +22,20 @@ pub fn kernel() -> String {
 pub fn monitors(node: &Node) -> Vec<String> {
     let lines = procfs::descendants(node.pid()).into_iter().map(|process| procfs::command_line(process.pid));
     lines.filter(|line| line.contains("guest=s-") && !line.contains("sessile-porter")).collect()
+}
+
+/// A node that serves a fixture as `it`, in machines of 128 MiB, with further limits and keys of `[node]`, one a line.
+pub fn start(home: Home, fixture: &str, limits: &str, node: &str) -> Node {
+    let limits = format!("[servers.it.limits]\nmemory = \"128MiB\"\nstart_timeout = \"2m\"\n{limits}");
+    let command = words(&home.fixture(fixture), &[]);
+    let manifest =
+        format!("[node]\n{node}\n\n{}", table("it", &command, &format!("isolation = \"microvm\"\n\n{limits}")));
+    Start::serve(home, "sessile.toml", &manifest).env(KERNEL, &kernel()).start()
+}
+
+/// How many machines run for the session of this name, whoever started them.
+pub fn monitors_of(name: &str) -> usize {
+    let mark = format!("guest={name},");
+    let lines = procfs::processes().into_iter().map(|process| procfs::command_line(process.pid));
+    lines.filter(|line| line.contains(&mark) && !line.contains("sessile-porter")).count()
 }

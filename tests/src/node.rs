@@ -24,8 +24,8 @@ use tokio::net::TcpStream;
 /// How long everything of a session may take to go (invariant 3 of the design).
 pub const GONE_WITHIN: Duration = Duration::from_secs(2);
 
-/// What a node writes down while it runs, on purpose: what it knows of its servers, its ledger, what it keeps for principals, and images
-/// of microVMs.
+/// What a node writes down while it runs, on purpose: what it knows of its servers, its ledger, what it keeps for principals, images of
+/// microVMs, and sessions that sleep.
 const KEPT: [&str; 6] = [
     "state/servers/",
     "state/ledger.",

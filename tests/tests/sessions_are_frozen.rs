@@ -1,11 +1,9 @@
 //! A session that nobody asks anything is frozen where it is, and goes on with the next request.
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use sessile_tests::http::Ask;
 use sessile_tests::modern::{accept, form};
-use sessile_tests::wait::{PATIENCE, until};
 use sessile_tests::{Client, Modern, Node};
 
 /// A node whose sessions rest after a while.
@@ -14,17 +12,13 @@ fn node(fixture: &str, after: &str) -> Node {
 }
 
 async fn frozen(node: &Node) -> Value {
-    until("the session is frozen", PATIENCE, async || {
-        let session = node.admin().only_session().await;
-        (session["state"] == "hibernated").then_some(session)
-    })
-    .await
+    let name = name_of(node).await;
+    node.admin().rests(&name).await
 }
 
-async fn command(node: &Node, name: &str, act: &str) -> (StatusCode, Value) {
-    let path = format!("/admin/v1/sessions/{name}/{act}");
-    let reply = node.admin().endpoint().at(&path).send(Ask::new(Method::POST)).await;
-    (reply.status, reply.json().await)
+/// The name of the only session.
+async fn name_of(node: &Node) -> String {
+    node.admin().only_session().await["name"].as_str().expect("a session has a name").to_owned()
 }
 
 #[tokio::test]
@@ -45,22 +39,22 @@ async fn it_rests_at_its_clock_and_goes_on_with_the_next_request() {
 async fn it_rests_and_wakes_by_command() {
     let node = Node::of("counter", &[]);
     let mut client = Client::open(node.endpoint()).await;
-    let name = node.admin().only_session().await["name"].as_str().unwrap().to_owned();
+    let name = name_of(&node).await;
     for _ in 0..2 {
         assert_eq!(
-            command(&node, &name, "hibernate").await,
+            node.admin().rest(&name, "hibernate").await,
             (StatusCode::OK, json!({ "session": name, "state": "frozen" }))
         );
     }
     assert_eq!(frozen(&node).await["rest"]["kind"], "frozen");
-    assert_eq!(command(&node, &name, "resume").await.0, StatusCode::OK);
+    assert_eq!(node.admin().rest(&name, "resume").await.0, StatusCode::OK);
     assert_eq!(node.admin().only_session().await["state"], "idle");
-    assert_eq!(command(&node, "s-unknown", "hibernate").await.0, StatusCode::NOT_FOUND);
-    assert_eq!(command(&node, &name, "hibernates").await.0, StatusCode::NOT_FOUND);
-    command(&node, &name, "hibernate").await;
+    assert_eq!(node.admin().rest("s-unknown", "hibernate").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(node.admin().rest(&name, "hibernates").await.0, StatusCode::NOT_FOUND);
+    node.admin().rest(&name, "hibernate").await;
     assert_eq!(client.call("increment", json!({})).await, "1");
     // It can be stopped where it is.
-    command(&node, &name, "hibernate").await;
+    node.admin().rest(&name, "hibernate").await;
     node.admin().stop(&name).await;
     node.admin().all_ended().await;
     node.stop();
@@ -79,10 +73,10 @@ async fn a_request_in_flight_keeps_it_awake_and_one_that_waits_for_its_client_do
 
     let node = Node::of("everything", &[]);
     let mut client = Client::open(node.endpoint()).await;
-    let name = node.admin().only_session().await["name"].as_str().unwrap().to_owned();
+    let name = name_of(&node).await;
     let mut events = client.begin_with_progress("progress", json!({ "steps": 5, "interval_ms": 100 }), "t").await;
     events.message_event().await;
-    let (status, body) = command(&node, &name, "hibernate").await;
+    let (status, body) = node.admin().rest(&name, "hibernate").await;
     assert_eq!(status, StatusCode::CONFLICT, "{body}");
     assert!(body["error"]["message"].as_str().unwrap().contains("a request is in flight"), "{body}");
     events.rest().await;

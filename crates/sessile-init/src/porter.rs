@@ -211,6 +211,8 @@ impl Porter {
     fn act(&mut self, said: Said) -> Result<(), Fault> {
         match said {
             Said::ToGuest { channel, message } => {
+                // It is to be another machine, and then it runs: whoever wanted it to rest wants that no more, or is gone.
+                self.is_to_rest &= channel != MACHINE;
                 frame::encode(channel, &message, self.carrier.port().outbox()).map_err(|_| Errno::MSGSIZE)?;
             }
             Said::Open { opening, socket } => {

@@ -53,7 +53,7 @@ impl Node {
                 drivers.push(Arc::clone(server.driver()));
             }
         }
-        let mut adoption = Adoption { asleep: self.find_asleep().await, ..Adoption::default() };
+        let mut adoption = Adoption::default();
         for driver in drivers {
             for left in driver.adopt().await {
                 let outcome = left.map_err(|error| Refused::Lost(error.to_string())).and_then(|left| self.go_on(left));
@@ -67,6 +67,8 @@ impl Node {
                 }
             }
         }
+        // What was on its way to the disk or from it, and runs, goes on where it runs.
+        adoption.asleep = self.find_asleep().await;
         self.lose_the_rest();
         adoption
     }

@@ -181,8 +181,8 @@ impl Sandbox {
         }
     }
 
-    /// Writes the sandbox down into `into`, shuts that down, and if that went well ends the sandbox. When it resolves with a text, everything the server has said is in the pipes
-    /// (to be read to their end), and nothing of the sandbox runs any more; text and state are what
+    /// Writes the sandbox down into `into`, shuts that down, and if that went well ends the sandbox. When it resolves with a text, everything
+    /// the server has said is in the pipes (to be read to their end), and nothing of the sandbox runs any more; text and state are what
     /// [`Driver::wake`](crate::Driver::wake) takes. The pipes are to be read meanwhile: what the server says last must find room.
     ///
     /// Nobody may write to the server meanwhile: such bytes may be lost. Dropping the future ends the sandbox, or leaves it running.

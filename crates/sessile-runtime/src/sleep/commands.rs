@@ -181,10 +181,14 @@ impl Node {
         };
         let mut found = 0;
         for row in rows.iter().filter(|row| row.lineage == dormitory.lineage() && is_left(row)) {
+            if self.live_session(&row.label.session).is_some() {
+                dormitory.forget(&row.label).await;
+                continue;
+            }
             let known = dormitory.note(row).and_then(|note| Some((note, self.server(&row.label.server)?)));
-            let is_whole = dormitory.put_right(row).await;
-            match known {
-                Some((note, server)) if is_whole => {
+            let bytes = dormitory.put_right(row).await;
+            match (known, bytes) {
+                (Some((note, server)), Some(bytes)) => {
                     if !dormitory.take_over(row).await {
                         continue; // another node was faster
                     }
@@ -199,7 +203,7 @@ impl Node {
                         modern: note.modern,
                         parked: note.parked,
                         generation: row.label.generation,
-                        bytes: row.bytes,
+                        bytes,
                         opened_ms: row.opened_ms,
                         since_ms: row.since_ms,
                         expires_ms: row.expires_ms,
@@ -210,7 +214,7 @@ impl Node {
                     }));
                     found += 1;
                 }
-                known => self.lose_sleeper(row, known.is_some()).await,
+                (known, _) => self.lose_sleeper(row, known.is_some()).await,
             }
         }
         self.tell_disk();
@@ -221,7 +225,6 @@ impl Node {
     async fn lose_sleeper(&self, row: &HibernatedRow, is_known: bool) {
         use sessile_store::Stage;
         let why = match row.stage {
-            // It was running when its node was killed, and was not written whole.
             Stage::Writing => "its node was killed while it was written to the disk",
             Stage::Waking => "its node was killed while it was woken",
             Stage::Asleep if is_known => "its file is gone",

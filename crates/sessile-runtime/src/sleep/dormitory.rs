@@ -202,18 +202,21 @@ impl Dormitory {
         }
     }
 
-    /// Whether there is something of `label` that can be woken; says so in the ledger, too.
-    pub(crate) async fn put_right(&self, row: &HibernatedRow) -> bool {
+    /// How many bytes there are of a session that can be woken, and does not run; says so in the ledger, too. `None` if it cannot.
+    pub(crate) async fn put_right(&self, row: &HibernatedRow) -> Option<u64> {
         let (store, ledger, row) = (self.store.clone(), Arc::clone(&self.ledger), row.clone());
         let right = blocking(move || {
-            Ok(match row.stage {
-                Stage::Writing => false,
-                Stage::Asleep => store.has(&row.label),
+            let Some(bytes) = store.size(&row.label) else { return Ok(None) };
+            let is_known = match row.stage {
+                // It is whole, and its sandbox was ended before it could be. Only the ledger had not been told.
+                Stage::Writing => ledger.hibernation_done(&row.label, bytes)?,
+                Stage::Asleep => true,
                 // It had not been taken yet.
-                Stage::Waking => store.has(&row.label) && ledger.hibernation_goes_on(&row.label)?,
-            })
+                Stage::Waking => ledger.hibernation_goes_on(&row.label)?,
+            };
+            Ok(is_known.then_some(bytes))
         });
-        right.await.unwrap_or(false)
+        right.await.ok().flatten()
     }
 
     /// Makes a session of a node that is gone one of this process. `false` if another one was faster.

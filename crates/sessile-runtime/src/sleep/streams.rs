@@ -147,3 +147,75 @@ impl AsyncRead for Source {
         poll_verdict(&mut self.verdict, cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sessile_store::{Hibernation, Label};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    fn label() -> Label {
+        Label { session: "s-1".into(), server: "it".into(), principal: "ada".into(), generation: 1 }
+    }
+
+    fn place() -> (tempfile::TempDir, Hibernation) {
+        let home = tempfile::tempdir().unwrap();
+        let place = Hibernation::open(home.path()).unwrap();
+        (home, place)
+    }
+
+    #[tokio::test]
+    async fn what_was_shut_down_is_kept_and_comes_back() {
+        let (_home, place) = place();
+        let (mut into, writing) = sink(place.begin(&label(), u64::MAX).unwrap(), |_| async { true });
+        let state: Vec<u8> = (0..3_000_000_u32).map(|number| (number / 3) as u8).collect();
+        into.write_all(&state).await.unwrap();
+        into.shutdown().await.unwrap();
+        writing.await.unwrap().unwrap().commit(b"head").unwrap();
+        let (mut from, reading) = source(place.claim(&label()).unwrap());
+        let mut read = Vec::new();
+        from.read_to_end(&mut read).await.unwrap();
+        assert!(read == state);
+        let (mut claimed, outcome) = reading.await.unwrap();
+        outcome.unwrap();
+        assert_eq!(claimed.take_head(), b"head");
+    }
+
+    #[tokio::test]
+    async fn who_writes_hears_at_the_latest_in_the_end_that_there_is_no_room() {
+        let (_home, place) = place();
+        // It all lies in the pipe before anybody looks at it.
+        let (mut into, writing) = sink(place.begin(&label(), u64::MAX).unwrap(), |_| async { false });
+        into.write_all(b"a little").await.unwrap();
+        let error = into.shutdown().await.unwrap_err();
+        assert!(error.to_string().contains("hibernation_disk"), "{error}");
+        assert!(writing.await.unwrap().is_err());
+        // Or as soon as it shows.
+        let (mut into, writing) = sink(place.begin(&label(), 1).unwrap(), |_| async { true });
+        let error = into.write_all(&vec![0; 8 << 20]).await.unwrap_err();
+        assert!(error.to_string().contains("hibernation_disk"), "{error}");
+        drop(into);
+        assert!(writing.await.unwrap().is_err());
+        // What nobody has said to be whole is not.
+        let (into, writing) = sink(place.begin(&label(), 4096).unwrap(), |_| async { true });
+        drop(into);
+        assert!(matches!(writing.await.unwrap(), Err(Trouble::Unfinished)));
+        assert_eq!(place.files().unwrap(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn a_damaged_file_is_an_error_and_no_end() {
+        let (home, place) = place();
+        let mut draft = place.begin(&label(), u64::MAX).unwrap();
+        draft.write(b"state").unwrap();
+        draft.settle().unwrap().commit(b"head").unwrap();
+        let file = home.path().join("hibernated/s-1-1.asleep");
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[102] ^= 1;
+        std::fs::write(&file, bytes).unwrap();
+        let (mut from, reading) = source(place.claim(&label()).unwrap());
+        let error = from.read_to_end(&mut Vec::new()).await.unwrap_err();
+        assert!(error.to_string().contains("part 0"), "{error}");
+        assert!(reading.await.unwrap().1.is_err());
+    }
+}

@@ -1,7 +1,8 @@
 //! Taking over the machines of a runtime that is gone: their monitors' sandboxes are adopted as all others, and with them the porters,
 //! which have carried on meanwhile.
 
-use super::boot::{Machine, Proofs};
+use super::boot::{self, Machine, Proofs};
+use super::sleep::{self, Made};
 use super::supervise::{self, About};
 use super::wire::Wire;
 use crate::driver::Driver;
@@ -18,10 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What a machine's next runtime needs to know.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Badge {
-    /// Of the machine, in bytes.
-    pub(super) memory: u64,
-    /// What it was made of, see [`Asleep`](super::sleep::Asleep).
-    pub(super) key: String,
+    /// What it has.
+    pub(super) made: Made,
     /// What is less than was asked for.
     pub(super) notes: Vec<String>,
 }
@@ -59,9 +58,14 @@ async fn one(adopted: Adopted, proofs: &Arc<Proofs>) -> Result<Adopted, AdoptErr
     let taken = timeout(PATIENCE, Wire::take(&monitor)).await;
     let taken = taken.map_err(|_| failed("reach the porter of")(io::ErrorKind::TimedOut.into()))?;
     let wire = taken.map_err(|error| failed("reach the porter of")(io::Error::other(error)))?;
-    let machine = Machine::adopted(monitor, control, wire).map_err(|error| failed("watch")(io::Error::other(error)))?;
-    let Badge { memory, key, mut notes } = badge;
+    let mut machine =
+        Machine::adopted(monitor, control, wire).map_err(|error| failed("watch")(io::Error::other(error)))?;
+    let Badge { made, mut notes } = badge;
     notes.extend(machine.monitor.notes().iter().cloned());
-    let about = About { memory, key, notes, proofs: Arc::clone(proofs) };
+    // Its runtime may have been killed while it wrote the machine down: at any step of that. A machine that was not stopped at all is
+    // merely made another one, which takes nothing from it.
+    sleep::run_on(&mut machine.control).await.map_err(|why| failed("run")(io::Error::other(why)))?;
+    boot::say_renew(&mut machine.wire).await.map_err(|error| failed("renew")(io::Error::other(error)))?;
+    let about = About { made, notes, proofs: Arc::clone(proofs), owed: 1 };
     Ok(Adopted { sandbox: supervise::watch_over(machine, id, about), estate, kept: None, note: None })
 }

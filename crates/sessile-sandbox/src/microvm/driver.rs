@@ -7,7 +7,7 @@ use super::error::{MicrovmError, PartError};
 use super::parts::{self, Machinery};
 use super::qmp::QmpError;
 use super::restore_key::RestoreKey;
-use super::sleep::{self, Asleep, LoadError};
+use super::sleep::{self, Asleep, LoadError, Made};
 use super::supervise::{self, About};
 use super::template::Kind;
 use super::template::news::TellTemplates;
@@ -139,9 +139,11 @@ impl MicrovmDriver {
         let inside = self.spec_inside(&spec, disk.files);
         let order = order::write_for_guest(&inside, USERS, WithoutCgroup { memory: false, pids: true })?;
         let machinery = self.machinery.now().map_err(part)?;
-        let around = self.around(&spec, &machinery, memory, &disk.path);
+        let processors = processors(spec.limits.cpu, self.trial.accelerator);
+        let around = self.around(&spec, &machinery, memory, processors, &disk.path);
         let key = RestoreKey::of(&around, &self.trial.monitor).map_err(part)?;
-        let badge = Badge { memory, key: key.to_string(), notes: disk.notes.clone() };
+        let made = Made { key: key.to_string(), memory, processors, disk: disk.path.clone() };
+        let badge = Badge { made: made.clone(), notes: disk.notes.clone() };
         let around = jail::Order { note: Some(badge.into_note()?), ..around };
         let Ready { mut machine, is_copy, note, turn } = self.ready(&around, &key).await?;
         let begun = machine.begin(order).await?;
@@ -150,7 +152,7 @@ impl MicrovmDriver {
         notes.extend(note);
         notes.extend(machine.monitor.notes().iter().cloned());
         notes.extend(begun.notes.iter().map(ToString::to_string));
-        let about = About { memory, key: key.to_string(), notes, proofs: Arc::clone(&self.proofs) };
+        let about = About { made, notes, proofs: Arc::clone(&self.proofs), owed: 0 };
         let sandbox = supervise::watch_over(machine, spec.id, about);
         Ok(if is_copy { sandbox.into_copy() } else { sandbox })
     }
@@ -161,6 +163,7 @@ impl MicrovmDriver {
         spec: &'a SandboxSpec,
         machinery: &'a Machinery,
         memory: u64,
+        processors: u32,
         disk: &'a Path,
     ) -> jail::Order<'a> {
         jail::Order {
@@ -169,7 +172,7 @@ impl MicrovmDriver {
             accelerator: self.trial.accelerator,
             disk: Some(disk),
             memory: memory.div_ceil(1 << 20),
-            processors: processors(spec.limits.cpu, self.trial.accelerator),
+            processors,
             place: Memory::Own,
             beginning: Beginning::Boot,
             cpu: spec.limits.cpu,
@@ -190,7 +193,8 @@ impl MicrovmDriver {
         }
         let memory = spec.limits.memory.unwrap_or(DEFAULT_MEMORY);
         let (Ok(disk), Ok(machinery)) = (self.disk_of(&spec).await, self.machinery.now()) else { return };
-        let around = self.around(&spec, &machinery, memory, &disk.path);
+        let processors = processors(spec.limits.cpu, self.trial.accelerator);
+        let around = self.around(&spec, &machinery, memory, processors, &disk.path);
         if let Ok(key) = RestoreKey::of(&around, &self.trial.monitor) {
             self.make_template(&key, &around);
         }
@@ -204,19 +208,12 @@ impl MicrovmDriver {
 
     async fn wake_in_time(&self, spec: SandboxSpec, asleep: String, state: StateSource) -> Result<Sandbox, WakeError> {
         check(&spec)?;
-        let Asleep { key, rest, mut notes } = Asleep::read(&asleep)?;
-        let memory = spec.limits.memory.unwrap_or(DEFAULT_MEMORY);
-        let disk = self.disk_of(&spec).await?;
+        let Asleep { made, rest, mut notes } = Asleep::read(&asleep)?;
         let machinery = self.machinery.now().map_err(part)?;
-        let around = self.around(&spec, &machinery, memory, &disk.path);
-        let here = RestoreKey::of(&around, &self.trial.monitor).map_err(part)?.to_string();
-        if here != key {
-            return Err(WakeError::Mismatch {
-                what: format!("it was a machine of {key}; here it would be one of {here}"),
-            });
-        }
+        let around = self.around(&spec, &machinery, made.memory, made.processors, &made.disk);
+        made.check(|| RestoreKey::of(&around, &self.trial.monitor).map_err(part))?;
         let _turn = ready::turn(&self.copies).await?;
-        let badge = Badge { memory, key: key.clone(), notes: notes.clone() };
+        let badge = Badge { made: made.clone(), notes: notes.clone() };
         let around =
             jail::Order { rest: Some(&rest), beginning: Beginning::Restored, note: Some(badge.into_note()?), ..around };
         let deadline = Instant::now() + spec.start_timeout;
@@ -245,7 +242,8 @@ impl MicrovmDriver {
             });
         }
         notes.extend(machine.monitor.notes().iter().cloned());
-        Ok(supervise::watch_over(machine, spec.id, About { memory, key, notes, proofs: Arc::clone(&self.proofs) }))
+        let about = About { made, notes, proofs: Arc::clone(&self.proofs), owed: 0 };
+        Ok(supervise::watch_over(machine, spec.id, about))
     }
 
     /// The image of a specification: what it shows as its root, or what it lists.

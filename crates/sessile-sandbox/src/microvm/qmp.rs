@@ -218,9 +218,17 @@ impl Qmp {
 
     /// Whether the machine has stopped by itself, before anybody listened.
     pub(super) async fn has_stopped(&mut self) -> Result<bool, QmpError> {
+        Ok(matches!(self.status().await?.as_str(), "shutdown" | "guest-panicked" | "internal-error"))
+    }
+
+    /// Whether somebody has stopped the machine, to write it down.
+    pub(super) async fn is_held(&mut self) -> Result<bool, QmpError> {
+        Ok(matches!(self.status().await?.as_str(), "paused" | "finish-migrate" | "postmigrate"))
+    }
+
+    async fn status(&mut self) -> Result<String, QmpError> {
         let status = self.command("query-status", Value::Null).await?;
-        let status = status.get("status").and_then(Value::as_str).unwrap_or_default();
-        Ok(matches!(status, "shutdown" | "guest-panicked" | "internal-error"))
+        Ok(status.get("status").and_then(Value::as_str).unwrap_or_default().to_owned())
     }
 
     /// QEMU's version.

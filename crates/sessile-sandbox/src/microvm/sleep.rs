@@ -4,12 +4,14 @@
 
 use super::control::Control;
 use super::qmp::{Qmp, QmpError};
-use crate::{StateSink, StateSource, WakeError};
+use super::restore_key::RestoreKey;
+use crate::{StartError, StateSink, StateSource, WakeError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sessile_link::porter::Rest;
 use std::io;
 use std::os::unix::net::UnixStream as BlockingStream;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::UnixStream;
@@ -21,6 +23,9 @@ const NAME: &str = "state";
 /// How often QEMU is asked how far it is.
 const PACE: Duration = Duration::from_millis(5);
 
+/// How often it is tried to let a machine go on.
+const TRIES: u32 = 200;
+
 /// What is passed on at once, in bytes.
 const PIECE: usize = 256 * 1024;
 
@@ -30,11 +35,38 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// How fast a stopped machine is written down, in bytes per second: without a bound. (QEMU's own is for machines that run meanwhile.)
 const UNBOUNDED: u64 = 1 << 40;
 
+/// What a machine has. Only another one that has the same takes its state.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Made {
+    /// The [restore key](super::restore_key::RestoreKey).
+    pub(super) key: String,
+    /// In bytes.
+    pub(super) memory: u64,
+    pub(super) processors: u32,
+    /// The image that is its root.
+    pub(super) disk: PathBuf,
+}
+
+impl Made {
+    /// Checks that a machine of this can be started again, which would have the key `here`. (Its memory, processors and image are its own,
+    /// whatever its server has been given since.)
+    pub(super) fn check(&self, here: impl FnOnce() -> Result<RestoreKey, StartError>) -> Result<(), WakeError> {
+        if !self.disk.is_file() {
+            return Err(WakeError::Mismatch { what: format!("its image `{}` is gone", self.disk.display()) });
+        }
+        let here = here()?.to_string();
+        if here != self.key {
+            let what = format!("it was a machine of {}; here it would be one of {here}", self.key);
+            return Err(WakeError::Mismatch { what });
+        }
+        Ok(())
+    }
+}
+
 /// What a machine that was written down takes to be woken, beside its state.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Asleep {
-    /// What it was made of: only a machine made of the same takes its state.
-    pub(super) key: String,
+    pub(super) made: Made,
     /// Where its streams stood.
     pub(super) rest: Rest,
     /// What is less than was asked for.
@@ -79,11 +111,33 @@ async fn write_stopped(qemu: &mut Qmp, into: &mut StateSink) -> Result<(), Strin
     qemu.command("migrate-set-parameters", json!({ "max-bandwidth": UNBOUNDED })).await.map_err(words)?;
     qemu.give(NAME, theirs.into()).await.map_err(words)?;
     qemu.command("migrate", json!({ "uri": format!("fd:{NAME}") })).await.map_err(words)?;
-    let kept = |error: io::Error| format!("its state cannot be kept: {error}");
     // QEMU closes its end when it is done, or has failed.
-    copy(&mut ours, into).await.map_err(kept)?;
+    copy(&mut ours, into).await.map_err(unkept)?;
     until_done(qemu).await?;
-    into.shutdown().await.map_err(kept)
+    // Only what is kept for certain lets the machine be ended.
+    into.shutdown().await.map_err(unkept)
+}
+
+fn unkept(error: io::Error) -> String {
+    format!("its state cannot be kept: {error}")
+}
+
+/// Lets a machine run that somebody may have stopped to write it down, and who is gone.
+///
+/// # Errors
+/// In words; it does not run.
+pub(super) async fn run_on(control: &mut Control) -> Result<(), String> {
+    let qemu = control.monitor().await.map_err(words)?;
+    for _ in 0..TRIES {
+        if !qemu.is_held().await.map_err(words)? {
+            return Ok(());
+        }
+        // Nothing is sent any more where nobody reads; QEMU may have noticed that.
+        let _ = qemu.command("migrate_cancel", Value::Null).await;
+        let _ = qemu.command("cont", Value::Null).await;
+        sleep(PACE).await;
+    }
+    Err("it was being written down, and does not go on".into())
 }
 
 /// Waits until QEMU has sent, or taken in, a whole state.

@@ -3,7 +3,7 @@
 use super::boot::{self, Machine, Proofs};
 use super::control::Control as Monitor;
 use super::exec;
-use super::sleep::{self, Asleep};
+use super::sleep::{self, Asleep, Made};
 use super::wire::{self, Wire, WireError, Word, understood};
 use crate::sandbox::{Grip, Running};
 use crate::{BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, HibernateError, Sandbox, SandboxId, StateSink, Usage};
@@ -36,14 +36,14 @@ const ASKS: usize = 8;
 
 /// What is known of a machine.
 pub(super) struct About {
-    /// In bytes.
-    pub(super) memory: u64,
-    /// What it is made of.
-    pub(super) key: String,
+    /// What it has.
+    pub(super) made: Made,
     /// What is less than was asked for.
     pub(super) notes: Vec<String>,
     /// That no two are the same.
     pub(super) proofs: Arc<Proofs>,
+    /// How often it was told to be another machine, and has not proved yet that it is.
+    pub(super) owed: usize,
 }
 
 /// What the handle asks of the watch.
@@ -247,19 +247,21 @@ impl Watch {
     /// Has the machine rest and writes it down.
     async fn write_down(&mut self, into: &mut StateSink) -> Result<String, Awake> {
         let failed = |what: &dyn std::fmt::Display| HibernateError::Failed { what: what.to_string() };
-        self.wire
-            .ask(&Errand::Rest)
-            .await
-            .map_err(|error| Awake { why: failed(&error), over: Some(Over::Link(error)) })?;
         let rest = match timeout(REST, self.until_it_rests()).await {
             Ok(Ok(rest)) => rest,
-            Ok(Err(over)) => return Err(Awake { why: failed(&"the machine ended"), over: Some(over) }),
+            Ok(Err(over)) => {
+                let why = match &over {
+                    Over::Link(error) => failed(error),
+                    _ => failed(&"the machine ended"),
+                };
+                return Err(Awake { why, over: Some(over) });
+            }
             Err(_) => {
                 let why = HibernateError::Busy { what: "what its server said is not all read".into() };
                 return Err(Awake { why, over: self.go_on().await });
             }
         };
-        let asleep = Asleep { key: self.about.key.clone(), rest, notes: self.about.notes.clone() };
+        let asleep = Asleep { made: self.about.made.clone(), rest, notes: self.about.notes.clone() };
         let text = serde_json::to_string(&asleep).map_err(|error| error.to_string());
         let written = match text {
             Ok(text) => sleep::write_down(&mut self.qemu, into).await.map(|()| text),
@@ -273,17 +275,23 @@ impl Watch {
 
     /// Waits until the machine rests, and everything it said is passed on.
     async fn until_it_rests(&mut self) -> Result<Rest, Over> {
+        let over = |error| match error {
+            WireError::Closed => Over::Gone,
+            error => Over::Link(error),
+        };
+        let mut is_asked = false;
         loop {
-            let word = match self.wire.next().await {
-                Ok(Word::Porter(FromPorter::Rested(rest))) => return Ok(rest),
-                Ok(word) => self.hear(word),
-                Err(error) => Err(error),
-            };
-            match word {
-                Ok(None) => {}
-                Ok(Some(report)) => return Err(Over::Reported(report)),
-                Err(WireError::Closed) => return Err(Over::Gone),
-                Err(error) => return Err(Over::Link(error)),
+            // A proof that is on its way would end the rest.
+            if !is_asked && self.about.owed == 0 {
+                self.wire.ask(&Errand::Rest).await.map_err(over)?;
+                is_asked = true;
+            }
+            match self.wire.next().await.map_err(over)? {
+                Word::Porter(FromPorter::Rested(rest)) if is_asked => return Ok(rest),
+                word => match self.hear(word).map_err(over)? {
+                    None => {}
+                    Some(report) => return Err(Over::Reported(report)),
+                },
             }
         }
     }
@@ -301,23 +309,15 @@ impl Watch {
 
     async fn until_it_goes_on(&mut self) -> Result<Option<Report>, WireError> {
         boot::say_renew(&mut self.wire).await?;
-        loop {
-            match self.wire.next().await? {
-                Word::Machine(message) => {
-                    if let FromGuest::Renewed { proof } = understood(&message)? {
-                        let same = || WireError::Nonsense("a proof that another machine has given".into());
-                        return self.about.proofs.is_new(proof).then_some(None).ok_or_else(same);
-                    }
-                    self.hear(Word::Machine(message))?;
-                }
-                // Also that it rests, which comes late.
-                word => {
-                    if let Some(report) = self.hear(word)? {
-                        return Ok(Some(report));
-                    }
-                }
+        self.about.owed += 1;
+        while self.about.owed > 0 {
+            // Also that it rests, which comes late.
+            let word = self.wire.next().await?;
+            if let Some(report) = self.hear(word)? {
+                return Ok(Some(report));
             }
         }
+        Ok(None)
     }
 
     /// Takes in what is said. A report is the end.
@@ -333,6 +333,12 @@ impl Watch {
             },
             Word::Machine(message) => match understood(&message)? {
                 FromGuest::OutOfMemory { kills } => self.out_of_memory_kills = kills,
+                FromGuest::Renewed { proof } if self.about.owed > 0 => {
+                    if !self.about.proofs.is_new(proof) {
+                        return Err(WireError::Nonsense("a proof that another machine has given".into()));
+                    }
+                    self.about.owed -= 1;
+                }
                 other => return Err(late(&other)),
             },
             // It has said so on standard error itself.
@@ -356,7 +362,7 @@ impl Watch {
 
     fn judge(&self, over: &Over, killed: bool, monitor: &Ended) -> Ended {
         let usage = of_the_machine(monitor.usage);
-        let starved = Exit::OutOfMemory { limit: Some(self.about.memory), peak: None };
+        let starved = Exit::OutOfMemory { limit: Some(self.about.made.memory), peak: None };
         let exit = match (over, monitor.exit) {
             (Over::Reported(report), _) => match report.end {
                 // A server that lost one of its processes may well end of itself, but not in peace.

@@ -79,10 +79,10 @@ impl Hibernation {
         }
     }
 
-    /// Whether a whole file of `label` is there, that nobody has taken.
+    /// How many bytes the whole file of `label` has; `None` if there is none, or somebody has taken it.
     #[must_use]
-    pub fn has(&self, label: &Label) -> bool {
-        self.path(label, ASLEEP).symlink_metadata().is_ok_and(|found| found.is_file())
+    pub fn size(&self, label: &Label) -> Option<u64> {
+        self.path(label, ASLEEP).symlink_metadata().ok().filter(|found| found.is_file()).map(|found| found.len())
     }
 
     /// Removes what there is of `label`.

@@ -74,14 +74,29 @@ fn what_is_written_comes_back_and_is_taken_once() {
     let size = write(&place, &one, &state, b"who it is").unwrap();
     assert_eq!(names(&place), ["s-1-7.asleep"]);
     assert_eq!(size, file(home.path(), &one, "asleep").metadata().unwrap().len());
-    assert!(place.has(&one));
+    assert!(place.size(&one).is_some());
     // Another process of the same user reads the same key.
     let again = Hibernation::open(home.path()).unwrap();
     let (read_state, head) = read(&again, &one);
     assert_eq!((read_state == state, head.unwrap()), (true, b"who it is".to_vec()));
     assert_eq!(names(&place), ["s-1-7.waking"]);
-    assert!(!place.has(&one));
+    assert!(place.size(&one).is_none());
     assert!(matches!(place.claim(&one), Err(HibernationError::Missing { .. })));
+}
+
+#[test]
+fn a_head_finds_room_that_was_kept_for_it() {
+    let (home, place) = place();
+    let (one, state) = (label("s-1", 7), noise(CHUNK + 5));
+    let mut draft = place.begin(&one, NO_LIMIT).unwrap();
+    draft.write(&state).unwrap();
+    let settled = draft.settle().unwrap();
+    let on_disk = |path: PathBuf| std::os::unix::fs::MetadataExt::blocks(&path.metadata().unwrap()) * 512;
+    assert!(on_disk(file(home.path(), &one, "new")) >= settled.size() + 256 * 1024, "it is the disk's promise");
+    let size = settled.commit(b"who it is").unwrap();
+    assert!(on_disk(file(home.path(), &one, "asleep")) < size + 256 * 1024, "what is left is given back");
+    let (read_state, head) = read(&place, &one);
+    assert_eq!((read_state == state, head.unwrap()), (true, b"who it is".to_vec()));
 }
 
 #[test]
@@ -90,7 +105,7 @@ fn what_was_taken_and_not_used_can_be_put_back() {
     let one = label("s-1", 1);
     write(&place, &one, b"state", b"head").unwrap();
     place.claim(&one).unwrap().give_back().unwrap();
-    assert!(place.has(&one));
+    assert!(place.size(&one).is_some());
     assert_eq!(read(&place, &one).1.unwrap(), b"head");
 }
 
@@ -143,7 +158,7 @@ fn a_file_that_was_cut_or_grew_is_noticed_at_once() {
     for length in (0..whole.len()).step_by(4096).chain(0..PREAMBLE + 30).chain([whole.len() - 1]) {
         fs::write(&path, &whole[..length]).unwrap();
         let error = place.claim(&one).expect_err("a file that is too short");
-        assert!(error.is_final() && place.has(&one), "{length}: {error}");
+        assert!(error.is_final() && place.size(&one).is_some(), "{length}: {error}");
     }
     fs::write(&path, [&whole[..], b"x"].concat()).unwrap();
     assert!(matches!(place.claim(&one), Err(HibernationError::Damaged { .. })));

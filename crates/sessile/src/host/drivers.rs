@@ -100,10 +100,14 @@ fn machines(rendezvous: &Path) -> PathBuf {
 /// A key that a driver cannot do anything about is a mistake.
 fn check_rest(server: &Server, driver: &dyn Driver) -> Result<(), Failure> {
     let asks = server.limits.hibernate_after.is_some_and(|after| !after.is_zero());
-    if !asks || driver.hibernates() || driver.freezes() {
+    let is_written = driver.hibernates() && server.endpoint.is_none();
+    if !asks || is_written || driver.freezes() {
         return Ok(());
     }
     let what = match server.isolation {
+        Isolation::Microvm if driver.hibernates() => "a server that speaks HTTP inside its machine (`port`) cannot be written to the disk; remove \
+            it, or set it to \"0s\" here"
+            .to_owned(),
         Isolation::None => "`isolation = \"none\"` can neither write sessions to the disk nor freeze them; remove it".to_owned(),
         Isolation::Process => "this host has no cgroup that freezes (the freezer of version 1, or version 2 since Linux 5.2, delegated to this \
             user); remove it, or run where there is one"

@@ -57,11 +57,8 @@ async fn played(console: &'static str) -> Played {
             let _ = writeln!(answers, "{{\"return\": {answer}, \"id\": {id}}}");
         }
     });
-    let sandbox = watch_over(
-        machine,
-        id,
-        About { memory: 64 << 20, key: String::new(), notes: Vec::new(), proofs: Arc::default() },
-    );
+    let made = Made { key: String::new(), memory: 64 << 20, processors: 1, disk: "/".into() };
+    let sandbox = watch_over(machine, id, About { made, notes: Vec::new(), proofs: Arc::default(), owed: 0 });
     Played { sandbox, porter, qemu }
 }
 

@@ -7,9 +7,6 @@ use crate::node::{Node, Start, table};
 use std::fs;
 use std::path::Path;
 
-/// In a manifest: a machine that is idle when its node stops is gone, and not written down, which would take its time.
-pub const NOT_WRITTEN_DOWN: &str = "\n[node]\nhibernation_disk = \"0GiB\"\n";
-
 /// How sessions are isolated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolation {
@@ -35,7 +32,8 @@ impl Isolation {
             Self::Microvm => ("microvm", "memory = \"192MiB\"\nstart_timeout = \"2m\""),
         };
         let keys = format!("isolation = \"{isolation}\"\n{keys}\n\n[servers.it.limits]\n{own}\n{limits}");
-        let manifest = table("it", command, &keys) + NOT_WRITTEN_DOWN;
+        // A machine that is idle when its node stops is gone, and not written down.
+        let manifest = table("it", command, &keys) + "[node]\nhibernation_disk = \"0GiB\"\n";
         let start = Start::serve(home.clone(), "sessile.toml", &manifest);
         if self == Self::Process {
             return start.start();

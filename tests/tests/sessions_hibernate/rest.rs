@@ -19,7 +19,9 @@ async fn one_sleeps_at_its_clock_and_is_woken_once_by_all_who_come() {
     let counted = Counted::open(&node).await;
     let (mut client, name) = (counted.client, counted.name);
     let session = node.admin().rests(&name).await;
-    assert_eq!((&session["rest"]["kind"], &session["wakes"]), (&json!("disk"), &json!(0)), "{session}");
+    assert_eq!(session["rest"]["kind"], "disk", "{session}");
+    // On a busy machine it may have slept before its first call.
+    let wakes = session["wakes"].as_u64().expect("a number");
     assert_eq!(monitors_of(&name), 0);
     let file = file_of(&node, &name).metadata().expect("it is there");
     assert_eq!((file.mode() & 0o777, session["rest"]["bytes"].as_u64()), (0o600, Some(file.len())));
@@ -38,8 +40,8 @@ async fn one_sleeps_at_its_clock_and_is_woken_once_by_all_who_come() {
     counts.sort_unstable();
     assert_eq!(counts, (2..=21).collect::<Vec<_>>());
     let session = node.admin().session(&name).await;
-    assert_eq!(session["wakes"], 1, "{session}");
-    assert_eq!(node.admin().metric("sessile_wakes_total", "").await, 1.0);
+    assert_eq!(session["wakes"], wakes + 1, "{session}");
+    assert_eq!(node.admin().metric("sessile_wakes_total", "").await, (wakes + 1) as f64);
 
     // And again; what its client does not need any more goes from the disk.
     node.admin().rests(&name).await;

@@ -120,6 +120,9 @@ impl Bare {
     }
 }
 
+/// As the group of a node's sandboxes has: it weighs more than one process.
+const SHARES: &str = "8192";
+
 /// A cgroup of its own, as each sandbox has one: on a busy host it would otherwise get a smaller share of the processors.
 struct Share(std::path::PathBuf);
 
@@ -128,6 +131,7 @@ impl Share {
         let group = std::path::PathBuf::from(format!("/sys/fs/cgroup/cpu/bare-{}", child.id()));
         // Where there is no such hierarchy, it goes without.
         if std::fs::create_dir(&group).is_ok() {
+            let _ = std::fs::write(group.join("cpu.shares"), SHARES);
             let _ = std::fs::write(group.join("cgroup.procs"), child.id().to_string());
         }
         Self(group)

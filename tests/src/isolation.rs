@@ -2,10 +2,8 @@
 
 use crate::binaries;
 use crate::home::Home;
-use crate::machines::{KERNEL, kernel};
+use crate::machines;
 use crate::node::{Node, Start, table};
-use std::fs;
-use std::path::Path;
 
 /// How sessions are isolated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,30 +32,15 @@ impl Isolation {
         let keys = format!("isolation = \"{isolation}\"\n{keys}\n\n[servers.it.limits]\n{own}\n{limits}");
         // A machine that is idle when its node stops is gone, and not written down.
         let manifest = table("it", command, &keys) + "[node]\nhibernation_disk = \"0GiB\"\n";
-        let start = Start::serve(home.clone(), "sessile.toml", &manifest);
-        if self == Self::Process {
-            return start.start();
+        match self {
+            Self::Process => Start::serve(home, "sessile.toml", &manifest).start(),
+            Self::Microvm => machines::serve(home, &manifest),
         }
-        // What carries machines is the same for all tests; a node that does not think so finds out itself.
-        let (known, own) = (binaries::scratch().join("microvm-trial.json"), home.state().join("microvm/trial.json"));
-        fs::create_dir_all(home.state().join("microvm")).expect("a directory can be made");
-        let _ = fs::copy(&known, &own);
-        let node = start.env(KERNEL, &kernel()).start();
-        remember(&own, &known);
-        node
     }
 
     /// Whether running out of memory is noticed as such; root sees to that on every host.
     pub fn notices_memory(self) -> bool {
         self == Self::Microvm || binaries::host_enforces("out_of_memory")
-    }
-}
-
-/// Another test may do the same at this moment.
-fn remember(own: &Path, known: &Path) {
-    let beside = known.with_extension(std::process::id().to_string());
-    if fs::copy(own, &beside).is_ok() {
-        let _ = fs::rename(&beside, known);
     }
 }
 

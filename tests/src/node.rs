@@ -24,6 +24,9 @@ use tokio::net::TcpStream;
 /// How long everything of a session may take to go (invariant 3 of the design).
 pub const GONE_WITHIN: Duration = Duration::from_secs(2);
 
+/// How long a node may take to get ready. Some find out first what carries machines, while others do.
+const READY: Duration = Duration::from_secs(60);
+
 /// What a node writes down while it runs, on purpose: what it knows of its servers, its ledger, what it keeps for principals, images of
 /// microVMs, and sessions that sleep.
 const KEPT: [&str; 6] = [
@@ -146,7 +149,7 @@ impl Start {
         let mut endpoints = Vec::new();
         let began = Instant::now();
         let admin = loop {
-            match stdout.recv_timeout(PATIENCE.saturating_sub(began.elapsed())) {
+            match stdout.recv_timeout(READY.saturating_sub(began.elapsed())) {
                 Ok(line) => match line.split_once(' ') {
                     Some(("ready", url)) => endpoints.push(url.parse().expect("ready comes with a URL")),
                     Some(("admin", url)) => break url.parse().expect("admin comes with a URL"),

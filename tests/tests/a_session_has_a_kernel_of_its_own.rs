@@ -3,8 +3,8 @@
 
 use rustix::process::Signal;
 use serde_json::json;
-use sessile_tests::machines::{KERNEL, kernel, monitors};
-use sessile_tests::node::{Start, table};
+use sessile_tests::machines::{self, KERNEL, kernel, monitors};
+use sessile_tests::node::table;
 use sessile_tests::terminal::AtTerminal;
 use sessile_tests::wait::{PATIENCE, until};
 use sessile_tests::{Client, Home, Node, binaries};
@@ -16,7 +16,7 @@ fn start(home: Home) -> Node {
     let command = [home.fixture("counter")];
     let keys = "isolation = \"microvm\"\n\n[servers.it.limits]\nmemory = \"256MiB\"\nstart_timeout = \"2m\"";
     let manifest = table("it", &command, keys);
-    Start::serve(home, "sessile.toml", &manifest).env(KERNEL, &kernel()).start()
+    machines::serve(home, &manifest)
 }
 
 /// Stops a node once its sessions have ended: they would be written down, which takes a while where nothing is optimised.
@@ -69,7 +69,7 @@ async fn an_image_is_all_that_a_server_needs() {
         image(&home, &[]).display()
     );
     let manifest = table("it", &["counter".to_owned()], &keys);
-    let node = Start::serve(home, "sessile.toml", &manifest).env(KERNEL, &kernel()).start();
+    let node = machines::serve(home, &manifest);
     let mut client = Client::open(node.endpoint()).await;
     assert_eq!(client.call("increment", json!({})).await, "1");
     assert_eq!(client.call("increment", json!({})).await, "2");
@@ -98,7 +98,7 @@ async fn an_operator_looks_into_a_machine_also_after_a_restart() {
         image(&home, &["/usr/bin/sh", "/usr/bin/stty"]).display()
     );
     let manifest = table("it", &["counter".to_owned()], &keys);
-    let node = Start::serve(home, "sessile.toml", &manifest).env(KERNEL, &kernel()).start();
+    let node = machines::serve(home, &manifest);
     let mut client = Client::open(node.endpoint()).await;
     assert_eq!(client.call("increment", json!({})).await, "1");
     let session = node.admin().only_session().await;

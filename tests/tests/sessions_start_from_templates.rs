@@ -2,8 +2,8 @@
 
 use rustix::process::Signal;
 use serde_json::json;
-use sessile_tests::machines::{KERNEL, kernel, monitors};
-use sessile_tests::node::{GONE_WITHIN, Start, table};
+use sessile_tests::machines::{self, KERNEL, kernel, monitors};
+use sessile_tests::node::{GONE_WITHIN, table};
 use sessile_tests::wait::{PATIENCE, until};
 use sessile_tests::{Client, Home, Node, binaries, procfs};
 use std::process::Command;
@@ -24,7 +24,7 @@ fn node(settings: &str, keys: &str) -> Node {
     std::fs::copy(binaries::fixture("counter"), &program).expect("a program can be copied");
     let server = table("it", &[program], &format!("isolation = \"microvm\"\n{keys}\n\n{limits}"));
     let manifest = format!("[node]\n{settings}\n\n{server}");
-    Start::serve(home, "sessile.toml", &manifest).env(KERNEL, &kernel()).start()
+    machines::serve(home, &manifest)
 }
 
 /// A node that has made its template.

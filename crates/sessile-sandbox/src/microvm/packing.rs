@@ -6,7 +6,7 @@ use super::image;
 use super::parts::hex;
 use crate::{FileView, SandboxSpec};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata, Permissions};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -29,6 +29,8 @@ pub(super) struct Packing {
     files: BTreeMap<PathBuf, (PathBuf, Metadata)>,
     directories: BTreeMap<PathBuf, ()>,
     links: BTreeMap<PathBuf, PathBuf>,
+    /// Directories that are empty inside, whatever the host has there: its own state, say, which changes with every session.
+    hidden: BTreeSet<PathBuf>,
     bytes: u64,
     /// What was left out, in words.
     pub(super) left_out: Vec<String>,
@@ -64,7 +66,11 @@ pub(super) fn check(program: &Path) -> Result<(), PartError> {
 impl Packing {
     /// What `spec` lists, with `program` and the `libraries` it is linked to.
     pub(super) fn of(spec: &SandboxSpec, program: &Path, libraries: &[PathBuf]) -> Result<Self, PartError> {
-        let mut packing = Self::default();
+        let hidden = spec.files.iter().filter_map(|file| match file {
+            FileView::Private { target } => Some(plain(target)),
+            _ => None,
+        });
+        let mut packing = Self { hidden: hidden.collect(), ..Self::default() };
         for path in libraries.iter().map(PathBuf::as_path).chain([program]) {
             packing.add_program(path)?;
         }
@@ -105,7 +111,7 @@ impl Packing {
 
     /// What a view shows, all of it or nothing.
     fn add_view(&mut self, source: &Path, target: &Path) -> Result<(), PartError> {
-        let mut part = Self { bytes: self.bytes, ..Self::default() };
+        let mut part = Self { bytes: self.bytes, hidden: self.hidden.clone(), ..Self::default() };
         let room = MAX_FILES.saturating_sub(self.files.len());
         match part.tree(source, &plain(target), room) {
             Ok(()) => {
@@ -117,6 +123,8 @@ impl Packing {
             Err(Unfit::Large) => {
                 if source.is_dir() {
                     self.directories.insert(plain(target), ());
+                    let below = self.hidden.iter().filter(|hidden| hidden.starts_with(plain(target)));
+                    self.directories.extend(below.map(|hidden| (hidden.clone(), ())));
                 }
                 self.left_out.push(format!(
                     "`{}` is not in the microVM (but for the program): files to pack would be over {} MiB or {MAX_FILES} files; give the server an image",
@@ -139,6 +147,9 @@ impl Packing {
             self.file(target.to_owned(), source.to_owned(), known)?;
         } else if kind.is_dir() {
             self.directories.insert(target.to_owned(), ());
+            if self.hidden.contains(target) {
+                return Ok(());
+            }
             for entry in fs::read_dir(source).map_err(PartError::read(source))? {
                 let name = entry.map_err(PartError::read(source))?.file_name();
                 self.tree(&source.join(&name), &target.join(&name), room)?;

@@ -39,7 +39,7 @@ impl Node {
         // Free a moment ago.
         let admin = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         // In a directory of its own: what lies beside a program is packed with it.
-        let (state, fixture) = (folder.join("state"), folder.join("bin/fixture-counter"));
+        let (state, fixture) = (folder.with_file_name("state"), folder.join("bin/fixture-counter"));
         std::fs::create_dir_all(folder.join("bin"))?;
         std::fs::copy(programs.join("fixture-counter"), &fixture).context("cannot copy fixture-counter")?;
         let manifest = format!(
@@ -62,7 +62,7 @@ impl Node {
     }
 
     pub(super) fn state(&self) -> PathBuf {
-        self.folder.join("state")
+        self.folder.with_file_name("state")
     }
 
     /// Counts on in the session of this number, and returns the count.

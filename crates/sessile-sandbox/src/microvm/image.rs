@@ -21,7 +21,7 @@ const KEPT: usize = 32;
 const MAX_FILES: usize = 1_000_000;
 
 /// One image is made at a time: the next start of the same server finds it.
-static MAKING: Mutex<()> = Mutex::new(());
+pub(super) static MAKING: Mutex<()> = Mutex::new(());
 
 /// Whose the files of an image are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use std::fs::{self, Metadata, Permissions};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
+use std::sync::PoisonError;
 
 /// The most that is packed, in bytes and in files.
 const MAX_BYTES: u64 = 256 << 20;
@@ -192,6 +193,8 @@ impl Packing {
 
     /// The image of it, in `images`; made if it is not there.
     pub(super) fn image(&self, images: &Path) -> Result<PathBuf, PartError> {
+        // Two that are made at once would be two images to the machines that have them, of one name.
+        let _one = image::MAKING.lock().unwrap_or_else(PoisonError::into_inner);
         image::keep(&self.key(), images, |into| {
             let mut staging = into.as_os_str().to_owned();
             staging.push(".staging");

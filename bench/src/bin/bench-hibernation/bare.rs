@@ -52,6 +52,12 @@ impl Bare {
                 }
                 // It is controlled in another way, and takes its state from a descriptor at once.
                 "-mon" | "-incoming" => drop(words.next()),
+                // A copy of a template has its memory in a file; one that wakes has its own.
+                "-object" => {
+                    let value = words.next().unwrap_or_default();
+                    let memory = value.split(",mem-path=").next().unwrap_or_default();
+                    bare.words.extend([word, memory.replace("memory-backend-file", "memory-backend-ram")]);
+                }
                 "-chardev" => {
                     let value = words.next().unwrap_or_default();
                     if !value.contains("id=control") {
@@ -113,9 +119,11 @@ impl Bare {
         let mut child = command.spawn()?;
         let running = tokio::time::timeout(PATIENCE, async {
             let mut monitor = Monitor::reach(&socket).await?;
-            while monitor.ask("query-status").await?.pointer("/return/status") != Some(&json!("running")) {
+            // It was stopped when it was written down, and so it comes back.
+            while monitor.ask("query-status").await?.pointer("/return/status") != Some(&json!("paused")) {
                 sleep(PACE).await;
             }
+            monitor.ask("cont").await?;
             anyhow::Ok(began.elapsed())
         });
         let took = running.await.context("QEMU never got to run")?;

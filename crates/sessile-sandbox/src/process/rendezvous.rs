@@ -210,6 +210,8 @@ mod tests {
             move || {
                 while !is_over.load(Ordering::Relaxed) {
                     let _ = fs::remove_dir(&*base);
+                    // Without a pause both take turns at the lock of `home`, and one of them never wins.
+                    std::thread::sleep(Duration::from_micros(10));
                 }
             }
         });

@@ -41,6 +41,7 @@ lint:
 unit:
 	scripts/microvm-kernel
 	scripts/install-image-tools
+	tests/images/install
 	$(CARGO) test --locked --workspace --exclude sessile-tests
 	$(CARGO) test --locked -p sessile-sandbox --features weaken --test protections
 

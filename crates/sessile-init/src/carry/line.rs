@@ -47,6 +47,8 @@ pub(crate) struct Line {
     queue: Vec<u8>,
     /// How much of that, from its beginning, was never the other side's: it gives no credit.
     announced: usize,
+    /// Why nothing is taken here any more, of a socket from which there may still be something to read.
+    broken: Option<Errno>,
     /// The other side has sent its end.
     ended: bool,
     /// This side has said that it is done with the connection; the other side has.
@@ -64,6 +66,7 @@ impl Line {
             incoming: None,
             queue: Vec::new(),
             announced: 0,
+            broken: None,
             ended: false,
             done: false,
             gone: false,
@@ -206,7 +209,10 @@ impl Line {
                 if matches!(self.end, End::Source(_)) {
                     self.end = End::None;
                 }
-                self.part(out);
+                match self.broken {
+                    Some(errno) => self.abort(errno, out),
+                    None => self.part(out),
+                }
             }
             Ok(count) => flow.send(piece.get(..count).unwrap_or_default(), out),
             Err(Errno::AGAIN | Errno::INTR) => {}
@@ -231,6 +237,8 @@ impl Line {
         self.announced -= announced;
         flow.passed(taken - announced, out);
         match failed {
+            // Whoever closed it may have said something before, which counts.
+            Some(errno) if matches!(self.end, End::Socket(_)) && self.outgoing.is_some() => self.breaks(errno, out),
             Some(errno) => self.deaf(errno, out),
             None => self.finish(out),
         }
@@ -256,6 +264,16 @@ impl Line {
         if matches!(self.end, End::Socket(_)) && self.outgoing.is_none() && self.ended && self.queue.is_empty() {
             self.abort_with(0, out);
         }
+    }
+
+    /// Nothing is taken here any more: what comes from now on goes nowhere.
+    fn breaks(&mut self, errno: Errno, out: &mut Vec<u8>) {
+        self.broken = Some(errno);
+        let queue = core::mem::take(&mut self.queue);
+        if let Some(flow) = &mut self.incoming {
+            flow.passed(queue.len() - self.announced.min(queue.len()), out);
+        }
+        self.announced = 0;
     }
 
     /// Nobody is here any more.
@@ -301,7 +319,9 @@ impl Line {
     pub(crate) fn received(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
         let flow = self.incoming.as_mut().ok_or(StreamError::State(self.stream))?;
         flow.received(piece)?;
-        if !matches!(self.end, End::None) {
+        if self.broken.is_some() {
+            flow.passed(piece.len(), out);
+        } else if !matches!(self.end, End::None) {
             self.queue.extend_from_slice(piece);
             if matches!(self.stage, Stage::Open) {
                 self.feed(out);

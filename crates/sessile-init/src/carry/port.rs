@@ -7,6 +7,7 @@ use core::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
+use rustix::net::{Shutdown, shutdown};
 use serde::Serialize;
 use sessile_link::{FrameDecoder, Packet, StreamError, frame};
 
@@ -150,6 +151,26 @@ impl Port {
             }
             let mut polled = [PollFd::new(self.to(), PollFlags::OUT)];
             let _ = poll(&mut polled, clock::timespec(left).as_ref());
+        }
+    }
+
+    /// Sends everything, and waits until the other side is done as well, for `deadline` at most: what it has said and nobody has read here
+    /// would take back what has been sent (tcp(7), and Unix sockets do the same).
+    pub(crate) fn part_until(&mut self, deadline: Duration) -> Result<(), Errno> {
+        self.flush_until(deadline)?;
+        shutdown(self.to(), Shutdown::Write)?;
+        loop {
+            let left = deadline.saturating_sub(clock::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            let mut polled = [PollFd::new(&self.from, PollFlags::IN)];
+            let _ = poll(&mut polled, clock::timespec(left).as_ref());
+            match rustix::io::read(&self.from, self.piece.as_mut_slice()) {
+                Ok(0) => return Ok(()),
+                Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(errno) => return Err(errno),
+            }
         }
     }
 

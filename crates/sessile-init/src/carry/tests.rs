@@ -406,3 +406,30 @@ fn a_carrier_that_rests_goes_on_where_it_stood() {
     }
     assert!(got == sent);
 }
+
+/// Whoever has said its last word and goes has not read everything, and is heard all the same.
+#[test]
+fn last_words_arrive_also_when_nobody_takes_anything_any_more() {
+    let (here, there) = rustix::net::socketpair(
+        rustix::net::AddressFamily::UNIX,
+        rustix::net::SocketType::STREAM,
+        rustix::net::SocketFlags::NONBLOCK,
+        None,
+    )
+    .unwrap();
+    let stream = Stream::connections(Side::Host).next().unwrap();
+    let (mut line, mut out, mut piece) = (Line::connecting(stream, here), Vec::new(), vec![0; MAX_PIECE]);
+    line.carry(PollFlags::OUT, &mut piece, &mut out);
+    line.received(b"never read", &mut out).unwrap();
+    rustix::io::write(&there, b"last words").unwrap();
+    drop(there);
+    for _ in 0..3 {
+        line.received(b"into the void", &mut out).unwrap();
+    }
+    for _ in 0..2 {
+        line.carry(PollFlags::IN | PollFlags::HUP | PollFlags::ERR, &mut piece, &mut out);
+    }
+    let place = |words: &[u8]| out.windows(words.len()).position(|window| window == words);
+    assert!(place(b"last words").is_some(), "{out:?}");
+    assert!(!line.is_live(), "it is done with");
+}

@@ -96,7 +96,7 @@ impl Running {
         while goes_on && (self.carrier.has(Stream::STDOUT) || self.carrier.has(Stream::STDERR)) {
             goes_on = self.step(None).is_ok();
         }
-        let _ = self.carrier.port().flush_until(clock::now() + PATIENCE);
+        let _ = self.carrier.port().part_until(clock::now() + PATIENCE);
     }
 
     /// Waits for its end, or brings it about when the connection has ended. Gives the end, and whether anybody still wants it.

@@ -53,6 +53,7 @@ pub(super) fn watch_over(connection: TcpStream, frames: FrameDecoder, streams: S
         connection,
         frames,
         outbox: Vec::new(),
+        is_heard: true,
         ends,
         input: Some(Outgoing::new(Stream::STDIN)),
         outputs: [Stream::STDOUT, Stream::STDERR].map(Output::new),
@@ -87,6 +88,8 @@ struct Bridge {
     frames: FrameDecoder,
     /// What is to be said.
     outbox: Vec<u8>,
+    /// Whether anybody hears it.
+    is_heard: bool,
     /// What the user of the command holds the other ends of.
     ends: Ends,
     /// `None` once no input is taken any more.
@@ -142,7 +145,8 @@ impl Bridge {
 
     /// Waits for something to do. Nothing is lost if it is given up.
     async fn ready(&mut self, is_open: bool) -> Ready {
-        let Self { connection, ends, outbox, input, outputs: [out, err], sizes, control, deadline, .. } = self;
+        let Self { connection, ends, outbox, is_heard, input, outputs: [out, err], sizes, control, deadline, .. } =
+            self;
         let may_send = input.as_ref().is_some_and(|flow| flow.room() > 0) && outbox.len() < OUTBOX && is_open;
         let is_wanted = deadline.is_none();
         let late = async {
@@ -153,7 +157,7 @@ impl Bridge {
         };
         tokio::select! {
             _ = connection.ready(Interest::READABLE), if is_open => Ready::Read,
-            _ = connection.ready(Interest::WRITABLE), if is_open && !outbox.is_empty() => Ready::Write,
+            _ = connection.ready(Interest::WRITABLE), if is_open && *is_heard && !outbox.is_empty() => Ready::Write,
             () = ends.input_is_there(), if may_send => Ready::Input,
             () = ends.takes(0), if !out.queue.is_empty() => Ready::Output(0),
             () = ends.takes(1), if !err.queue.is_empty() => Ready::Output(1),
@@ -234,7 +238,13 @@ impl Bridge {
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error),
+            // Nobody hears it any more. What was said before that is still to be read, to its end.
+            Err(_) => {
+                self.outbox.clear();
+                self.is_heard = false;
+                self.end_input();
+                Ok(())
+            }
         }
     }
 

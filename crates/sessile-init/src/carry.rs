@@ -232,6 +232,11 @@ impl Carrier {
         self.lines.iter().any(|line| line.stream() == stream && line.has_been_told_all())
     }
 
+    /// Whether the other side does not want what `stream` would say.
+    pub(crate) fn is_refused(&self, stream: Stream) -> bool {
+        self.lines.iter().any(|line| line.stream() == stream && line.is_refused())
+    }
+
     /// Ends a stream of the server's, whoever is at the other end of it here.
     pub(crate) fn give_up(&mut self, stream: Stream) {
         self.with(stream, |line, _, out| line.give_up(out));

@@ -49,6 +49,8 @@ pub(crate) struct Line {
     announced: usize,
     /// Why nothing is taken here any more, of a socket from which there may still be something to read.
     broken: Option<Errno>,
+    /// Nobody at the other side reads what is sent from here.
+    refused: bool,
     /// The other side has sent its end.
     ended: bool,
     /// This side has said that it is done with the connection; the other side has.
@@ -67,6 +69,7 @@ impl Line {
             queue: Vec::new(),
             announced: 0,
             broken: None,
+            refused: false,
             ended: false,
             done: false,
             gone: false,
@@ -152,6 +155,11 @@ impl Line {
     /// Whether the other side has ended it, and everything before that has been taken here.
     pub(crate) fn has_been_told_all(&self) -> bool {
         self.ended && self.is_drained()
+    }
+
+    /// Whether the other side does not want what would be sent from here.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused
     }
 
     /// Where it stands, for another line to go on from.
@@ -334,7 +342,7 @@ impl Line {
     pub(crate) fn ended(&mut self, out: &mut Vec<u8>) -> Result<(), StreamError> {
         let Some(flow) = &mut self.incoming else {
             // Nobody reads there what is sent from here.
-            (self.end, self.outgoing) = (End::None, None);
+            (self.end, self.outgoing, self.refused) = (End::None, None, true);
             return Ok(());
         };
         flow.end()?;

@@ -154,8 +154,10 @@ impl Running {
         if self.terminal.is_none() {
             return;
         }
-        if self.carrier.has_been_told_all(Stream::STDIN) {
+        // Which of both the runtime notices first is a matter of chance.
+        if self.carrier.has_been_told_all(Stream::STDIN) || self.carrier.is_refused(Stream::STDOUT) {
             self.carrier.give_up(Stream::STDOUT);
+            self.carrier.give_up(Stream::STDIN);
             self.terminal = None;
         } else if self.carrier.has(Stream::STDIN) && !self.carrier.has(Stream::STDOUT) {
             self.carrier.give_up(Stream::STDIN);

@@ -251,7 +251,9 @@ async fn dropping_the_handle_kills_its_whole_terminal_session() {
         let ended = exec.ended();
         assert!(!falls_silent_at_once(&sandbox).await, "it beats");
         drop(exec);
-        assert_eq!(tokio::time::timeout(GONE, ended).await.expect("it is told"), Exit::Signal(9));
+        // With the handle goes the terminal: hanging that up may be faster.
+        let how = tokio::time::timeout(GONE, ended).await.expect("it is told");
+        assert!(how == Exit::Signal(9) || terminal.is_some() && how == Exit::Signal(1), "{how:?}");
         assert!(falls_silent(&sandbox, "/workspace/beat").await);
     }
     // A start that is given up leaves nothing either.

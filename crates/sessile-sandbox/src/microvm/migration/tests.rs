@@ -21,7 +21,10 @@ fn played(status: &'static str) -> (Qmp, JoinHandle<Vec<String>>) {
                 _ => "{}",
             };
             commands.push(name);
-            writeln!(out, "{{\"return\": {returned}, \"id\": {}}}", command["id"]).unwrap();
+            // Who gave up a command does not wait for its answer.
+            if writeln!(out, "{{\"return\": {returned}, \"id\": {}}}", command["id"]).is_err() {
+                break;
+            }
         }
         commands
     });

@@ -6,10 +6,9 @@ use std::collections::HashSet;
 use std::io::{self, Cursor, Read};
 
 use libfuzzer_sys::fuzz_target;
+use sessile_erofs::{Content, Contents, Kind};
 use sessile_images::Limits;
-use sessile_images::erofs::{self, Contents};
 use sessile_images::layer::{Compression, Decompressed, Unpacker};
-use sessile_images::tree::{Content, Kind};
 
 const LIMITS: Limits = Limits { layers: 4, blob: 1 << 20, unpacked: 1 << 20, entries: 2000, document: 1 << 20 };
 
@@ -54,5 +53,5 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let image = rustix::fs::memfd_create("image", rustix::fs::MemfdFlags::CLOEXEC).expect("memory").into();
-    erofs::write(&tree, &mut Spool(spool), [0; 16], &image).expect("every tree can be written");
+    sessile_erofs::write(&tree, &mut Spool(spool), [0; 16], &image).expect("every tree can be written");
 });

@@ -42,6 +42,11 @@ impl Admin {
         sessions[0].clone()
     }
 
+    /// The name of the [only session](Self::only_session).
+    pub async fn only_name(&self) -> String {
+        self.only_session().await["name"].as_str().expect("a session has a name").to_owned()
+    }
+
     /// The session of this name.
     pub async fn session(&self, name: &str) -> Value {
         self.endpoint.at(&format!("/admin/v1/sessions/{name}")).get_json().await

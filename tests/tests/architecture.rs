@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A crate uses only crates on lower floors.
-const FLOORS: [(&str, u8); 16] = [
+const FLOORS: [(&str, u8); 17] = [
     ("sessile-protocol", 1),
     ("sessile-link", 1),
     ("sessile-identity", 1),
     ("sessile-manifest", 1),
     ("sessile-store", 1),
+    ("sessile-erofs", 1),
     ("sessile-bridge", 2),
     ("sessile-init", 2),
     ("sessile-sandbox", 2),

@@ -12,13 +12,8 @@ fn node(fixture: &str, after: &str) -> Node {
 }
 
 async fn frozen(node: &Node) -> Value {
-    let name = name_of(node).await;
+    let name = node.admin().only_name().await;
     node.admin().rests(&name).await
-}
-
-/// The name of the only session.
-async fn name_of(node: &Node) -> String {
-    node.admin().only_session().await["name"].as_str().expect("a session has a name").to_owned()
 }
 
 #[tokio::test]
@@ -39,7 +34,7 @@ async fn it_rests_at_its_clock_and_goes_on_with_the_next_request() {
 async fn it_rests_and_wakes_by_command() {
     let node = Node::of("counter", &[]);
     let mut client = Client::open(node.endpoint()).await;
-    let name = name_of(&node).await;
+    let name = node.admin().only_name().await;
     for _ in 0..2 {
         assert_eq!(
             node.admin().rest(&name, "hibernate").await,
@@ -73,7 +68,7 @@ async fn a_request_in_flight_keeps_it_awake_and_one_that_waits_for_its_client_do
 
     let node = Node::of("everything", &[]);
     let mut client = Client::open(node.endpoint()).await;
-    let name = name_of(&node).await;
+    let name = node.admin().only_name().await;
     let mut events = client.begin_with_progress("progress", json!({ "steps": 5, "interval_ms": 100 }), "t").await;
     events.message_event().await;
     let (status, body) = node.admin().rest(&name, "hibernate").await;

@@ -62,21 +62,21 @@ fn aim(figure: &'static str, against: &'static str, text: &'static str, outcome:
 
 /// All aims, in the order of the design's table.
 pub fn aims(report: &Report) -> Vec<Aim> {
-    let no_driver = || Err("no target of this run has the microVM driver".to_owned());
+    let apart = |page: &str| Err(format!("it takes a run of its own, see {page}"));
     vec![
         aim("warm call, one client, p50", "pipe round trip + HTTP echo", "≤ 1.4 ×", warm_call(report)),
         aim("calls per second, 64 clients", "the same server's own HTTP", "≥ 80 %", own_http(report)),
         aim("calls per second, 64 clients", "the best peer with a process per session", "≥ 1.7 ×", best_peer(report)),
         aim("new session to first result, cold, p50", "the same by hand", "≤ 1.15 × + 5 ms", cold(report)),
         aim("new session from a warm pool", "—", "p50 ≤ 5 ms, p99 ≤ 20 ms", pool(report)),
-        aim("new session, microVM from template", "VMM restore alone", "≤ 1.3 ×", no_driver()),
-        aim("resume of a hibernated session", "VMM restore alone", "≤ 1.3 ×", no_driver()),
+        aim("new session, microVM from template", "VMM restore alone", "≤ 1.3 ×", apart("docs/microvm.md")),
+        aim("resume of a hibernated session", "VMM restore alone", "≤ 1.3 ×", apart("docs/hibernation.md")),
         aim("session churn", "clone + exec alone", "≥ 50 %", churn_floor(report, EXEC)),
         aim("session churn", "unshare + exec alone", "≥ 50 %", churn_floor(report, NAMESPACES)),
         aim("session churn", "—", "≥ 150 per second", churn_rate(report)),
         aim("runtime memory per idle session", "—", "≤ 64 KiB", memory(report)),
         aim("resident memory of init", "—", "≤ 400 KiB", init(report)),
-        aim("memory per hibernated session", "—", "≤ 4 KiB", no_driver()),
+        aim("memory per hibernated session", "—", "≤ 4 KiB", apart("docs/hibernation.md")),
         aim("memory per parked call, beyond its messages", "—", "≤ 8 KiB", parked_memory(report)),
         aim("threads of the runtime with the most parked calls", "with none", "no more", parked_threads(report)),
         aim("p99 of calls beside 50 new sessions per second", "p99 without", "≤ 3 ×", calm(report)),

@@ -2,7 +2,8 @@
 
 use crate::answer::Reply;
 use crate::route::{Admin, Public};
-use http::Request;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,6 +25,9 @@ const MAX_HEADERS: usize = 64;
 const READ_BUFFER: usize = 64 * 1024;
 /// How long accepting pauses when the process is out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long idle connections stay open once the node ends: who is about to send a request on one gets an answer, and with it the word that
+/// the connection closes. Closed at once, its request would be lost, and no client may send a call again by itself.
+const FAREWELL: Duration = Duration::from_millis(100);
 /// How long open connections get to finish once the node ends.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -82,14 +86,21 @@ pub async fn serve(listener: TcpListener, side: Side, connections: usize, stop: 
     let _ = tokio::time::timeout(LINGER, connections_open.wait()).await;
 }
 
-/// Serves one connection to its end; from `stop` on, that is the answer under way. One that an answer has made into something else
-/// is over here.
+/// Serves one connection to its end; from `stop` on, that is the answer under way, or the next one if it is asked for soon. One that an
+/// answer has made into something else is over here.
 async fn converse(socket: TcpStream, peer: SocketAddr, side: Side, stop: CancellationToken) -> hyper::Result<()> {
     // Without it an SSE answer waits 44 ms for the client's delayed acknowledgement.
     let _ = socket.set_nodelay(true);
+    let stopped = stop.clone();
     let service = service_fn(move |request| {
-        let side = side.clone();
-        async move { Ok::<_, Infallible>(side.answer(peer, request).await) }
+        let (side, stop) = (side.clone(), stop.clone());
+        async move {
+            let mut reply = side.answer(peer, request).await;
+            if stop.is_cancelled() && reply.status() != StatusCode::SWITCHING_PROTOCOLS {
+                reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(reply)
+        }
     });
     // Without `pipeline_flush`: with it, a request that cannot be parsed takes the answers to those before it along.
     let connection = hyper::server::conn::http1::Builder::new()
@@ -100,9 +111,13 @@ async fn converse(socket: TcpStream, peer: SocketAddr, side: Side, stop: Cancell
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
     let mut connection = pin!(connection);
+    let is_over = async {
+        stopped.cancelled().await;
+        tokio::time::sleep(FAREWELL).await;
+    };
     tokio::select! {
         ended = &mut connection => return ended,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        () = is_over => connection.as_mut().graceful_shutdown(),
     }
     connection.await
 }

@@ -17,10 +17,9 @@ use sessile_manifest::ImageDigest;
 
 use crate::ImageError;
 use crate::digest::Hashing;
-use crate::erofs::Contents;
 use crate::progress::{Meter, Watch, Watched};
-use crate::tree::{Content, Tree};
 pub(crate) use scan::scan;
+use sessile_erofs::{Content, Contents, Tree};
 
 /// A directory that was read.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use sessile_manifest::ImageDigest;
 
-use crate::erofs::WriteError;
 use crate::layer::LayerError;
 use crate::registry::RegistryError;
+use sessile_erofs::WriteError;
 
 /// Why there is no image. What was in the store before is unchanged.
 #[derive(Debug, thiserror::Error)]
@@ -156,7 +156,7 @@ impl ImageError {
                 Err(source) => Self::source(image, path)(source),
             },
             WriteError::Image(source) => Self::store("write", target)(source),
-            WriteError::TooLarge => Self::unfit(image, WriteError::TooLarge.to_string()),
+            other => Self::unfit(image, other.to_string()),
         }
     }
 

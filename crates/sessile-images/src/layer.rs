@@ -11,7 +11,7 @@ mod unpack;
 pub use decompress::{Compression, Decompressed};
 pub use unpack::Unpacker;
 
-use crate::tree::TreeError;
+use sessile_erofs::TreeError;
 
 /// What an image may cost. The defaults hold what is of use in a sandbox, several times over.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@
 //! What it is not: a container engine. It runs nothing of an image, keeps no layers, and pushes nothing.
 //!
 //! **Trust.** Layers, manifests and registries are hostile input. Bytes are checked against their digests before they are
-//! read; layers are merged in memory ([`tree`]), so that no name in them reaches the disk of the host; all that an image
+//! read; layers are merged in memory ([`sessile_erofs::Tree`]), so that no name in them reaches the disk of the host; all that an image
 //! may cost is bounded ([`Limits`]); devices, set-user-id bits and capabilities are left out.
 //!
 //! **Crashes.** An image becomes visible by one rename, after it was synced. What a crash leaves lies in `.staging` and
@@ -15,12 +15,11 @@
 //! was written to, and by [`Store::list`] with `verify` in any case.
 //!
 //! Where to start reading: [`Store::build`] in `store/build.rs`; then `oci.rs` or `directory.rs` (what comes in),
-//! `layer/unpack.rs` (how it is merged), `erofs.rs` (what goes out).
+//! `layer/unpack.rs` (how it is merged); what goes out is written by `sessile-erofs`.
 
 mod config;
 mod digest;
 mod directory;
-pub mod erofs;
 mod error;
 mod image;
 pub mod layer;
@@ -28,7 +27,6 @@ mod oci;
 mod progress;
 mod registry;
 mod store;
-pub mod tree;
 
 pub use config::ImageConfig;
 pub use error::ImageError;

@@ -7,6 +7,7 @@
     reason = "a test says what is wrong by panicking"
 )]
 
+#[path = "../../sessile-erofs/tests/mounted/mod.rs"]
 mod mounted;
 mod workbench;
 

@@ -167,7 +167,7 @@ impl Carrier {
     /// Has the other side make a connection for `socket`. With `announce`, what is written to it first says what came of it.
     ///
     /// # Errors
-    /// Gives the socket back if all channels are taken.
+    /// Gives the socket back if all channels are taken, or while it rests.
     pub(crate) fn open(
         &mut self,
         opening: &Opening,

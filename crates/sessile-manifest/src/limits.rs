@@ -42,7 +42,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Time without a request in flight after which a session rests until the next one: a microVM is written to the disk instead of being ended
     /// (without this key after `idle_timeout`), another sandbox is frozen where it is, as long as `idle_timeout` allows (without this
-    /// key, never). A call that waits for its client is no obstacle. `0s` is never.
+    /// key, never). A call that waits for its client is no obstacle. `0s` is never, neither by command nor when the
+    /// node ends.
     #[serde(with = "crate::span::optional", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Span", extend("x-minimum" = "0s", "x-maximum" = "30days"))]
     pub hibernate_after: Option<Duration>,

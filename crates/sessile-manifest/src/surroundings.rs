@@ -75,21 +75,29 @@ impl Surroundings {
         Ok(whole.components().collect())
     }
 
-    /// Where state is kept unless the manifest says so.
+    /// Where state is kept unless the manifest says so: where a service manager has made a directory for it (`StateDirectory=` of
+    /// systemd.exec(5)), else where the user's is.
     ///
     /// # Errors
-    /// When neither `XDG_STATE_HOME` nor `HOME` names a directory.
+    /// When none of `STATE_DIRECTORY`, `XDG_STATE_HOME` and `HOME` names a directory.
     pub fn default_state_dir(&self) -> Result<PathBuf, String> {
-        let given = self.variable("XDG_STATE_HOME").map(PathBuf::from);
-        match given.filter(|path| path.is_absolute()) {
+        // A service may have several, one after the other.
+        if let Some(state) = self.variable("STATE_DIRECTORY").and_then(|list| whole(list.split(':').next()?)) {
+            return Ok(state);
+        }
+        match self.variable("XDG_STATE_HOME").and_then(|path| whole(&path)) {
             Some(state) => Ok(state.join("sessile")),
             None => Ok(self.home()?.join(".local/state/sessile")),
         }
     }
 
     fn home(&self) -> Result<PathBuf, String> {
-        let home = self.variable("HOME").map(PathBuf::from);
-        home.filter(|path| path.is_absolute())
-            .ok_or_else(|| "the home directory is not known, as HOME is not set; write the whole path".to_owned())
+        let home = self.variable("HOME").and_then(|path| whole(&path));
+        home.ok_or_else(|| "the home directory is not known, as HOME is not set; write the whole path".to_owned())
     }
+}
+
+/// What a variable names, if it is an absolute path.
+fn whole(path: &str) -> Option<PathBuf> {
+    Some(PathBuf::from(path)).filter(|path| path.is_absolute())
 }

@@ -129,8 +129,6 @@ impl Workshop<'_> {
         // Letters, digits and dashes, far below 64: it is a valid name.
         let id = SandboxId::new(name).map_err(|_| (String::new(), ViewError::NoCommand))?;
         Ok(SandboxSpec {
-            id,
-            command: view.command,
             env,
             cwd: self.directory.into(),
             files: view.files,
@@ -138,12 +136,7 @@ impl Workshop<'_> {
             network,
             hostname: "sessile-install".into(),
             orphan_grace: Duration::from_secs(2),
-            estate: None,
-            kept: None,
-            held: None,
-            given: Vec::new(),
-            note: None,
-            start_timeout: Duration::from_secs(30),
+            ..SandboxSpec::new(id, view.command)
         })
     }
 

@@ -3,7 +3,7 @@
 
 mod workbench;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use workbench::{INITIALIZE, Refusing, Workbench, request};
 
@@ -36,7 +36,6 @@ async fn as_its_own_program_and_as_a_library() {
         // Both ask for the same packages: the second finds them installed.
         let installed = bench.store().ensure(&request(line), &refusing, &()).await.unwrap();
         let warm = begun.elapsed();
-        assert!(warm < Duration::from_millis(5), "{warm:?}");
         assert!(
             installed.packages.iter().all(|package| package.hash.starts_with("sha256:")),
             "{:?}",

@@ -2,7 +2,7 @@
 
 mod workbench;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use workbench::{INITIALIZE, Refusing, Workbench, request};
 
@@ -28,7 +28,6 @@ async fn server_everything() {
     let again = store.ensure(&request, &refusing, &()).await.unwrap();
     let warm = begun.elapsed();
     println!("warm: {warm:?}");
-    assert!(warm < Duration::from_millis(5), "{warm:?}");
     assert_eq!((again.command, again.digest), (installed.command.clone(), installed.digest.clone()));
 
     let begun = Instant::now();

@@ -72,5 +72,5 @@ async fn a_registry_that_never_answers() {
         error.to_string().starts_with("npm:probe was not installed within 3 s, during fetching with npm"),
         "{error}"
     );
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(30));
 }

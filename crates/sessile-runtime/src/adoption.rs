@@ -8,13 +8,14 @@ use crate::estate::{Estate, Left};
 use crate::hosted::Hosted;
 use crate::names::Named;
 use crate::node::{Node, bridge_config};
-use crate::peer::{About, LOST_WITH_RUNTIME};
+use crate::peer::{About, Broken, Conversation, LOST_WITH_RUNTIME};
 use crate::record::Record;
-use crate::session::{Counterpart, Parts, Session};
+use crate::session::{Core, Counterpart, Parts, Session};
 use crate::session_id::{SessionId, SessionName};
 use crate::started::{Before, Origin, Started};
 use crate::states::{SessionMint, unix_millis};
 use crate::workspace::HeldWorkspace;
+use bytes::Bytes;
 use sessile_bridge::{Bridge, Event};
 use sessile_protocol::error::{SERVER_GONE, error_response};
 use sessile_protocol::{ErrorObject, Message, RequestId};
@@ -122,11 +123,8 @@ impl Node {
         let book = Book::new(Arc::clone(&estate), &identity).map_err(|error| lost(error.to_string()))?;
         let owner = identity.owner.into_principal();
         let permit = self.permit_for(&server, &owner);
-        let conversation = conversation.map(|conversation| {
-            let (rest, lost) = conversation.broken_off(&unsent);
-            doubtful.extend(lost);
-            (conversation, rest)
-        });
+        let (conversation, unheard) = take_up(conversation, &unsent);
+        doubtful.extend(unheard);
         let before = Some(Before { unsent, heard: standing.heard, rest: None, conversation });
         // A list that came meanwhile finds no socket to be served on; a socket whose list is gone is closed.
         let reach = server.reach().filter(|_| sandbox.leads_out());
@@ -151,20 +149,10 @@ impl Node {
             rest_kind: server.rest_kind(self.dormitory.is_some(), identity.transport),
             counterpart: Counterpart { caller: identity.caller, transport: identity.transport },
         };
-        let session = Arc::new(Session::resumed(parts, bridge, input, standing, names.clone()));
-        if let Some(greeting) = greeting {
-            // Set once, here.
-            let _ = session.greeting.set(greeting);
-        }
+        let session = Arc::new(Session::resumed(parts, bridge, input, standing, names.clone(), greeting));
         session.step(|core| {
             core.bridge.lose_connections(session.now());
-            for id in &doubtful {
-                if let Some(answer) = unknown_outcome(id) {
-                    core.input.hear(&About::default(), Some(&answer));
-                    // An answer of the server is refused by nobody.
-                    let _ = core.bridge.on(session.now(), Event::ServerMessage(answer));
-                }
-            }
+            answer_unknown(&session, core, &doubtful);
         });
         self.telemetry.emit(&Told::SessionStarted {
             server: server.name(),
@@ -181,7 +169,7 @@ impl Node {
     }
 
     /// The names by which its client knows it lead to it again.
-    fn name_again(&self, session: &Arc<Session>, names: &[Box<str>]) {
+    pub(crate) fn name_again(&self, session: &Arc<Session>, names: &[Box<str>]) {
         for text in names {
             let (server, principal) = (Arc::clone(&session.server), session.principal.clone());
             self.names.lead(&Named { server, principal, text: text.clone() }, session);
@@ -204,6 +192,28 @@ fn found_workspace(server: &Hosted, session: &Session) -> Option<HeldWorkspace> 
         );
         None
     })
+}
+
+/// Takes up a conversation over HTTP, if there was one, whose connections are gone: with what of it broke off and can be asked for, and
+/// the requests that nobody will ever answer.
+pub(crate) fn take_up(
+    conversation: Option<Conversation>,
+    unsent: &Bytes,
+) -> (Option<(Conversation, Vec<Broken>)>, Vec<RequestId>) {
+    let Some(conversation) = conversation else { return (None, Vec::new()) };
+    let (rest, lost) = conversation.broken_off(unsent);
+    (Some((conversation, rest)), lost)
+}
+
+/// Answers requests of which nobody knows what became.
+pub(crate) fn answer_unknown(session: &Session, core: &mut Core, requests: &[RequestId]) {
+    for id in requests {
+        if let Some(answer) = unknown_outcome(id) {
+            core.input.hear(&About::default(), Some(&answer));
+            // An answer of the server is refused by nobody.
+            let _ = core.bridge.on(session.now(), Event::ServerMessage(answer));
+        }
+    }
 }
 
 /// The answer to a request that may or may not have reached the server, or whose answer will reach nobody.

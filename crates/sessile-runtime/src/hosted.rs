@@ -275,10 +275,15 @@ impl Hosted {
             .map_err(|error| format!("no memory for the session's record: {error}"))
     }
 
-    /// How its sessions rest, if they can; on the disk only where there `is_room` for it.
+    /// How its sessions rest, if they can and may; on the disk only where there `is_room` for it.
     pub(crate) fn rest_kind(&self, is_room: bool, transport: Transport) -> Option<RestKind> {
-        // What lies between the runtime and such a server, or its workspace, is not written down with it; nor is a client's one stream.
-        let is_whole = self.endpoint.is_none() && self.workspaces.is_none() && transport != Transport::SingleStream;
+        if self.limits.hibernate_after.is_some_and(|after| after.is_zero()) {
+            return None;
+        }
+        // A conversation over HTTP is gone on with from the record alone, which only an estate keeps. A workspace is not written down with
+        // its sandbox; nor is a client's one stream.
+        let goes_on = self.endpoint.is_none() || self.driver.keeps_estates();
+        let is_whole = goes_on && self.workspaces.is_none() && transport != Transport::SingleStream;
         if self.driver.hibernates() && is_room && is_whole {
             return Some(RestKind::Disk);
         }

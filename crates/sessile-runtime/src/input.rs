@@ -87,6 +87,13 @@ impl Input {
         if let Kept::Lent(lent) = &self.kept { Some(&lent.conversation) } else { None }
     }
 
+    /// Whether the server could be gone on with over other connections than it has now.
+    pub(crate) fn can_be_left(&self) -> bool {
+        let Some(conversation) = self.conversation() else { return true };
+        let waiting: Vec<_> = self.waiting().map(|part| &part[..]).collect();
+        !conversation.is_bound(&waiting.concat().into())
+    }
+
     fn conversation_mut(&mut self) -> Option<&mut Conversation> {
         if let Kept::Lent(lent) = &mut self.kept { Some(&mut lent.conversation) } else { None }
     }

@@ -41,6 +41,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::unix::pipe;
+use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use wire::Wires;
 
@@ -72,6 +73,7 @@ pub(crate) struct Ends {
 #[derive(Debug)]
 pub(crate) struct Peer {
     desk: AbortOnDropHandle<()>,
+    rests: watch::Sender<bool>,
     /// The server's standard input, to which nobody writes; some programs end when it does.
     _stdin: OwnedFd,
 }
@@ -91,10 +93,21 @@ impl Peer {
     ) -> io::Result<(Self, Ends)> {
         let (to_server, input) = pipe::pipe()?;
         let (output, from_server) = pipe::pipe()?;
-        let wires = Wires::new(sandbox.port(conversation.endpoint.port.get()));
+        let (rests, resting) = watch::channel(false);
+        let wires = Wires::new(sandbox.port(conversation.endpoint.port.get()), resting);
         let desk = Desk::new(settings, conversation, rest, wires, output);
         let desk = tokio::spawn(desk.serve(input, sandbox.ended()));
-        Ok((Self { desk: AbortOnDropHandle::new(desk), _stdin: stdin }, Ends { to_server, from_server }))
+        Ok((Self { desk: AbortOnDropHandle::new(desk), rests, _stdin: stdin }, Ends { to_server, from_server }))
+    }
+
+    /// Takes it for no news that connections break, and makes no new ones: the sandbox is being written down.
+    pub(crate) fn rest(&self) {
+        self.rests.send_replace(true);
+    }
+
+    /// Goes on after that: what broke off meanwhile is gone on with where it can be.
+    pub(crate) fn go_on(&self) {
+        self.rests.send_replace(false);
     }
 
     /// Waits, for a moment, until the server has been told that the session is over; the session has closed its ends before.

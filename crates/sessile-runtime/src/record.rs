@@ -196,7 +196,7 @@ mod tests {
         let then = Instant::now().checked_sub(Duration::from_secs(5)).unwrap();
         let back = Moment::of(then).instant();
         let apart = back.max(then).duration_since(back.min(then));
-        assert!(apart < Duration::from_millis(100), "{apart:?}");
+        assert!(apart < Duration::from_secs(2), "{apart:?}");
     }
 
     #[test]

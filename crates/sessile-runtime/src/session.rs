@@ -113,12 +113,17 @@ impl Session {
         input: Input,
         standing: Standing,
         names: Vec<Box<str>>,
+        greeting: Option<Message>,
     ) -> Self {
         let opened = bridge.profile().map(|profile| Opened::Ready(Arc::clone(profile)));
         let taken_places = standing.taken_places;
         let session = Self::with(parts, Core::resumed(bridge, input, standing, names));
         if let Some(opened) = opened {
             session.opened_server.send_replace(opened);
+        }
+        if let Some(greeting) = greeting {
+            // Set once, here.
+            let _ = session.greeting.set(greeting);
         }
         session.places.forget_permits(taken_places);
         session

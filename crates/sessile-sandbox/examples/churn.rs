@@ -5,9 +5,7 @@
 //! ```
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // a tool for people, which may stop at the first surprise
 
-use sessile_sandbox::{
-    Driver, FileView, Limits, Network, ProcessConfig, Sandbox, SandboxId, SandboxSpec, process_driver,
-};
+use sessile_sandbox::{Driver, FileView, Limits, ProcessConfig, Sandbox, SandboxId, SandboxSpec, process_driver};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,8 +31,6 @@ fn spec(name: String, command: &[&str]) -> SandboxSpec {
         files.push(FileView::Private { target: target.into() });
     }
     SandboxSpec {
-        id: SandboxId::new(name).unwrap(),
-        command: command.iter().map(|word| (*word).to_owned()).collect(),
         env: vec![("PATH".into(), "/usr/bin".into())],
         cwd: "/workspace".into(),
         files,
@@ -45,15 +41,9 @@ fn spec(name: String, command: &[&str]) -> SandboxSpec {
             disk: Some(1 << 30),
             open_files: 4096,
         },
-        network: Network::Loopback,
         hostname: "churn".into(),
         orphan_grace: Duration::from_secs(1),
-        estate: None,
-        kept: None,
-        held: None,
-        given: Vec::new(),
-        note: None,
-        start_timeout: Duration::from_secs(30),
+        ..SandboxSpec::new(SandboxId::new(name).unwrap(), command.iter().map(|word| (*word).to_owned()).collect())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The trait that every way of making sandboxes implements.
 
-use crate::{AdoptError, Capabilities, Sandbox, SandboxSpec, StartError, StateSource, WakeError};
+use crate::{AdoptError, Capabilities, Sandbox, SandboxSpec, StartError, WakeError, WrittenDown};
 use std::future::Future;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
@@ -50,17 +50,12 @@ pub trait Driver: Send + Sync {
         false
     }
 
-    /// Wakes a sandbox that [`Sandbox::hibernate`] wrote down: `asleep` is what that returned, `state` what it wrote. `spec` is as for a
-    /// start. What comes of it has pipes, a gate and everything else as a started one has. Must be polled inside a tokio runtime.
+    /// Wakes a sandbox that [`Sandbox::hibernate`] wrote down. `spec` is as for a start. What comes of it has pipes, a gate and everything
+    /// else as a started one has. Must be polled inside a tokio runtime.
     ///
     /// One state is to be woken once. When this resolves with [`WakeError::Start`], nothing of it has run yet. Dropping the future
     /// gives the wake up: whatever came into being goes, and the state must count as used.
-    fn wake(
-        &self,
-        _spec: SandboxSpec,
-        _asleep: String,
-        _state: StateSource,
-    ) -> BoxFuture<'_, Result<Sandbox, WakeError>> {
+    fn wake(&self, _spec: SandboxSpec, _written: WrittenDown) -> BoxFuture<'_, Result<Sandbox, WakeError>> {
         Box::pin(std::future::ready(Err(WakeError::Unsupported)))
     }
 

@@ -43,6 +43,6 @@ pub use process::{CgroupUse, ProcessConfig, owner_of_kept_files, process_driver}
 pub use sandbox::Sandbox;
 /// The port of a sandbox's loopback that leads to the gate, with [`Network::Gate`].
 pub use sessile_link::GATE_PORT;
-pub use sleep::{FreezeError, HibernateError, StateSink, StateSource, WakeError};
+pub use sleep::{FreezeError, HibernateError, StateSink, StateSource, WakeError, WrittenDown};
 pub use spec::{FileView, InvalidSandboxId, Limits, Network, Pipes, SandboxId, SandboxSpec};
 pub use unsandboxed::unsandboxed_driver;

@@ -4,13 +4,14 @@
 
 use crate::sandbox::{Grip, Running};
 use crate::{BoxFuture, Capabilities, Driver, Ended, Exec, ExecError, ExecSpec, Exit, HibernateError, Pipes};
-use crate::{Sandbox, SandboxSpec, StartError, StateSink, StateSource, Usage, WakeError};
+use crate::{Sandbox, SandboxSpec, StartError, StateSink, Usage, WakeError, WrittenDown};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,6 +22,8 @@ use tokio::time::{Duration, timeout};
 
 /// Bytes of the state of every sandbox.
 const STATE: usize = (1 << 20) + 100_000;
+/// The file that is kept beside it, with the name under which it is kept aside.
+const BESIDE: &str = "name";
 /// Nothing more is said once nothing was for so long.
 const SILENCE: Duration = Duration::from_millis(20);
 
@@ -60,7 +63,7 @@ struct Resident {
 enum Order {
     CloseStdin,
     Signal(Signal),
-    Hibernate(StateSink, oneshot::Sender<Result<String, HibernateError>>),
+    Hibernate(StateSink, PathBuf, oneshot::Sender<Result<String, HibernateError>>),
 }
 
 struct Strings {
@@ -120,7 +123,8 @@ impl Played {
         Ok(Sandbox::new(Running { id, pid, notes, pipes, egress: None, grip, ended }))
     }
 
-    async fn wake_one(&self, spec: SandboxSpec, asleep: String, mut state: StateSource) -> Result<Sandbox, WakeError> {
+    async fn wake_one(&self, spec: SandboxSpec, written: WrittenDown) -> Result<Sandbox, WakeError> {
+        let WrittenDown { asleep, mut state, beside } = written;
         let (refused, takes) = {
             let mut inner = self.shared.lock();
             (inner.refuse_wake.take(), inner.wake_takes)
@@ -132,7 +136,8 @@ impl Played {
         let mut read = Vec::new();
         let damaged = |what: String| WakeError::Damaged { what };
         state.read_to_end(&mut read).await.map_err(|error| damaged(error.to_string()))?;
-        if read != pattern(&asleep) {
+        let kept = std::fs::read_to_string(beside.join(BESIDE)).map_err(|error| damaged(error.to_string()))?;
+        if read != pattern(&asleep) || kept != asleep {
             return Err(damaged("it is not what was written".to_owned()));
         }
         let resident = self.shared.lock().aside.remove(&asleep);
@@ -170,8 +175,8 @@ impl Driver for Played {
         true
     }
 
-    fn wake(&self, spec: SandboxSpec, asleep: String, state: StateSource) -> BoxFuture<'_, Result<Sandbox, WakeError>> {
-        Box::pin(self.wake_one(spec, asleep, state))
+    fn wake(&self, spec: SandboxSpec, written: WrittenDown) -> BoxFuture<'_, Result<Sandbox, WakeError>> {
+        Box::pin(self.wake_one(spec, written))
     }
 
     fn capabilities(&self) -> &Capabilities {
@@ -200,9 +205,9 @@ impl Grip for Strings {
         Box::pin(std::future::ready(Err(ExecError::Ended)))
     }
 
-    fn hibernate(&self, into: StateSink) -> BoxFuture<'static, Result<String, HibernateError>> {
+    fn hibernate(&self, into: StateSink, beside: PathBuf) -> BoxFuture<'static, Result<String, HibernateError>> {
         let (tell, told) = oneshot::channel();
-        let _ = self.orders.send(Order::Hibernate(into, tell));
+        let _ = self.orders.send(Order::Hibernate(into, beside, tell));
         let gone = || HibernateError::Failed { what: "nobody is there".to_owned() };
         Box::pin(async move { told.await.map_err(|_| gone())? })
     }
@@ -249,7 +254,7 @@ async fn play(
             order = orders.recv() => match order {
                 Some(Order::CloseStdin) => (ends.input, resident.stdin) = (None, None),
                 Some(Order::Signal(which)) => signal(&resident.child, which),
-                Some(Order::Hibernate(sink, tell)) => {
+                Some(Order::Hibernate(sink, beside, tell)) => {
                     let refused = shared.lock().refuse_hibernation.take();
                     if let Some(error) = refused {
                         let _ = tell.send(Err(error));
@@ -259,7 +264,7 @@ async fn play(
                     while let Ok(Ok(length @ 1..)) = timeout(SILENCE, resident.stdout.read(&mut said)).await {
                         drop(ends.output.write_all(said.get(..length).unwrap_or_default()).await);
                     }
-                    match write(sink, &shared).await {
+                    match write(sink, &beside, &shared).await {
                         Ok(name) => {
                             let mut inner = shared.lock();
                             inner.aside.insert(name.clone(), resident);
@@ -281,12 +286,14 @@ async fn play(
     }
 }
 
-async fn write(mut sink: StateSink, shared: &Shared) -> io::Result<String> {
+async fn write(mut sink: StateSink, beside: &Path, shared: &Shared) -> io::Result<String> {
     let name = {
         let mut inner = shared.lock();
         inner.named += 1;
         format!("number {}", inner.named)
     };
+    std::fs::create_dir(beside)?;
+    std::fs::write(beside.join(BESIDE), &name)?;
     sink.write_all(&pattern(&name)).await?;
     sink.shutdown().await?;
     Ok(name)

@@ -9,6 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
@@ -38,7 +39,7 @@ pub(crate) trait Grip: Send + Sync {
     /// Runs a further command inside.
     fn exec(&self, spec: ExecSpec) -> BoxFuture<'static, Result<Exec, ExecError>>;
     /// See [`Sandbox::hibernate`].
-    fn hibernate(&self, _into: StateSink) -> BoxFuture<'static, Result<String, HibernateError>> {
+    fn hibernate(&self, _into: StateSink, _beside: PathBuf) -> BoxFuture<'static, Result<String, HibernateError>> {
         Box::pin(std::future::ready(Err(HibernateError::Unsupported)))
     }
     /// See [`Sandbox::freeze`].
@@ -185,6 +186,9 @@ impl Sandbox {
     /// the server has said is in the pipes (to be read to their end), and nothing of the sandbox runs any more; text and state are what
     /// [`Driver::wake`](crate::Driver::wake) takes. The pipes are to be read meanwhile: what the server says last must find room.
     ///
+    /// `beside` is a place where nothing is yet, on the file system that keeps the state: the driver may make a directory there, with what it
+    /// needs of the host to wake the sandbox. It is to be kept and removed with the state, whatever comes of this.
+    ///
     /// Nobody may write to the server meanwhile: such bytes may be lost. Dropping the future ends the sandbox, or leaves it running.
     ///
     /// # Errors
@@ -192,10 +196,11 @@ impl Sandbox {
     pub fn hibernate(
         &self,
         into: impl AsyncWrite + Send + Unpin + 'static,
+        beside: PathBuf,
     ) -> BoxFuture<'static, Result<String, HibernateError>> {
         match self.ended.borrow().clone() {
             Some(ended) => Box::pin(std::future::ready(Err(HibernateError::Ended(ended)))),
-            None => self.grip.hibernate(Box::new(into)),
+            None => self.grip.hibernate(Box::new(into), beside),
         }
     }
 

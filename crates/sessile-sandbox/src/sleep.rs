@@ -4,6 +4,7 @@
 
 use crate::{Ended, StartError};
 use std::io;
+use std::path::PathBuf;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Where the state of a sandbox is written to. A driver shuts it down when it has written all, and hears from that whether it is kept: before,
@@ -11,6 +12,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub type StateSink = Box<dyn AsyncWrite + Send + Unpin>;
 /// Where it is read from.
 pub type StateSource = Box<dyn AsyncRead + Send + Unpin>;
+
+/// A sandbox that was written down.
+pub struct WrittenDown {
+    /// What [`Sandbox::hibernate`](crate::Sandbox::hibernate) returned.
+    pub asleep: String,
+    /// The state that it wrote.
+    pub state: StateSource,
+    /// The directory that it was given, as it left it.
+    pub beside: PathBuf,
+}
 
 /// Why a sandbox was not written down.
 #[derive(Debug, thiserror::Error)]

@@ -49,6 +49,31 @@ pub struct SandboxSpec {
     pub start_timeout: Duration,
 }
 
+impl SandboxSpec {
+    /// A sandbox that runs `command` in `/`, with an empty environment, sees nothing of the host, is reached and reaches over its own
+    /// loopback only, is called as its id, ends with the runtime, and has 30 s to start. Limits are those of [`Limits::default`].
+    #[must_use]
+    pub fn new(id: SandboxId, command: Vec<String>) -> Self {
+        Self {
+            hostname: id.as_str().to_owned(),
+            id,
+            command,
+            env: Vec::new(),
+            cwd: "/".into(),
+            files: Vec::new(),
+            limits: Limits::default(),
+            network: Network::Loopback,
+            orphan_grace: Duration::ZERO,
+            estate: None,
+            kept: None,
+            held: None,
+            given: Vec::new(),
+            note: None,
+            start_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
 /// A sandbox's name: 1 to 64 of `a`–`z`, `0`–`9` and `-`, so that it is safe as one path component.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
@@ -111,7 +136,7 @@ pub enum FileView {
     },
     /// A private overlay on a directory of the host: reads fall through, writes go to private memory, the host never changes.
     ///
-    /// For a microVM, at `/`: the image that is its root; a directory, or an erofs file made of one.
+    /// For a microVM, at `/`: the image that is its root, an erofs file.
     CopyOnWrite {
         /// On the host: absolute, and free of symbolic links.
         source: PathBuf,

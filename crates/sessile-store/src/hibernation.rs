@@ -7,6 +7,7 @@
 //! | `SESSION-GENERATION.new` | being written |
 //! | `….asleep` | whole: written, synced, renamed, the directory synced |
 //! | `….waking` | taken by the one who wakes it, for good: found after a crash, it is not used again |
+//! | `….beside` | a directory: what its driver needs of the host to wake it; comes and goes with the file |
 //!
 //! [`format`] says what is in a file: it can be read with the node's key only, and for the session and generation it was written for.
 //! What has been changed in any way is an error of [`Claimed`], before a byte of the changed part is given out.

@@ -83,6 +83,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     // After a checkpoint the log shrinks to this, in bytes, instead of keeping its greatest length.
     connection.pragma_update(None, "journal_size_limit", 4 * 1024 * 1024)?;
+    // In KiB. It is written far more than read, and should not grow with the sessions that it knows.
+    connection.pragma_update(None, "cache_size", -256)?;
     // A damaged or forged file must not make SQLite do more than read rows.
     connection.pragma_update(None, "trusted_schema", "OFF")?;
     connection.pragma_update(None, "cell_size_check", "ON")

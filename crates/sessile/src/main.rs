@@ -1,5 +1,6 @@
 //! The command line of Sessile. It only wires the other crates together.
 
+mod allocator;
 mod cli;
 mod client;
 mod host;
@@ -13,6 +14,7 @@ use sessile_telemetry::log::{self, Format, LogGuard};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    allocator::settle();
     let cli = Cli::parse();
     match start(cli) {
         Ok(code) => code,

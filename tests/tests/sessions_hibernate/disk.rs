@@ -1,6 +1,6 @@
 //! What sessions take of the disk, and what becomes of them when there is no more.
 
-use super::{Counted, bedroom, file_of, files, node};
+use super::{Counted, bedroom, file_of, files, node, sleepers};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use sessile_tests::Home;
 use sessile_tests::machines::{self, monitors_of};
@@ -9,15 +9,16 @@ use std::path::{Path, PathBuf};
 
 #[tokio::test]
 async fn when_there_is_no_more_room_the_one_that_sleeps_longest_goes() {
-    // How much one takes.
-    let node = node("");
+    // How much one takes that booted: who comes from a template takes half of it.
+    const BOOTED: &str = "template_memory = \"0GiB\"";
+    let node = machines::start(Home::new(), "counter", "", BOOTED);
     let counted = Counted::open(&node).await;
     counted.sleep(&node).await;
     let bytes = file_of(&node, &counted.name).metadata().expect("it is there").len();
     node.stop();
 
     // Room for two and a half.
-    let budget = format!("hibernation_disk = \"{}KiB\"", bytes * 5 / 2 / 1024);
+    let budget = format!("{BOOTED}\nhibernation_disk = \"{}KiB\"", bytes * 5 / 2 / 1024);
     let node = machines::start(Home::new(), "counter", "", &budget);
     let mut all = Vec::new();
     for _ in 0..3 {
@@ -28,12 +29,12 @@ async fn when_there_is_no_more_room_the_one_that_sleeps_longest_goes() {
     let [first, second, third] = &mut all[..] else { panic!("three") };
     let end = first.is_over(&node, "evicted").await;
     assert_eq!(end["exit"], "hibernated; others needed its room on the disk");
-    assert_eq!(files(&node).len(), 2);
+    assert_eq!(sleepers(&node).len(), 2);
     assert_eq!((second.count().await, third.count().await), ("2".to_owned(), "2".to_owned()));
     node.stop();
 
     // Room for half of one: it stays awake, and says why.
-    let budget = format!("hibernation_disk = \"{}KiB\"", bytes / 2 / 1024);
+    let budget = format!("{BOOTED}\nhibernation_disk = \"{}KiB\"", bytes / 2 / 1024);
     let node = machines::start(Home::new(), "counter", "", &budget);
     let mut counted = Counted::open(&node).await;
     let (status, told) = node.admin().rest(&counted.name, "hibernate").await;

@@ -23,7 +23,7 @@ fn look(bedroom: &Path, name: &str) -> Seen {
     let mut own = entries.filter_map(|entry| {
         let file = entry.file_name().into_string().ok()?;
         let stage = file.strip_prefix(name)?.rsplit_once('.')?.1.to_owned();
-        Some((stage, entry.metadata().ok()?.len()))
+        (stage != "beside").then_some((stage, entry.metadata().ok()?.len()))
     });
     Seen { file: own.next(), machines: monitors_of(name) }
 }
@@ -66,6 +66,29 @@ async fn goes_on(node: &Node, counted: &mut Counted, count: u32) -> bool {
     false
 }
 
+/// Commands `act` and kills the node meanwhile; whether the session goes on under the next one.
+async fn killed_while(
+    node: Node,
+    counted: &mut Counted,
+    count: u32,
+    act: &str,
+    moment: &str,
+    when: Moment,
+) -> (Node, bool) {
+    let admin = node.admin().clone();
+    let path = format!("/admin/v1/sessions/{}/{act}", counted.name);
+    let acting = tokio::spawn(async move {
+        // Nobody may be there to answer it.
+        let _ = admin.endpoint().at(&path).try_send(sessile_tests::Ask::new(http::Method::POST)).await;
+    });
+    let node = killed_when(node, &counted.name, when).await;
+    acting.await.expect("no panic");
+    *counted = counted.clone().at(&node);
+    let goes_on = goes_on(&node, counted, count).await;
+    println!("killed {moment}: {}", if goes_on { "it goes on" } else { "it is lost" });
+    (node, goes_on)
+}
+
 const WRITING: [(&str, bool, Moment); 5] = [
     ("before a byte is written", true, |seen| stage(seen, "new", 0)),
     ("after the first part", true, |seen| stage(seen, "new", 1 << 20)),
@@ -81,17 +104,8 @@ async fn a_kill_while_it_is_written_loses_nothing_that_runs_and_nothing_that_is_
     let mut counted = Counted::open(&node).await;
     let mut count = 1;
     for (moment, goes_on_for_certain, when) in WRITING {
-        let (admin, name) = (node.admin().clone(), counted.name.clone());
-        let path = format!("/admin/v1/sessions/{name}/hibernate");
-        let falling = tokio::spawn(async move {
-            // Nobody may be there to answer it.
-            let _ = admin.endpoint().at(&path).try_send(sessile_tests::Ask::new(http::Method::POST)).await;
-        });
-        node = killed_when(node, &counted.name, when).await;
-        falling.await.expect("no panic");
-        counted = counted.at(&node);
-        let goes_on = goes_on(&node, &mut counted, count).await;
-        println!("killed {moment}: {}", if goes_on { "it goes on" } else { "it is lost" });
+        let goes_on;
+        (node, goes_on) = killed_while(node, &mut counted, count, "hibernate", moment, when).await;
         if goes_on {
             count += 1;
             assert_eq!(counted.count().await, count.to_string(), "{moment}");
@@ -123,16 +137,8 @@ async fn a_kill_while_it_is_woken_never_makes_two_of_it() {
     let mut count = 1;
     for (moment, when) in WAKING {
         counted.sleep(&node).await;
-        let (admin, name) = (node.admin().clone(), counted.name.clone());
-        let path = format!("/admin/v1/sessions/{name}/resume");
-        let waking = tokio::spawn(async move {
-            let _ = admin.endpoint().at(&path).try_send(sessile_tests::Ask::new(http::Method::POST)).await;
-        });
-        node = killed_when(node, &counted.name, when).await;
-        waking.await.expect("no panic");
-        counted = counted.at(&node);
-        let goes_on = goes_on(&node, &mut counted, count).await;
-        println!("killed {moment}: {}", if goes_on { "it goes on" } else { "it is lost" });
+        let goes_on;
+        (node, goes_on) = killed_while(node, &mut counted, count, "resume", moment, when).await;
         if goes_on {
             count += 1;
             assert_eq!(counted.count().await, count.to_string(), "{moment}");

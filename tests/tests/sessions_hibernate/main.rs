@@ -4,8 +4,10 @@
 mod damage;
 mod disk;
 mod kills;
+mod over_http;
 mod questions;
 mod rest;
+mod upgrades;
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -20,6 +22,7 @@ fn node(limits: &str) -> Node {
 }
 
 /// A session, and what an operator calls it.
+#[derive(Clone)]
 struct Counted {
     client: Client,
     name: String,
@@ -72,7 +75,12 @@ fn bedroom(node: &Node) -> PathBuf {
     node.home().state().join("hibernated")
 }
 
-/// The names of all files there.
+/// The names of the files of all sessions there, without what is kept beside them.
+fn sleepers(node: &Node) -> Vec<String> {
+    files(node).into_iter().filter(|file| !file.ends_with(".beside")).collect()
+}
+
+/// The names of everything there.
 fn files(node: &Node) -> Vec<String> {
     let entries = fs::read_dir(bedroom(node)).expect("a node that hibernates has a directory for it");
     let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();

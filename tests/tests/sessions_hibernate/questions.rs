@@ -1,6 +1,6 @@
 //! Questions that wait for their clients while the session sleeps.
 
-use super::{files, node};
+use super::{files, node, sleepers};
 use http::StatusCode;
 use rustix::process::Signal;
 use serde_json::json;
@@ -14,11 +14,10 @@ async fn a_count_of_41_and_a_question_survive_the_disk_and_a_kill() {
     let client = Modern::able(node.endpoint());
     assert_eq!(client.call("increment", json!({ "by": 41 })).await, "41");
     let parked = client.park("ask_increment", json!({})).await;
-    let session = node.admin().only_session().await;
-    let name = session["name"].as_str().expect("it has a name").to_owned();
+    let name = node.admin().only_name().await;
     let (status, told) = node.admin().rest(&name, "hibernate").await;
     assert_eq!((status, &told["state"]), (StatusCode::OK, &json!("hibernated")), "{told}");
-    assert_eq!((monitors_of(&name), files(&node).len()), (0, 1));
+    assert_eq!((monitors_of(&name), sleepers(&node).len()), (0, 1));
     assert_eq!(node.admin().session(&name).await["parked"], 1);
 
     let node = node.restart(Signal::KILL);
@@ -36,7 +35,7 @@ async fn a_question_outlives_several_sleeps() {
     let node = node("");
     let client = Modern::able(node.endpoint());
     let parked = client.park("ask_increment", json!({})).await;
-    let name = node.admin().only_session().await["name"].as_str().expect("it has a name").to_owned();
+    let name = node.admin().only_name().await;
     assert_eq!(node.admin().rest(&name, "hibernate").await.0, StatusCode::OK);
     // Another request wakes it, and the question waits on.
     assert_eq!(client.call("increment", json!({})).await, "1");

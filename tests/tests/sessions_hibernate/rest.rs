@@ -1,13 +1,12 @@
 //! When sessions sleep, and who wakes them.
 
-use super::{Counted, file_of, files, node};
+use super::{Counted, file_of, files, node, sleepers};
 use http::StatusCode;
 use rustix::process::Signal;
 use serde_json::json;
-use sessile_tests::machines::{kernel, monitors_of};
-use sessile_tests::node::table;
+use sessile_tests::machines::monitors_of;
 use sessile_tests::wait::{PATIENCE, until};
-use sessile_tests::{Home, Node, binaries};
+use sessile_tests::{Node, binaries};
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 use std::time::Duration;
@@ -70,7 +69,7 @@ async fn one_sleeps_and_wakes_by_command_and_with_its_node() {
     let name = counted.name.clone();
     let (code, said) = sessions(&node, &["hibernate", &name]);
     assert!(code == Some(0) && said.contains("disk, for "), "{said}");
-    assert_eq!((monitors_of(&name), files(&node).len()), (0, 1));
+    assert_eq!((monitors_of(&name), sleepers(&node).len()), (0, 1));
     let (code, said) = sessions(&node, &["hibernate", &name]);
     assert!(code == Some(0) && said.contains("disk, for "), "it sleeps on: {said}");
     let (code, said) = sessions(&node, &["resume", &name]);
@@ -123,17 +122,4 @@ async fn its_life_ends_while_it_sleeps() {
     .await;
     counted.is_over(&node, "max_lifetime").await;
     node.stop();
-}
-
-#[test]
-fn what_cannot_be_kept_is_no_promise() {
-    let home = Home::new();
-    let keys = "isolation = \"microvm\"\nport = 8000\n\n[servers.it.limits]\nhibernate_after = \"1m\"";
-    let file = home.file("sessile.toml", &table("it", &[home.fixture("http")], keys));
-    let mut command = Command::new(binaries::sessile());
-    command.args(["serve", "-c", &file, "--state-dir"]).arg(home.state()).env("SESSILE_MICROVM_KERNEL", kernel());
-    let output = command.output().expect("sessile starts");
-    let said = String::from_utf8(output.stderr).expect("text");
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("servers.it.limits.hibernate_after: a server that speaks HTTP inside"), "{said}");
 }

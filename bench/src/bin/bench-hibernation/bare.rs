@@ -37,6 +37,8 @@ impl Bare {
         let (pid, words) = machines().find(of).context("the machine is not there")?;
         let mut bare = Self { words: Vec::new(), folder };
         let mut words = words.into_iter();
+        let program = words.next().context("the machine has no command line")?;
+        bare.words.push(bare.qemu(pid, &program)?);
         let mut number = 0;
         while let Some(word) = words.next() {
             match word.as_str() {
@@ -49,6 +51,10 @@ impl Bare {
                     let path = value.split("file=").nth(1).and_then(|rest| rest.split(',').next()).unwrap_or_default();
                     let file = bare.file(pid, path, &mut number)?;
                     bare.words.extend([word, value.replace(&format!("file={path}"), &format!("file={file}"))]);
+                }
+                "-L" => {
+                    words.next();
+                    bare.words.extend([word, bare.folder.join("qemu/firmware").display().to_string()]);
                 }
                 // It is controlled in another way, and takes its state from a descriptor at once.
                 "-mon" | "-incoming" => drop(words.next()),
@@ -71,6 +77,20 @@ impl Bare {
         Ok(bare)
     }
 
+    /// Copies its QEMU out of the machine's jail: program, modules and firmware. Returns where the program is.
+    fn qemu(&self, pid: u32, program: &str) -> anyhow::Result<String> {
+        let (from, to) = (format!("/proc/{pid}/root{program}"), self.folder.join("qemu"));
+        let (from, name) =
+            Path::new(&from).parent().zip(Path::new(program).file_name()).context("QEMU lies nowhere")?;
+        for part in ["", "modules", "firmware"] {
+            fs::create_dir_all(to.join(part))?;
+            for entry in fs::read_dir(from.join(part))?.flatten().filter(|entry| entry.path().is_file()) {
+                fs::copy(entry.path(), to.join(part).join(entry.file_name()))?;
+            }
+        }
+        Ok(to.join(name).display().to_string())
+    }
+
     /// Copies a file out of the machine's jail.
     fn file(&self, pid: u32, path: &str, number: &mut usize) -> anyhow::Result<String> {
         let to = self.folder.join(format!("part-{number}"));
@@ -82,7 +102,9 @@ impl Bare {
     /// Unseals the state of the session `name`, which is on the disk. Returns how long reading it to its end took.
     pub(super) fn take_state(&mut self, node: &Node, name: &str) -> anyhow::Result<Duration> {
         let find = fs::read_dir(node.state().join("hibernated"))?.flatten().map(|entry| entry.path());
-        let of = |path: &PathBuf| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name));
+        let of = |path: &PathBuf| {
+            path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name)) && path.is_file()
+        };
         let file = find.into_iter().find(of).context("the session is not on the disk")?;
         let generation = file.file_stem().and_then(|stem| stem.to_str()?.rsplit_once('-')?.1.parse().ok());
         let label = Label {
@@ -97,14 +119,17 @@ impl Bare {
         fs::set_permissions(&self.folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
         let began = Instant::now();
         let mut claimed = Hibernation::open(&self.folder)?.claim(&label)?;
-        let mut chunks = Vec::new();
-        while let Some(chunk) = claimed.next_chunk()? {
-            chunks.push(chunk);
-        }
-        let took = began.elapsed();
+        let mut took = began.elapsed();
         let mut state = File::create(self.folder.join("state"))?;
-        chunks.iter().try_for_each(|chunk| state.write_all(chunk))?;
-        Ok(took)
+        loop {
+            let began = Instant::now();
+            let chunk = claimed.next_chunk()?;
+            took += began.elapsed();
+            match chunk {
+                Some(chunk) => state.write_all(chunk)?,
+                None => return Ok(took),
+            }
+        }
     }
 
     /// Starts QEMU and lets it take the state in; from its start until the machine runs.
@@ -114,6 +139,7 @@ impl Bare {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "state=$1; shift; exec \"$@\" 9<\"$state\"", "sh"]).arg(&state).args(&self.words);
         command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display())).args(["-incoming", "fd:9"]);
+        command.env("QEMU_MODULE_DIR", self.folder.join("qemu/modules"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
         let began = Instant::now();
         let mut child = command.spawn()?;

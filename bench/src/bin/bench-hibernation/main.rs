@@ -83,8 +83,9 @@ async fn measure(args: &Args, node: &Node, scratch: &std::path::Path) -> anyhow:
         }
         sessions.extend((sessions.len()..).take(now).map(|number| Opened { number, count: 1 }));
         tokio::time::sleep(Duration::from_millis(50)).await;
-        resident.push((sessions.len(), resident_kib(node.pid())?));
-        say(format_args!("{} of {} sessions are on the disk", sessions.len(), args.sessions));
+        let kib = resident_kib(node.pid())?;
+        resident.push((sessions.len(), kib));
+        say(format_args!("{} of {} sessions are on the disk, the node has {kib} KiB", sessions.len(), args.sessions));
     }
     let disk = node.files()?;
     ensure!(disk.len() == sessions.len(), "{} files of {} sessions", disk.len(), sessions.len());

@@ -38,9 +38,10 @@ impl Node {
         let programs = programs.canonicalize().context("there are no programs")?;
         // Free a moment ago.
         let admin = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        // In a directory of its own: what lies beside a program is packed with it.
+        // What lies around a program, or beside the manifest, is packed with it: nothing there changes, so that all have one image.
         let (state, fixture) = (folder.with_file_name("state"), folder.join("bin/fixture-counter"));
         std::fs::create_dir_all(folder.join("bin"))?;
+        std::fs::create_dir_all(folder.join("manifest"))?;
         std::fs::copy(programs.join("fixture-counter"), &fixture).context("cannot copy fixture-counter")?;
         let manifest = format!(
             "[node]\nlisten = \"127.0.0.1:0\"\nadmin = \"{admin}\"\nstate_dir = {state:?}\nsessions = 4000\nmemory = \"64TiB\"\n\
@@ -48,11 +49,11 @@ impl Node {
              [servers.counter.limits]\nmemory = \"{memory}MiB\"\nstart_timeout = \"5m\"\nsessions = 4000\n\
              sessions_per_principal = 4000\nadopt_grace = \"5s\"\n"
         );
-        let file = folder.join("sessile.toml");
+        let file = folder.join("manifest/sessile.toml");
         std::fs::write(&file, manifest)?;
         let command = [programs.join("sessile").display().to_string(), "serve".into(), "-c".into()];
         let command: Vec<_> = command.into_iter().chain([file.display().to_string()]).collect();
-        let running = Running::printing(&command, &folder.join("log")).await?;
+        let running = Running::printing(&command, &folder.with_file_name("log")).await?;
         let public = running.url.strip_prefix("http://").and_then(|url| url.split('/').next()).unwrap_or_default();
         Ok(Self { public: public.to_owned(), running: Arc::new(running), admin, folder })
     }
@@ -115,10 +116,11 @@ impl Node {
         Ok(counts.iter().sum::<f64>() as u64)
     }
 
-    /// The sizes of all files of sessions, in bytes.
+    /// The sizes of the files of all sessions, in bytes.
     pub(super) fn files(&self) -> anyhow::Result<Vec<u64>> {
-        let entries = std::fs::read_dir(self.state().join("hibernated"))?;
-        entries.map(|entry| Ok(entry?.metadata()?.len())).collect()
+        let paths = std::fs::read_dir(self.state().join("hibernated"))?.flatten().map(|entry| entry.path());
+        let asleep = paths.filter(|path| path.extension().is_some_and(|stage| stage == "asleep"));
+        asleep.map(|path| Ok(path.metadata()?.len())).collect()
     }
 
     /// Stops it.

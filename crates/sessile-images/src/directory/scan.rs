@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 use super::{Files, Scan, open_below};
 use crate::layer::Limits;
 use crate::progress::{Meter, Watch};
-use crate::tree::{Content, Kind, Meta, Tree};
 use crate::{ImageError, digest};
+use sessile_erofs::{Content, Kind, Meta, Tree};
 
 /// The names of left out files that are told.
 const MOST_NOTES: usize = 20;
@@ -217,7 +217,7 @@ impl Scanner<'_> {
         ImageError::source(&self.watch.image, &self.whole(path))(error)
     }
 
-    fn unfit(&self, error: crate::tree::TreeError) -> ImageError {
+    fn unfit(&self, error: sessile_erofs::TreeError) -> ImageError {
         ImageError::unfit(&self.watch.image, error.to_string())
     }
 

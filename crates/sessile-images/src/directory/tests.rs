@@ -5,11 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Copying, Scan, scan};
-use crate::erofs::Contents;
 use crate::layer::Limits;
 use crate::progress::Watch;
-use crate::tree::{Content, Kind};
 use crate::{ImageDigest, ImageError};
+use sessile_erofs::{Content, Contents, Kind};
 
 fn watch() -> Watch {
     Watch::new("dir:x", Arc::new(()), tokio_util::sync::CancellationToken::new())

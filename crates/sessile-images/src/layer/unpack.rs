@@ -6,7 +6,7 @@ use tar::EntryType;
 
 use super::pax::Pax;
 use super::{LayerError, Limits};
-use crate::tree::{Content, Kind, Meta, Tree};
+use sessile_erofs::{Content, Kind, Meta, Tree};
 
 /// The largest header beside an entry: paths and extended attributes.
 const LARGEST_HEADER: u64 = 1 << 20;

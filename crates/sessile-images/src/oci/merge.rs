@@ -11,10 +11,9 @@ use sessile_manifest::ImageDigest;
 use super::{Bundle, Layer};
 use crate::ImageError;
 use crate::digest::{self, Hashing};
-use crate::erofs::Contents;
 use crate::layer::{Decompressed, Limits, Unpacker};
 use crate::progress::{Meter, Watch};
-use crate::tree::{Content, Tree};
+use sessile_erofs::{Content, Contents, Tree};
 
 /// The merged tree, and where its contents lie.
 pub(crate) struct Merged {

@@ -13,14 +13,13 @@ use super::publish::{Staging, discard};
 use super::record::{BUILDER, Record};
 use super::{IMAGE, Store};
 use crate::directory::{self, Scan};
-use crate::erofs::{self, Contents};
 use crate::layer::Limits;
 use crate::oci::layout::Layout;
 use crate::oci::{self, Blobs, Bundle};
 use crate::progress::Watch;
 use crate::registry::Repository;
-use crate::tree::Tree;
 use crate::{Event, Image, ImageConfig, ImageError, Progress, digest};
+use sessile_erofs::{Contents, Tree};
 
 /// How often to look whether another process has finished.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -257,7 +256,8 @@ impl Job {
         self.watch.step(WRITING);
         let file = File::options().read(true).write(true).create_new(true).open(path);
         let file = file.map_err(ImageError::store("create", path))?;
-        let written = erofs::write(tree, contents, uuid(source), &file);
+        let uuid = sessile_erofs::uuid(source.bytes());
+        let written = sessile_erofs::write(tree, contents, uuid, &file);
         written.map_err(|error| ImageError::write(&self.watch.image, path, path, error))?;
         file.sync_all().map_err(ImageError::store("sync", path))?;
         self.watch.step("checking the image");
@@ -265,16 +265,6 @@ impl Job {
         std::io::Seek::rewind(&mut file).map_err(ImageError::store("read", path))?;
         digest::of_source(self.watch.reading(file, "checking the image", None)).map_err(ImageError::store("read", path))
     }
-}
-
-/// A name for the file system that the same source always gives (RFC 9562, version 8).
-fn uuid(digest: ImageDigest) -> [u8; 16] {
-    let mut uuid = [0; 16];
-    uuid.iter_mut().zip(digest.bytes()).for_each(|(to, from)| *to = *from);
-    let [_, _, _, _, _, _, version, _, variant, ..] = &mut uuid;
-    *version = *version & 0x0f | 0x80;
-    *variant = *variant & 0x3f | 0x80;
-    uuid
 }
 
 /// Ends a wait when the build is to stop.

@@ -6,6 +6,7 @@ use super::*;
 use crate::connect;
 use rustix::fd::{FromRawFd, IntoRawFd};
 use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::pipe::{PipeFlags, pipe_with};
 use sessile_link::streams::{CONNECTION_WINDOW, FIRST_CONNECTION, WINDOW, encode_closed, encode_credit};
 use sessile_link::{Loopback, frame};
@@ -20,6 +21,10 @@ const TICK: Duration = Duration::from_millis(20);
 
 fn pipe() -> (OwnedFd, OwnedFd) {
     pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).unwrap()
+}
+
+fn sockets() -> (OwnedFd, OwnedFd) {
+    socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK, None).unwrap()
 }
 
 fn blocking(end: OwnedFd) -> File {
@@ -42,13 +47,7 @@ fn ports() -> (Port, Port) {
 /// A driver may fetch what came for whoever looks at it, and wake nobody then.
 #[test]
 fn nothing_is_looked_at_twice_at_once() {
-    let (one, _other) = rustix::net::socketpair(
-        rustix::net::AddressFamily::UNIX,
-        rustix::net::SocketType::STREAM,
-        rustix::net::SocketFlags::NONBLOCK,
-        None,
-    )
-    .unwrap();
+    let (one, _other) = sockets();
     let mut port = Port::both(one);
     let looks = |port: &Port| port.wanted().into_iter().map(|(_, flags)| flags).collect::<Vec<_>>();
     assert_eq!(looks(&port), [PollFlags::IN]);
@@ -410,13 +409,7 @@ fn a_carrier_that_rests_goes_on_where_it_stood() {
 /// Whoever has said its last word and goes has not read everything, and is heard all the same.
 #[test]
 fn last_words_arrive_also_when_nobody_takes_anything_any_more() {
-    let (here, there) = rustix::net::socketpair(
-        rustix::net::AddressFamily::UNIX,
-        rustix::net::SocketType::STREAM,
-        rustix::net::SocketFlags::NONBLOCK,
-        None,
-    )
-    .unwrap();
+    let (here, there) = sockets();
     let stream = Stream::connections(Side::Host).next().unwrap();
     let (mut line, mut out, mut piece) = (Line::connecting(stream, here), Vec::new(), vec![0; MAX_PIECE]);
     line.carry(PollFlags::OUT, &mut piece, &mut out);

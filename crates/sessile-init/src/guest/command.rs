@@ -61,6 +61,8 @@ struct Running {
     signals: OwnedFd,
     /// The runtime's end of its terminal, if it has one and nobody has hung up.
     terminal: Option<OwnedFd>,
+    /// Whether the runtime has hung up. That may end the command before its handle's end is heard, and says the same.
+    is_hung_up: bool,
 }
 
 impl Running {
@@ -83,7 +85,7 @@ impl Running {
         carrier.port().put(CONTROL, &FromExec::Started)?;
         // Where the kernel has no filters, the server's was refused as well, which has been said.
         let _ = seccomp::confine_exec();
-        Ok(Self { carrier, pid, session, signals, terminal })
+        Ok(Self { carrier, pid, session, signals, terminal, is_hung_up: false })
     }
 
     /// Carries its streams until it has ended, tells how, and goes on with those that it left open to others.
@@ -108,7 +110,7 @@ impl Running {
             }
             while let Some(reaped) = signals::reap() {
                 if reaped.pid == self.pid {
-                    if !is_wanted {
+                    if !is_wanted || self.is_hung_up {
                         session::kill_rest(self.session);
                     }
                     return (signals::end_of(reaped.status), is_wanted);
@@ -159,6 +161,7 @@ impl Running {
             self.carrier.give_up(Stream::STDOUT);
             self.carrier.give_up(Stream::STDIN);
             self.terminal = None;
+            self.is_hung_up = true;
         } else if self.carrier.has(Stream::STDIN) && !self.carrier.has(Stream::STDOUT) {
             self.carrier.give_up(Stream::STDIN);
         }

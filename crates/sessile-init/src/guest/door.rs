@@ -1,5 +1,6 @@
-//! The process of a machine that keeps the powers which init gives up: it makes the machine another one when it wakes, and starts further
-//! commands beside the server ([`command`]). It takes requests from init alone, over a socket that nobody else has.
+//! The process of a machine that keeps the powers which init gives up: it has the machine forget before it sleeps, makes it another one when
+//! it wakes, and starts further commands beside the server ([`command`]). It takes requests from init alone, over a socket that nobody
+//! else has.
 #![allow(unsafe_code)]
 
 use super::{command, renewal};
@@ -9,7 +10,7 @@ use alloc::vec::Vec;
 use core::mem::{ManuallyDrop, MaybeUninit};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{Mode, OFlags, open, openat};
 use rustix::io::{Errno, IoSlice, IoSliceMut, fcntl_dupfd_cloexec};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -33,6 +34,8 @@ const FIRST: i32 = 3;
 enum Request {
     /// Make the machine another one. Answered with the proof, or with less.
     Renew(Renew),
+    /// Forget what can be read again. Answered with anything.
+    Forget,
     /// Run a command for whoever is at the other end of the socket that comes with it. Not answered: all is said there.
     Command,
 }
@@ -70,6 +73,12 @@ impl Door {
             16 => Ok(proof),
             _ => Err(Errno::IO),
         }
+    }
+
+    /// Has the kernel forget the files that it read and nobody uses: a machine that is written down is smaller without them.
+    pub(super) fn forget(&self) -> Result<(), Errno> {
+        self.ask(&Request::Forget, None)?;
+        rustix::io::read(&self.socket, &mut [0; 1]).map(drop)
     }
 
     /// A connection, which does not block, to whoever will run a command.
@@ -136,6 +145,11 @@ impl Keeper {
                     let proof = renewal::renew(&renew);
                     rustix::io::write(&self.socket, proof.as_ref().map_or(&[0], <[u8; 16]>::as_slice)).map(drop)
                 }
+                Ok((Request::Forget, _)) => {
+                    // Without it, the machine is merely larger.
+                    let _ = self.forget();
+                    rustix::io::write(&self.socket, &[0]).map(drop)
+                }
                 Ok((Request::Command, Some(socket))) => {
                     self.run(socket);
                     Ok(())
@@ -164,6 +178,12 @@ impl Keeper {
         }
         let request = request.get(..count).filter(|request| !request.is_empty()).ok_or(Errno::PIPE)?;
         Ok((serde_json::from_slice(request).map_err(|_| Errno::PROTO)?, with))
+    }
+
+    /// `drop_caches` of proc_sys_vm(5): 1 is the contents of files that nobody has mapped.
+    fn forget(&self) -> Result<(), Errno> {
+        let file = openat(&self.proc, "sys/vm/drop_caches", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+        rustix::io::write(&file, b"1").map(drop)
     }
 
     /// Has a process of its own run a command.

@@ -107,6 +107,7 @@ impl Relay {
             },
             Event::Machine(message) => match serde_json::from_slice(&message).map_err(|_| Errno::PROTO)? {
                 ToGuest::Rest => {
+                    let _ = self.door.forget();
                     self.carrier.rest();
                     self.carrier.port().put(MACHINE, &FromGuest::Resting)?;
                 }

@@ -303,3 +303,20 @@ fn an_image_is_taken_over_by_microvms_alone_and_its_path_starts_from_the_manifes
     assert_eq!(image("b"), None);
     assert_eq!(image("c").as_deref(), Some("oci:/home/ada/layout:v1"));
 }
+
+#[test]
+fn state_is_kept_where_a_service_manager_or_the_user_has_a_place_for_it() {
+    let of = |variables: &'static [(&str, &str)]| {
+        let find =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        Surroundings::new("/srv", find).default_state_dir().map(|path| path.display().to_string())
+    };
+    assert_eq!(of(&[("HOME", "/home/ada")]).unwrap(), "/home/ada/.local/state/sessile");
+    assert_eq!(of(&[("HOME", "/home/ada"), ("XDG_STATE_HOME", "/home/ada/state")]).unwrap(), "/home/ada/state/sessile");
+    assert_eq!(of(&[("STATE_DIRECTORY", "/var/lib/sessile:/var/lib/other")]).unwrap(), "/var/lib/sessile");
+    assert_eq!(
+        of(&[("STATE_DIRECTORY", "relative"), ("HOME", "/home/ada")]).unwrap(),
+        "/home/ada/.local/state/sessile"
+    );
+    assert!(of(&[]).unwrap_err().contains("HOME is not set"));
+}

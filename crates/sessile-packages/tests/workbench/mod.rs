@@ -13,8 +13,7 @@ use std::time::Duration;
 use sessile_packages::{Event, InstallError, Installed, PackageRequest, Progress, Store, recognise};
 use sessile_sandbox::view::{self, HostEnv, ViewRequest};
 use sessile_sandbox::{
-    BoxFuture, Capabilities, Driver, Limits, Network, ProcessConfig, Sandbox, SandboxId, SandboxSpec, StartError,
-    process_driver,
+    BoxFuture, Capabilities, Driver, ProcessConfig, Sandbox, SandboxId, SandboxSpec, StartError, process_driver,
 };
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe;
@@ -86,21 +85,16 @@ impl Workbench {
         };
         let view = view::resolve(&request).unwrap();
         let spec = SandboxSpec {
-            id: SandboxId::new(format!("test-{}", STARTED.fetch_add(1, Ordering::Relaxed))).unwrap(),
-            command: view.command,
             env: [view.env, installed.env.clone()].concat(),
             cwd: view.cwd,
             files: view.files,
-            limits: Limits::default(),
-            network: Network::Loopback,
             hostname: "test".into(),
             orphan_grace: Duration::from_secs(2),
-            estate: None,
-            kept: None,
-            held: None,
-            given: Vec::new(),
-            note: None,
             start_timeout: Duration::from_secs(20),
+            ..SandboxSpec::new(
+                SandboxId::new(format!("test-{}", STARTED.fetch_add(1, Ordering::Relaxed))).unwrap(),
+                view.command,
+            )
         };
         let mut sandbox = self.driver.start(spec).await.unwrap();
         let pipes = sandbox.take_pipes().unwrap();

@@ -13,6 +13,7 @@ use sessile_protocol::headers::{APPLICATION_JSON, TEXT_EVENT_STREAM};
 use sessile_protocol::{Body, Message, Method, Object, RequestId};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Bytes that are read of an answer that is none.
 const ERROR_BODY: usize = 64 * 1024;
@@ -68,12 +69,15 @@ pub(super) async fn see_through(shared: Arc<Shared>, asked: Asked, message: Mess
     settle(&shared, &asked, outcome).await;
 }
 
-/// Hands on the rest of what the server says to a request that was sent by a runtime that is gone. It is not sent again.
-pub(super) async fn hear_out(shared: Arc<Shared>, broken: Broken) {
+/// Hands on the rest of what the server says to a request that was sent before this conversation was taken up. It is not sent again.
+/// `resuming` goes as soon as the server tells that rest, or does not.
+pub(super) async fn hear_out(shared: Arc<Shared>, broken: Broken, resuming: TaskTrackerToken) {
     let Broken { id, method, last } = broken;
     let asked = Asked { id, method, is_modern: false, headers: None };
     let mut place = Place::after(last);
-    let outcome = match resume(&shared, &place).await {
+    let resumed = resume(&shared, &place).await;
+    drop(resuming);
+    let outcome = match resumed {
         Ok(answer) => follow(&shared, &asked, answer, &mut place).await,
         // That the server cannot say it again is nothing that it did wrong.
         Err(Fault::NoAnswer) => Err(Fault::NodeLost),
@@ -85,6 +89,7 @@ pub(super) async fn hear_out(shared: Arc<Shared>, broken: Broken) {
 /// Sees to it that a request has an answer.
 async fn settle(shared: &Shared, asked: &Asked, outcome: Result<(), Fault>) {
     let Err(fault) = outcome else { return };
+    shared.wires.awake().await;
     if fault.may_be_the_end() && tokio::time::timeout(END_GRACE, shared.gone.cancelled()).await.is_ok() {
         return;
     }

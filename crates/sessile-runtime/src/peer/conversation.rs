@@ -101,6 +101,13 @@ impl Conversation {
         }
     }
 
+    /// Whether some of what the server was asked, besides what is `unsent`, would be lost with the connections to it.
+    pub(crate) fn is_bound(&self, unsent: &Bytes) -> bool {
+        // The bridge asks again to be told of changes.
+        let is_call = |id: &RequestId| self.calls.get(id).is_some_and(|call| call.method != "subscriptions/listen");
+        !self.calls.is_empty() && self.broken_off(unsent).1.iter().any(is_call)
+    }
+
     /// Judges what the server was asked by a runtime that is gone, besides what is `unsent`: whose rest can be asked for, and what
     /// nobody will ever answer.
     pub(crate) fn broken_off(&self, unsent: &Bytes) -> (Vec<Broken>, Vec<RequestId>) {
@@ -174,6 +181,17 @@ mod tests {
         assert_eq!((rest, lost), (vec![broken(1, "a-1"), broken(2, "b-2")], vec![3.into()]));
         let unsent = [line(r#""id":3,"method":"tools/call""#), Bytes::from_static(b"\n")].concat().into();
         assert_eq!(conversation.broken_off(&unsent).1, [], "it is still to be sent");
+    }
+
+    #[test]
+    fn it_is_bound_to_its_connections_by_calls_that_cannot_be_asked_for_again() {
+        let mut conversation = conversation();
+        assert!(conversation.is_bound(&Bytes::new()), "by the third");
+        let unsent = [line(r#""id":3,"method":"tools/call""#), Bytes::from_static(b"\n")].concat().into();
+        assert!(!conversation.is_bound(&unsent), "which is still to be sent");
+        conversation.hear(&About::default(), Some(&message(r#""id":3,"result":{}"#)));
+        conversation.say(&line(r#""id":4,"method":"subscriptions/listen""#));
+        assert!(!conversation.is_bound(&Bytes::new()));
     }
 
     #[test]

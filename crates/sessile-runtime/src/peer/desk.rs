@@ -24,12 +24,12 @@ use tokio::net::unix::pipe;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 /// Bytes read from the session at a time.
 const READ_CHUNK: usize = 16 * 1024;
 
-/// How long what follows a notification or an answer waits until the server has taken it.
+/// How long what follows a notification, an answer or a stream that is resumed waits until the server has taken it.
 const ACCEPTANCE: Duration = Duration::from_secs(5);
 
 /// Notifications and answers that the server has not taken yet. With more, nothing else is sent.
@@ -82,6 +82,8 @@ pub(super) struct Desk {
     /// Notifications and answers on their way.
     said: JoinSet<()>,
     listening: Option<AbortOnDropHandle<()>>,
+    /// Streams of which the rest is asked for.
+    resuming: TaskTracker,
 }
 
 /// A request that is being answered.
@@ -115,13 +117,15 @@ impl Desk {
             talk: Mutex::new(talk),
         });
         let (calls, said) = (JoinSet::new(), JoinSet::new());
-        let mut desk = Self { shared, calls, open: HashMap::new(), number: 0, said, listening: None };
+        let resuming = TaskTracker::new();
+        resuming.close();
+        let mut desk = Self { shared, calls, open: HashMap::new(), number: 0, said, listening: None, resuming };
         if listens {
             desk.listen(Place::after(outside));
         }
         for broken in rest {
             let shared = Arc::clone(&desk.shared);
-            desk.attend(broken.id.clone(), false, call::hear_out(shared, broken));
+            desk.attend(broken.id.clone(), false, call::hear_out(shared, broken, desk.resuming.token()));
         }
         desk
     }
@@ -151,6 +155,11 @@ impl Desk {
             gone.cancel();
         }));
         let shared = Arc::clone(&self.shared);
+        // A server may forget what it said on a stream with the answer that ends it: one is not to come before the stream is there.
+        tokio::select! {
+            _ = timeout(ACCEPTANCE, self.resuming.wait()) => {}
+            () = shared.gone.cancelled() => {}
+        }
         // What comes here has passed the session's own bounds.
         let mut lines = Lines::new(usize::MAX);
         let mut taken = 0;

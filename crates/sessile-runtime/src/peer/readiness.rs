@@ -14,6 +14,7 @@ use sessile_manifest::Endpoint;
 use sessile_sandbox::{Ended, PortInside, Sandbox};
 use std::pin::pin;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// What is asked for, and where the endpoint itself is there.
 const PROBE: &str = "/ping";
@@ -60,7 +61,7 @@ struct Seen(String);
 
 /// Asks until there is an answer.
 async fn ask(port: PortInside, endpoint: &Endpoint, seen: &mut Seen) {
-    let (number, wires) = (port.number(), Wires::new(port));
+    let (number, wires) = (port.number(), Wires::new(port, watch::channel(false).1));
     let request = probe(endpoint);
     let mut pause = FIRST_PAUSE;
     loop {

@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use sessile_sandbox::PortInside;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -29,6 +30,8 @@ const BUFFER: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Wires {
     port: PortInside,
+    /// Whether the sandbox is being written down.
+    rests: watch::Receiver<bool>,
     idle: Mutex<Vec<(Wire, Instant)>>,
 }
 
@@ -50,8 +53,14 @@ pub(super) struct Answer {
 }
 
 impl Wires {
-    pub(super) fn new(port: PortInside) -> Self {
-        Self { port, idle: Mutex::default() }
+    pub(super) fn new(port: PortInside, rests: watch::Receiver<bool>) -> Self {
+        Self { port, rests, idle: Mutex::default() }
+    }
+
+    /// Waits until there is a server to connect to.
+    pub(super) async fn awake(&self) {
+        // Without its peer nobody asks.
+        let _ = self.rests.clone().wait_for(|rests| !rests).await;
     }
 
     /// Sends a request and waits for the head of its answer. It is sent once: only one that certainly did not leave is tried on
@@ -76,6 +85,7 @@ impl Wires {
 
     /// A new connection.
     pub(super) async fn open(&self) -> Result<Wire, Fault> {
+        self.awake().await;
         let stream = self.port.connect().await.map_err(|error| {
             let refused = error.kind() == std::io::ErrorKind::ConnectionRefused;
             let why = format!("nothing listens on port {}", self.port.number());

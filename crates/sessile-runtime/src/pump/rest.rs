@@ -40,10 +40,10 @@ enum Fell {
 impl Pump<'_> {
     /// Does what is due about its rest.
     pub(super) async fn take_turn(&mut self, turn: Turn, sandbox: &Sandbox) -> Rested {
-        match (turn, self.session.rest_kind) {
-            (Turn::Thaw, _) => self.thaw(sandbox).await,
-            (Turn::Fall, Some(RestKind::Freeze)) => self.freeze(sandbox).await,
-            (Turn::Fall, _) => self.hibernate(sandbox).await,
+        match turn {
+            Turn::Thaw => self.thaw(sandbox).await,
+            Turn::Fall(RestKind::Freeze) => self.freeze(sandbox).await,
+            Turn::Fall(RestKind::Disk) => self.hibernate(sandbox).await,
         }
     }
 
@@ -84,9 +84,15 @@ impl Pump<'_> {
             self.stays("there is no place for it");
             return Rested::GoesOn;
         };
+        if let Some(peer) = &self.outputs.peer {
+            peer.rest();
+        }
         match self.write_down(sandbox, &node, &dormitory).await {
             Ok(asleep) => Rested::Asleep(Box::new(asleep)),
             Err(Fell::Awake(why)) => {
+                if let Some(peer) = &self.outputs.peer {
+                    peer.go_on();
+                }
                 self.stays(&why);
                 Rested::GoesOn
             }
@@ -125,8 +131,9 @@ impl Pump<'_> {
     /// Lets the driver write the sandbox into `draft`, and hears the server to its end. Nothing of the sandbox runs then.
     async fn write_state(&mut self, sandbox: &Sandbox, node: &Node, draft: Draft) -> Result<(Settled, String), Fell> {
         let node = node.clone();
+        let beside = draft.beside().to_owned();
         let (into, writing) = sink(draft, move |bytes| async move { node.make_bed(bytes).await });
-        let mut hibernating = sandbox.hibernate(into);
+        let mut hibernating = sandbox.hibernate(into, beside);
         let written = loop {
             let read = self.closed.is_none() && !self.is_backlogged();
             tokio::select! {
@@ -192,11 +199,14 @@ impl Pump<'_> {
     ) -> Result<Asleep, Fell> {
         let lost = |error: &dyn std::fmt::Display| Fell::Lost(error.to_string());
         let (head, names, parked, calls) = {
-            let core = self.session.lock();
+            let mut core = self.session.lock();
             if let Some(reason) = core.stop {
                 return Err(Fell::Ended(reason, None));
             }
-            let rest = self.outputs.stdout.lines.unread();
+            // What has been passed on meanwhile is accounted for.
+            self.session.write_down(&mut core);
+            // What nobody has heard of a server that speaks HTTP is asked for again.
+            let rest = if self.outputs.peer.is_some() { &[] } else { self.outputs.stdout.lines.unread() };
             let head = Head::write(&self.session, &core, asleep, rest).map_err(|error| lost(&error))?;
             (head, core.names.iter().cloned().collect(), core.bridge.parked(), core.calls)
         };

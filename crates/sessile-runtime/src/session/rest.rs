@@ -27,6 +27,17 @@ pub(crate) enum Rest {
     Asleep,
 }
 
+impl Rest {
+    /// How it rests, if it does.
+    fn kind(&self) -> Option<RestKind> {
+        match self {
+            Self::Awake | Self::Falling => None,
+            Self::Frozen => Some(RestKind::Freeze),
+            Self::Asleep => Some(RestKind::Disk),
+        }
+    }
+}
+
 /// What a session has of rest: part of what changes.
 #[derive(Debug, Default)]
 pub(crate) struct Resting {
@@ -52,7 +63,7 @@ pub(crate) struct Resting {
 /// What is to be done about a session's rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
-    Fall,
+    Fall(RestKind),
     Thaw,
 }
 
@@ -123,11 +134,15 @@ impl Session {
     /// # Errors
     /// Why it does not, in words.
     pub(crate) async fn ask_to_rest(&self) -> Result<RestKind, String> {
-        let kind = self.rest_kind.ok_or("its driver can neither write sessions down nor freeze them here")?;
+        if self.rest_kind.is_none() {
+            let why =
+                "its driver can neither write it down nor freeze it here, or its server has `hibernate_after = \"0s\"`";
+            return Err(why.to_owned());
+        }
         let mut changes = self.rest.subscribe();
         {
             let mut core = self.lock();
-            if matches!(*changes.borrow_and_update(), Rest::Frozen | Rest::Asleep) {
+            if let Some(kind) = changes.borrow_and_update().kind() {
                 return Ok(kind);
             }
             if let Some(why) = self.keeps_awake(&core) {
@@ -141,15 +156,14 @@ impl Session {
                 return Err("it has ended".to_owned());
             }
             let rest = changes.borrow_and_update().clone();
-            match rest {
-                Rest::Frozen | Rest::Asleep => return Ok(kind),
-                Rest::Falling => {}
-                Rest::Awake => {
-                    let core = self.lock();
-                    let ended = core.stop.map(|reason| format!("it has ended: {}", reason.as_str()));
-                    let refused = core.resting.refused.as_deref().map(str::to_owned);
-                    return Err(ended.or(refused).unwrap_or_else(|| "somebody asked something of it".to_owned()));
-                }
+            if let Some(kind) = rest.kind() {
+                return Ok(kind);
+            }
+            if rest == Rest::Awake {
+                let core = self.lock();
+                let ended = core.stop.map(|reason| format!("it has ended: {}", reason.as_str()));
+                let refused = core.resting.refused.as_deref().map(str::to_owned);
+                return Err(ended.or(refused).unwrap_or_else(|| "somebody asked something of it".to_owned()));
             }
         }
     }
@@ -174,7 +188,19 @@ impl Session {
         if core.input.queued() > 0 || core.bridge.is_backlogged() {
             return Some("messages are on their way");
         }
+        if self.falls_as(core).is_none() {
+            return Some("a call is open on a connection that cannot be gone on with, and its driver cannot freeze it");
+        }
         None
+    }
+
+    /// How it would rest now. One whose server speaks HTTP has to wait for calls that would be lost with their connections; frozen, it
+    /// keeps those.
+    fn falls_as(&self, core: &Core) -> Option<RestKind> {
+        match self.rest_kind? {
+            RestKind::Disk if !core.input.can_be_left() => self.hosted.driver().freezes().then_some(RestKind::Freeze),
+            kind => Some(kind),
+        }
     }
 
     /// When it is to fall asleep, if nothing more happens; `None` while something keeps it awake, or it does not rest by itself.
@@ -202,13 +228,11 @@ impl Session {
             return core.resting.wanted.then_some(Turn::Thaw);
         }
         let due = self.rests_at(&core).is_some_and(|at| at <= Instant::now());
-        if !due {
-            return None;
-        }
+        let kind = self.falls_as(&core).filter(|_| due)?;
         core.resting.wanted = false;
         self.rest.send_replace(Rest::Falling);
         core.input.hold();
-        Some(Turn::Fall)
+        Some(Turn::Fall(kind))
     }
 
     /// It could not fall asleep, and goes on.

@@ -113,14 +113,14 @@ pub(crate) type Reading = JoinHandle<(Claimed, Result<(), HibernationError>)>;
 
 /// Reads `claimed`. The claim comes back when the source is at its end or was dropped, with the error that ended it, if one did.
 pub(crate) fn source(mut claimed: Claimed) -> (Source, Reading) {
-    let (near, far) = duplex(BETWEEN.min(CHUNK));
+    let (near, far) = duplex(CHUNK);
     let (tell, verdict) = oneshot::channel();
     let mut far = SyncIoBridge::new(far);
     let reading = spawn_blocking(move || {
         let outcome = loop {
             match claimed.next_chunk() {
                 Ok(Some(chunk)) => {
-                    if far.write_all(&chunk).is_err() {
+                    if far.write_all(chunk).is_err() {
                         break Ok(()); // nobody reads any more
                     }
                 }

@@ -3,6 +3,7 @@
 use super::asleep::Woken;
 use super::{Asleep, Head, source};
 use crate::admission::{Permit, Share};
+use crate::adoption;
 use crate::error::{OpenError, SessionError};
 use crate::names::Named;
 use crate::node::{Node, bridge_config};
@@ -16,7 +17,7 @@ use crate::stop::{PostMortem, StopReason};
 use bytes::Bytes;
 use sessile_bridge::Bridge;
 use sessile_identity::Principal;
-use sessile_sandbox::{Network, Sandbox, WakeError};
+use sessile_sandbox::{Network, Sandbox, WakeError, WrittenDown};
 use sessile_store::Claimed;
 use sessile_telemetry::{Event, RestKind};
 use std::sync::Arc;
@@ -172,15 +173,18 @@ impl Node {
             Ok(spec) => spec,
             Err(why) => return Err(Failed::NotNow(why, Box::new(claimed))),
         };
+        let beside = claimed.beside().to_owned();
         let (state, reading) = source(claimed);
-        let woken = server.driver().wake(spec, told, Box::new(state)).await;
+        let written = WrittenDown { asleep: told, state: Box::new(state), beside };
+        let woken = server.driver().wake(spec, written).await;
         let (claimed, read) = reading.await.map_err(|error| Failed::Lost(format!("its file was not read: {error}")))?;
         let sandbox = judge(woken, read.map_err(|error| error.to_string()), claimed)?;
 
         // From here on it has run, and there is no way back.
         let since = server.memory().epoch();
-        let Record { identity, greeting, names, standing, input, .. } = record;
-        let before = Some(Before { unsent: input, heard: standing.heard, rest: Some(rest), conversation: None });
+        let Record { identity, greeting, names, standing, input, conversation, .. } = record;
+        let (conversation, lost) = adoption::take_up(conversation, &input);
+        let before = Some(Before { unsent: input, heard: standing.heard, rest: Some(rest), conversation });
         let origin = Origin { name: name.clone(), since, sandbox, estate: estate.clone(), reach, before };
         let Started { sandbox, input, outputs, stderr, way_out, .. } =
             Started::with(server, origin, &self.telemetry).map_err(Failed::Lost)?;
@@ -206,21 +210,15 @@ impl Node {
             rest_kind: server.rest_kind(self.dormitory.is_some(), told.transport),
             counterpart: Counterpart { caller: told.caller, transport: told.transport },
         };
-        let session = Arc::new(Session::resumed(parts, bridge, input, standing, names.clone()));
-        if let Some(greeting) = greeting {
-            // Set once, here.
-            let _ = session.greeting.set(greeting);
-        }
+        let session = Arc::new(Session::resumed(parts, bridge, input, standing, names.clone(), greeting));
         session.step(|core| {
             (core.resting.generation, core.resting.wakes) = (asleep.generation, asleep.wakes + 1);
             // Those who were connected when it fell asleep are connected no more.
             core.bridge.lose_connections(session.now());
+            adoption::answer_unknown(&session, core, &lost);
         });
         self.registry.wake(&asleep.id, Arc::clone(&session));
-        for text in names {
-            let (server, principal) = (Arc::clone(&session.server), session.principal.clone());
-            self.names.lead(&Named { server, principal, text }, &session);
-        }
+        self.name_again(&session, &names);
         let gate = way_out.and_then(|way_out| way_out.open(&session));
         // Before its clock runs: whoever it was woken for comes first.
         let visit = session.visit().await;

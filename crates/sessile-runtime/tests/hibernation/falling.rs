@@ -31,6 +31,8 @@ async fn without_a_word_in_the_manifest_it_is_written_down_when_it_would_have_be
     let never = Settings { limits: "idle_timeout = \"100ms\"\nhibernate_after = \"0s\"", ..Settings::default() };
     let world = World::new(never).await;
     let client = world.client("ada").await;
+    let refused = world.node.hibernate_session(&client.name).await.expect_err("never is never");
+    assert!(refused.to_string().contains("hibernate_after = \"0s\""), "{refused}");
     world.until(|world| world.view(&client.name).end.is_some()).await;
     assert_eq!(world.view(&client.name).end.unwrap().reason, StopReason::IdleTimeout);
 }
@@ -90,7 +92,7 @@ async fn when_the_disk_is_full_those_that_sleep_longest_go() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     assert_eq!(world.view(&clients[0].name).end.unwrap().reason, StopReason::Evicted);
-    assert_eq!(world.files().len(), 2);
+    assert_eq!(world.files().len(), 4, "two, and what is kept beside each");
     let gone = clients[0].call("count").await.expect_err("evicted");
     assert_eq!(gone.to_error().data.unwrap()["reason"], "evicted");
     assert_eq!(clients[1].call("count").await.unwrap(), "1");
@@ -107,4 +109,13 @@ async fn a_node_that_ends_leaves_its_sessions_on_the_disk() {
     let world = world.after_kill(Settings::default()).await;
     let visit = world.node.find(&world.server, &principal, &id).await.unwrap();
     assert_eq!(visit.name().as_str(), name);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_ends_writes_nobody_down_who_is_never_to_rest() {
+    let world = World::new(Settings { limits: "hibernate_after = \"0s\"", ..Settings::default() }).await;
+    let client = world.client("ada").await;
+    assert_eq!(client.call("count").await.unwrap(), "1");
+    world.node.drain(std::time::Duration::ZERO).await;
+    assert_eq!(world.view(&client.name).end.unwrap().reason, StopReason::NodeShutdown);
 }

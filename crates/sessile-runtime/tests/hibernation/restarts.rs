@@ -38,7 +38,7 @@ async fn a_node_that_still_lives_keeps_its_own() {
     client.hibernate().await;
     let other = World::in_home(Settings::default(), world.home.clone(), world.driver.clone()).await;
     assert!(other.sessions().is_empty());
-    assert_eq!(world.files().len(), 1, "and nothing of it is swept");
+    assert_eq!(world.files().len(), 2, "and nothing of it is swept");
     assert_eq!(client.call("count").await.unwrap(), "1");
 }
 

@@ -112,7 +112,7 @@ impl World {
         self.node.session_view(name).expect("a session")
     }
 
-    /// Files of hibernated sessions.
+    /// Files of hibernated sessions, and what is kept beside them.
     pub(crate) fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.home.path().join("hibernated")).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -121,7 +121,8 @@ impl World {
     }
 
     pub(crate) fn file(&self) -> std::path::PathBuf {
-        let files = self.files();
+        let mut files = self.files();
+        files.retain(|name| !name.ends_with(".beside"));
         assert_eq!(files.len(), 1, "{files:?}");
         Path::new(self.home.path()).join("hibernated").join(&files[0])
     }

@@ -76,7 +76,8 @@ pub(crate) fn start(line: &[String], parts: &str, template: Option<&Template>) -
             .replace("/proc/self/fd/4", &format!("/proc/self/fd/{memory}"))
             .replace("/vmm/", &format!("{parts}/vmm/")),
     };
-    let mut command = Command::new(&line[0]);
+    let mut command = Command::new(word(&line[0]));
+    command.env("QEMU_MODULE_DIR", format!("{parts}/vmm/qemu/modules"));
     command.args(line[1..].iter().map(word)).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let share = Share::of(&child);

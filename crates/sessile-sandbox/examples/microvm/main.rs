@@ -9,8 +9,8 @@
 mod bare;
 
 use sessile_sandbox::{
-    AcceleratorChoice, Driver, FileView, Limits, MicrovmConfig, Network, ProcessConfig, Sandbox, SandboxId,
-    SandboxSpec, TellTemplates, TemplateNews, TemplateTold, microvm_driver, process_driver,
+    AcceleratorChoice, Driver, FileView, Limits, MicrovmConfig, ProcessConfig, Sandbox, SandboxId, SandboxSpec,
+    TellTemplates, TemplateNews, TemplateTold, microvm_driver, process_driver,
 };
 use std::io::{Read, Write};
 use std::path::Path;
@@ -30,21 +30,12 @@ fn spec(number: usize) -> SandboxSpec {
     let mut files: Vec<_> = ["/usr", "/bin", "/lib", "/lib64"].into_iter().map(link).collect();
     files.push(FileView::Private { target: "/tmp".into() });
     SandboxSpec {
-        id: SandboxId::new(format!("bench-{number}")).unwrap(),
-        command: vec!["/usr/bin/cat".into()],
-        env: vec![],
         cwd: "/tmp".into(),
         files,
         limits: Limits { memory: Some(256 << 20), pids: Some(64), disk: Some(16 << 20), ..Limits::default() },
-        network: Network::Loopback,
         hostname: "bench".into(),
-        orphan_grace: Duration::ZERO,
-        estate: None,
-        kept: None,
-        held: None,
-        given: Vec::new(),
-        note: None,
         start_timeout: Duration::from_secs(60),
+        ..SandboxSpec::new(SandboxId::new(format!("bench-{number}")).unwrap(), vec!["/usr/bin/cat".into()])
     }
 }
 

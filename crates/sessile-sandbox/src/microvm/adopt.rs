@@ -2,13 +2,16 @@
 //! which have carried on meanwhile.
 
 use super::boot::{self, Machine, Proofs};
-use super::sleep::{self, Made};
+use super::keeping::Made;
+use super::parts::{self, Build};
+use super::sleep;
 use super::supervise::{self, About};
 use super::wire::Wire;
 use crate::driver::Driver;
 use crate::{AdoptError, Adopted, StartError};
 use serde::{Deserialize, Serialize};
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -32,19 +35,30 @@ impl Badge {
     }
 }
 
-/// Takes over every machine whose runtime is gone. `walls` holds machines only.
-pub(super) async fn all(walls: &dyn Driver, proofs: &Arc<Proofs>) -> Vec<Result<Adopted, AdoptError>> {
-    let mut adopted = Vec::new();
+/// Takes over every machine whose runtime is gone. `walls` holds machines only. Of the parts in `stock`, those go that nobody uses then.
+pub(super) async fn all(
+    walls: &dyn Driver,
+    stock: &Arc<Path>,
+    proofs: &Arc<Proofs>,
+) -> Vec<Result<Adopted, AdoptError>> {
+    let (mut adopted, mut used) = (Vec::new(), Vec::new());
     for monitor in walls.adopt().await {
         adopted.push(match monitor {
-            Ok(monitor) => one(monitor, proofs).await,
+            Ok(monitor) => one(monitor, stock, proofs, &mut used).await,
             Err(error) => Err(error),
         });
     }
+    let stock = Arc::clone(stock);
+    let _ = tokio::task::spawn_blocking(move || parts::prune(&stock, &used)).await;
     adopted
 }
 
-async fn one(adopted: Adopted, proofs: &Arc<Proofs>) -> Result<Adopted, AdoptError> {
+async fn one(
+    adopted: Adopted,
+    stock: &Arc<Path>,
+    proofs: &Arc<Proofs>,
+    used: &mut Vec<Build>,
+) -> Result<Adopted, AdoptError> {
     let Adopted { sandbox: monitor, estate, kept, note } = adopted;
     let id = monitor.id().clone();
     let failed = |what: &'static str| {
@@ -53,6 +67,7 @@ async fn one(adopted: Adopted, proofs: &Arc<Proofs>) -> Result<Adopted, AdoptErr
     };
     let note = note.ok_or_else(|| failed("know the machine of")(io::Error::other("it has no record")))?;
     let badge: Badge = serde_json::from_str(&note).map_err(|error| failed("read the record of")(error.into()))?;
+    used.push(badge.made.build.clone());
     let control =
         kept.ok_or_else(|| failed("control the machine of")(io::Error::other("it has no socket for that")))?;
     let taken = timeout(PATIENCE, Wire::take(&monitor)).await;
@@ -66,6 +81,6 @@ async fn one(adopted: Adopted, proofs: &Arc<Proofs>) -> Result<Adopted, AdoptErr
     // merely made another one, which takes nothing from it.
     sleep::run_on(&mut machine.control).await.map_err(|why| failed("run")(io::Error::other(why)))?;
     boot::say_renew(&mut machine.wire).await.map_err(|error| failed("renew")(io::Error::other(error)))?;
-    let about = About { made, notes, proofs: Arc::clone(proofs), owed: 1 };
+    let about = About { made, stock: Arc::clone(stock), notes, proofs: Arc::clone(proofs), owed: 1 };
     Ok(Adopted { sandbox: supervise::watch_over(machine, id, about), estate, kept: None, note: None })
 }

@@ -25,8 +25,8 @@ mod tests;
 /// The proofs of machines that are remembered, to be compared with new ones.
 const PROOFS: usize = 65_536;
 
-/// How long QEMU's last words are waited for.
-const LAST_WORDS: Duration = Duration::from_millis(300);
+/// How long QEMU's last words are waited for: it may be the host that is slow.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Proofs that machines have given, to notice two that are the same.
 #[derive(Debug, Default)]
@@ -63,17 +63,52 @@ pub(super) async fn boot(walls: &dyn Driver, order: &jail::Order<'_>, proofs: &P
 }
 
 /// Boots a machine, until it is like every other one of its kind that was just booted, and waits to be made another one.
+///
+/// Under emulation, on a host that is very busy, a few kernels in a hundred give up before they have a console to say why. Nothing of a
+/// server has run then, so each gets another try.
 pub(super) async fn up(walls: &dyn Driver, order: &jail::Order<'_>) -> Result<Machine, StartError> {
-    let mut machine = launch(walls, order).await?;
-    let Machine { wire, control, .. } = &mut machine;
-    let greeted = tokio::select! {
-        greeted = greeted(wire) => greeted.map_err(|error| error.to_string()),
-        () = control.stopped() => Err("the guest stopped".to_owned()),
-    };
-    match greeted {
-        Ok(()) => Ok(machine),
-        Err(why) => Err(machine.died(&format!("{why} before it was up")).await),
+    match try_up(walls, order).await {
+        Err(NotUp::Mute) => try_up(walls, order).await.map_err(|not_up| match not_up {
+            NotUp::Mute => died("twice, the guest's kernel stopped without a word before it was up"),
+            NotUp::Died(error) => error,
+        }),
+        Err(NotUp::Died(error)) => Err(error),
+        Ok(machine) => Ok(machine),
     }
+}
+
+/// Why a machine did not come up. Nothing is left of it.
+enum NotUp {
+    /// Its kernel has stopped, and said nothing.
+    Mute,
+    Died(StartError),
+}
+
+async fn try_up(walls: &dyn Driver, order: &jail::Order<'_>) -> Result<Machine, NotUp> {
+    let mut machine = launch(walls, order).await.map_err(NotUp::Died)?;
+    let Machine { wire, control, .. } = &mut machine;
+    let why = tokio::select! {
+        greeted = greeted(wire) => match greeted {
+            Ok(()) => return Ok(machine),
+            Err(error) => error.to_string(),
+        },
+        () = control.stopped() => match console(control).await {
+            Some(words) if words.is_empty() => {
+                machine.end().await;
+                return Err(NotUp::Mute);
+            }
+            words => {
+                let words = words.unwrap_or_default();
+                return Err(NotUp::Died(machine.died_saying("the guest stopped before it was up", &words).await));
+            }
+        },
+    };
+    Err(NotUp::Died(machine.died(&format!("{why} before it was up")).await))
+}
+
+/// What a machine's console said last, if its monitor tells. It tells it once.
+async fn console(control: &mut Control) -> Option<String> {
+    timeout(LAST_WORDS, last_words(control)).await.ok().flatten()
 }
 
 /// Starts a monitor, and its porter.
@@ -213,10 +248,15 @@ impl Machine {
 
     /// Why it did not come to anything, with what it said last. Ends it.
     pub(super) async fn died(&mut self, why: &str) -> StartError {
-        let console = timeout(LAST_WORDS, last_words(&mut self.control)).await.ok().flatten();
+        let words = console(&mut self.control).await.unwrap_or_default();
+        self.died_saying(why, &words).await
+    }
+
+    /// The same of a machine whose console's last `words` were read already.
+    async fn died_saying(&mut self, why: &str, words: &str) -> StartError {
         let said = self.complaints.read().await;
         self.end().await;
-        died(format!("{why}: {} {said}", console.unwrap_or_default()).trim_end().to_owned())
+        died(format!("{why}: {words} {said}").trim_end().to_owned())
     }
 }
 

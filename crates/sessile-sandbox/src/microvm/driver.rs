@@ -4,20 +4,21 @@ use super::adopt::Badge;
 use super::boot::{self, Proofs};
 use super::command_line::{Beginning, Memory};
 use super::error::{MicrovmError, PartError};
+use super::keeping::{Found, Made};
 use super::parts::{self, Machinery};
 use super::qmp::QmpError;
 use super::restore_key::RestoreKey;
-use super::sleep::{self, Asleep, LoadError, Made};
+use super::sleep::{self, Ahead, Asleep, LoadError};
 use super::supervise::{self, About};
 use super::template::Kind;
 use super::template::news::TellTemplates;
 use super::template::workshop::{Boots, Workshop};
 use super::trial::{self, Accelerator, AcceleratorChoice, Trial, USERS};
-use super::{adopt, capabilities, image, jail, libraries, packing};
+use super::{adopt, capabilities, jail, libraries, packing, tsc};
 use crate::driver::{BoxFuture, Driver};
 use crate::process::order::{self, WithoutCgroup};
 use crate::{
-    AdoptError, Adopted, Capabilities, FileView, Network, Sandbox, SandboxSpec, StartError, StateSource, WakeError,
+    AdoptError, Adopted, Capabilities, FileView, Network, Sandbox, SandboxSpec, StartError, WakeError, WrittenDown,
 };
 use serde_json::Value;
 use std::fs::DirBuilder;
@@ -69,8 +70,10 @@ struct MicrovmDriver {
     templates: Workshop,
 }
 
-/// Directories of the host.
+/// Directories of the host, free of symbolic links.
 struct Places {
+    /// The parts that machines are made of.
+    stock: Arc<Path>,
     images: PathBuf,
 }
 
@@ -84,18 +87,22 @@ pub async fn microvm_driver(
     walls: Arc<dyn Driver>,
 ) -> Result<impl Driver + 'static, MicrovmError> {
     let MicrovmConfig { directory, kernel, accelerator, template_memory, tell_templates } = config;
-    let places = Places { images: directory.join("images") };
     parts::look(&kernel)?;
-    for place in [&directory, &places.images] {
+    let images = directory.join("images");
+    for place in [&directory, &images] {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(place);
         made.map_err(PartError::io("make", place))?;
         parts::sweep(place);
     }
-    let found = {
+    let directory = directory.canonicalize().map_err(PartError::read(&directory))?;
+    let places = Places { stock: directory.as_path().into(), images: directory.join("images") };
+    let finding = {
         let directory = directory.clone();
-        tokio::task::spawn_blocking(move || parts::find(&kernel, &directory)).await
+        tokio::task::spawn_blocking(move || parts::find(&kernel, &directory))
     };
-    let machinery = found.map_err(|error| PartError::io("prepare", &directory)(error.into()))??;
+    let (found, tsc_khz) = tokio::join!(finding, tsc::khz());
+    let mut machinery = found.map_err(|error| PartError::io("prepare", &directory)(error.into()))??;
+    machinery.tsc_khz = tsc_khz;
     let trial = trial::find_out(&*walls, &machinery, accelerator, &directory).await?;
     let capabilities = capabilities::of(&trial, walls.capabilities());
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
@@ -138,11 +145,11 @@ impl MicrovmDriver {
         let disk = self.disk_of(&spec).await?;
         let inside = self.spec_inside(&spec, disk.files);
         let order = order::write_for_guest(&inside, USERS, WithoutCgroup { memory: false, pids: true })?;
-        let machinery = self.machinery.now().map_err(part)?;
         let processors = processors(spec.limits.cpu, self.trial.accelerator);
-        let around = self.around(&spec, &machinery, memory, processors, &disk.path);
-        let key = RestoreKey::of(&around, &self.trial.monitor).map_err(part)?;
-        let made = Made { key: key.to_string(), memory, processors, disk: disk.path.clone() };
+        let around = self.around(&spec, &self.machinery, memory, processors, &disk.path);
+        let key = RestoreKey::of(&around).map_err(part)?;
+        let build = self.machinery.build();
+        let made = Made { key: key.to_string(), memory, processors, disk: disk.path.clone(), build };
         let badge = Badge { made: made.clone(), notes: disk.notes.clone() };
         let around = jail::Order { note: Some(badge.into_note()?), ..around };
         let Ready { mut machine, is_copy, note, turn } = self.ready(&around, &key).await?;
@@ -152,7 +159,7 @@ impl MicrovmDriver {
         notes.extend(note);
         notes.extend(machine.monitor.notes().iter().cloned());
         notes.extend(begun.notes.iter().map(ToString::to_string));
-        let about = About { made, notes, proofs: Arc::clone(&self.proofs), owed: 0 };
+        let about = self.about(made, notes);
         let sandbox = supervise::watch_over(machine, spec.id, about);
         Ok(if is_copy { sandbox.into_copy() } else { sandbox })
     }
@@ -192,38 +199,43 @@ impl MicrovmDriver {
             return;
         }
         let memory = spec.limits.memory.unwrap_or(DEFAULT_MEMORY);
-        let (Ok(disk), Ok(machinery)) = (self.disk_of(&spec).await, self.machinery.now()) else { return };
+        let Ok(disk) = self.disk_of(&spec).await else { return };
         let processors = processors(spec.limits.cpu, self.trial.accelerator);
-        let around = self.around(&spec, &machinery, memory, processors, &disk.path);
-        if let Ok(key) = RestoreKey::of(&around, &self.trial.monitor) {
+        let around = self.around(&spec, &self.machinery, memory, processors, &disk.path);
+        if let Ok(key) = RestoreKey::of(&around) {
             self.make_template(&key, &around);
         }
     }
 
     /// Has the template made that `order`'s machine, of the kind `key`, could be a copy of.
     fn make_template(&self, key: &RestoreKey, order: &jail::Order<'_>) {
-        let monitor = self.trial.monitor.clone();
-        self.templates.make(key, Kind::of(order), move |kind| RestoreKey::of_kind(kind, &monitor));
+        self.templates.make(key, Kind::of(order), RestoreKey::of_kind);
     }
 
-    async fn wake_in_time(&self, spec: SandboxSpec, asleep: String, state: StateSource) -> Result<Sandbox, WakeError> {
+    async fn wake_in_time(&self, spec: SandboxSpec, written: WrittenDown) -> Result<Sandbox, WakeError> {
         check(&spec)?;
+        let WrittenDown { asleep, state, beside } = written;
         let Asleep { made, rest, mut notes } = Asleep::read(&asleep)?;
-        let machinery = self.machinery.now().map_err(part)?;
-        let around = self.around(&spec, &machinery, made.memory, made.processors, &made.disk);
-        made.check(|| RestoreKey::of(&around, &self.trial.monitor).map_err(part))?;
+        let Found { machinery, disk } = made.find(&self.places.stock, &beside, &self.machinery)?;
+        let around = self.around(&spec, &machinery, made.memory, made.processors, &disk);
+        made.check(&RestoreKey::of(&around).map_err(part)?)?;
         let _turn = ready::turn(&self.copies).await?;
         let badge = Badge { made: made.clone(), notes: notes.clone() };
         let around =
             jail::Order { rest: Some(&rest), beginning: Beginning::Restored, note: Some(badge.into_note()?), ..around };
         let deadline = Instant::now() + spec.start_timeout;
         let late = |_| StartError::Timeout { after: spec.start_timeout };
+        let state = Ahead::of(state);
         // Nothing of it runs yet: whatever came into being is dropped, and gone.
         let loaded = timeout_at(deadline, async {
             let mut machine = boot::launch(&*self.walls, &around).await?;
             match sleep::load(&mut machine.control, state).await {
                 Ok(()) => Ok(machine),
-                Err(LoadError::State(what)) => Err(WakeError::Damaged { what }),
+                Err(LoadError::State(what)) => {
+                    // Who tries again finds nothing of it.
+                    machine.end().await;
+                    Err(WakeError::Damaged { what })
+                }
                 Err(LoadError::Host(why)) => Err(machine.died(&why).await.into()),
             }
         });
@@ -242,8 +254,13 @@ impl MicrovmDriver {
             });
         }
         notes.extend(machine.monitor.notes().iter().cloned());
-        let about = About { made, notes, proofs: Arc::clone(&self.proofs), owed: 0 };
-        Ok(supervise::watch_over(machine, spec.id, about))
+        made.put_back(&self.places.stock, &beside);
+        Ok(supervise::watch_over(machine, spec.id, self.about(made, notes)))
+    }
+
+    /// What the watch over a machine of this driver knows of it.
+    fn about(&self, made: Made, notes: Vec<String>) -> About {
+        About { made, stock: Arc::clone(&self.places.stock), notes, proofs: Arc::clone(&self.proofs), owed: 0 }
     }
 
     /// The image of a specification: what it shows as its root, or what it lists.
@@ -252,36 +269,31 @@ impl MicrovmDriver {
             FileView::CopyOnWrite { source, target } if target == Path::new("/") => Some(source.clone()),
             _ => None,
         });
-        let images = self.places.images.clone();
         let is_inside = |file: &&FileView| matches!(file, FileView::Private { .. } | FileView::Text { .. });
-        let files: Vec<FileView> = spec.files.iter().filter(is_inside).cloned().collect();
-        let started = match root {
+        let mut files: Vec<FileView> = spec.files.iter().filter(is_inside).cloned().collect();
+        match root {
             Some(image) if image.is_file() => return Ok(Disk { path: image, files, notes: Vec::new() }),
-            Some(directory) => tokio::task::spawn_blocking(move || {
-                let owners =
-                    if rustix::process::geteuid().is_root() { image::Owners::Kept } else { image::Owners::Root };
-                let path = image::of_directory(&directory, owners, &images)?;
-                Ok(Disk { path, files, notes: Vec::new() })
-            }),
-            None => {
-                let missing = || StartError::CommandNotFound {
-                    command: spec.command.first().cloned().unwrap_or_default(),
-                    searched: "what the view shows".into(),
-                };
-                let program = libraries::program_of(spec).ok_or_else(missing)?;
-                packing::check(&program).map_err(part)?;
-                let libraries = libraries::of(&*self.walls, &program, spec).await.map_err(part)?;
-                let spec = spec.clone();
-                tokio::task::spawn_blocking(move || {
-                    let mut files = files;
-                    let packing = packing::Packing::of(&spec, &program, &libraries)?;
-                    let path = packing.image(&images)?;
-                    files.extend(packing::shown_again(&spec, Path::new(IMAGE)));
-                    Ok(Disk { path, files, notes: packing.left_out })
-                })
+            Some(other) => {
+                let what = "is no file: the root of a microVM is an erofs image";
+                return Err(invalid(format!("`{}` {what}", other.display())));
             }
+            None => {}
+        }
+        let missing = || StartError::CommandNotFound {
+            command: spec.command.first().cloned().unwrap_or_default(),
+            searched: "what the view shows".into(),
         };
-        started.await.map_err(|error| StartError::host("make the image")(error.into()))?.map_err(part)
+        let program = libraries::program_of(spec).ok_or_else(missing)?;
+        packing::check(&program).map_err(part)?;
+        let libraries = libraries::of(&*self.walls, &program, spec).await.map_err(part)?;
+        let (spec, images) = (spec.clone(), self.places.images.clone());
+        let packed = tokio::task::spawn_blocking(move || {
+            let packing = packing::Packing::of(&spec, &program, &libraries)?;
+            let path = packing.image(&images)?;
+            files.extend(packing::shown_again(&spec, Path::new(IMAGE)));
+            Ok(Disk { path, files, notes: packing.left_out })
+        });
+        packed.await.map_err(|error| StartError::host("make the image")(error.into()))?.map_err(part)
     }
 
     /// The specification as the guest's init carries it out: the image is the root, and what no image can hold is laid over it.
@@ -370,8 +382,12 @@ impl Driver for MicrovmDriver {
         true
     }
 
-    fn wake(&self, spec: SandboxSpec, asleep: String, state: StateSource) -> BoxFuture<'_, Result<Sandbox, WakeError>> {
-        Box::pin(self.wake_in_time(spec, asleep, state))
+    fn wake(&self, spec: SandboxSpec, written: WrittenDown) -> BoxFuture<'_, Result<Sandbox, WakeError>> {
+        Box::pin(self.wake_in_time(spec, written))
+    }
+
+    fn freezes(&self) -> bool {
+        self.walls.freezes()
     }
 
     fn keeps_estates(&self) -> bool {
@@ -379,7 +395,7 @@ impl Driver for MicrovmDriver {
     }
 
     fn adopt(&self) -> BoxFuture<'_, Vec<Result<Adopted, AdoptError>>> {
-        Box::pin(adopt::all(&*self.walls, &self.proofs))
+        Box::pin(adopt::all(&*self.walls, &self.places.stock, &self.proofs))
     }
 
     fn capabilities(&self) -> &Capabilities {

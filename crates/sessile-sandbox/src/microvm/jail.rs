@@ -3,6 +3,7 @@
 
 use super::command_line::{self, Beginning, Machine, Memory, Parts};
 use super::parts::Machinery;
+use super::qemu;
 use super::trial::Accelerator;
 use crate::{FileView, Limits, Network, SandboxId, SandboxSpec};
 use sessile_link::porter::Rest;
@@ -20,6 +21,7 @@ const OVERHEAD_EMULATION: u64 = 224 << 20;
 const THREADS: u32 = 96;
 
 /// Where QEMU finds the machine's parts.
+const QEMU: &str = "/vmm/qemu";
 const KERNEL: &str = "/vmm/kernel";
 const INITRAMFS: &str = "/vmm/initramfs";
 const DISK: &str = "/vmm/disk";
@@ -33,17 +35,11 @@ const CONTROL: RawFd = 3;
 /// The descriptor of the file that the machine's memory is in, if it is in one: the second.
 const MEMORY: RawFd = 4;
 
-/// What QEMU needs of the system: libraries, its own modules, firmware.
-const SYSTEM: [&str; 8] = [
-    "/usr/lib",
-    "/usr/lib64",
-    "/lib",
-    "/lib64",
-    "/usr/share/qemu",
-    "/usr/share/seabios",
-    "/etc/ld.so.cache",
-    "/etc/qemu",
-];
+/// What QEMU needs of the system: libraries. Its own parts are a [copy](qemu::copy).
+const SYSTEM: [&str; 5] = ["/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache"];
+
+/// The variable that tells QEMU where its modules are, before all other places.
+const MODULES: &str = "QEMU_MODULE_DIR";
 
 /// A machine to be.
 #[derive(Clone, Debug)]
@@ -93,7 +89,7 @@ pub(super) fn around(order: &Order<'_>, control: OwnedFd, ours: OwnedFd) -> Sand
     let read_only =
         |source: &Path, target: &str| FileView::ReadOnly { source: source.to_owned(), target: target.into() };
     let mut files = system();
-    files.push(FileView::ReadOnly { source: machinery.qemu.clone(), target: machinery.qemu.clone() });
+    files.push(read_only(&machinery.qemu, QEMU));
     files.push(read_only(&machinery.kernel, KERNEL));
     files.push(read_only(&machinery.initramfs, INITRAMFS));
     files.push(read_only(&machinery.porter, PORTER));
@@ -108,8 +104,8 @@ pub(super) fn around(order: &Order<'_>, control: OwnedFd, ours: OwnedFd) -> Sand
     let memory = (order.memory << 20).saturating_add(overhead);
     SandboxSpec {
         id: order.id.clone(),
-        command: porter(order.rest, monitor(order, order.id.as_str(), place, order.beginning)),
-        env: Vec::new(),
+        command: porter(order.rest, monitor(order, order.id.as_str(), place, order.beginning, machinery.tsc_khz)),
+        env: vec![(MODULES.into(), qemu::modules_in(Path::new(QEMU)).display().to_string())],
         cwd: "/".into(),
         files,
         limits: Limits {
@@ -132,9 +128,11 @@ pub(super) fn around(order: &Order<'_>, control: OwnedFd, ours: OwnedFd) -> Sand
 }
 
 /// The monitor's command.
-fn monitor(order: &Order<'_>, name: &str, memory: Memory<RawFd>, beginning: Beginning) -> Vec<String> {
+fn monitor(order: &Order<'_>, name: &str, memory: Memory<RawFd>, beginning: Beginning, tsc_khz: u32) -> Vec<String> {
+    let (program, firmware) = (qemu::program_in(Path::new(QEMU)), qemu::firmware_in(Path::new(QEMU)));
     let parts = Parts {
-        qemu: &order.machinery.qemu,
+        qemu: &program,
+        firmware: &firmware,
         kernel: Path::new(KERNEL),
         initramfs: Path::new(INITRAMFS),
         disk: order.disk.map(|_| Path::new(DISK)),
@@ -142,12 +140,13 @@ fn monitor(order: &Order<'_>, name: &str, memory: Memory<RawFd>, beginning: Begi
         memory,
     };
     let Order { accelerator, memory, processors, .. } = *order;
-    command_line::write(&parts, &Machine { name, accelerator, memory, processors, beginning })
+    command_line::write(&parts, &Machine { name, accelerator, memory, processors, beginning, tsc_khz })
 }
 
-/// The monitor's command without what differs between machines that are of one kind: their names, where their memory is, how they began.
+/// The monitor's command without what differs between machines that are of one kind: their names, where their memory is, how they began, and
+/// what was measured of the host's clock then.
 pub(super) fn kind(order: &Order<'_>) -> Vec<String> {
-    monitor(order, "", Memory::Own, Beginning::Boot)
+    monitor(order, "", Memory::Own, Beginning::Boot, 0)
 }
 
 /// The porter's command, which runs `monitor`.

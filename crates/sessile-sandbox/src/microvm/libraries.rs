@@ -2,7 +2,7 @@
 
 use super::error::PartError;
 use crate::driver::Driver;
-use crate::{Exit, FileView, Limits, Network, Pipes, SandboxId, SandboxSpec};
+use crate::{Exit, FileView, Limits, Pipes, SandboxId, SandboxSpec};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -43,21 +43,14 @@ async fn ask(walls: &dyn Driver, loader: &Path, program: &Path, spec: &SandboxSp
     let real = program.canonicalize().map_err(|error| error.to_string())?;
     files.push(FileView::ReadOnly { source: real, target: "/program".into() });
     let listing = SandboxSpec {
-        id: SandboxId::new(format!("list-{number}")).map_err(|error| error.to_string())?,
-        command: vec![text(loader), "--list".into(), "/program".into()],
-        env: Vec::new(),
-        cwd: "/".into(),
         files,
         limits: Limits { memory: Some(128 << 20), pids: Some(16), disk: Some(1 << 20), ..Limits::default() },
-        network: Network::Loopback,
         hostname: "list".into(),
-        orphan_grace: Duration::ZERO,
-        estate: None,
-        kept: None,
-        held: None,
-        given: Vec::new(),
-        note: None,
         start_timeout: PATIENCE,
+        ..SandboxSpec::new(
+            SandboxId::new(format!("list-{number}")).map_err(|error| error.to_string())?,
+            vec![text(loader), "--list".into(), "/program".into()],
+        )
     };
     let mut sandbox = walls.start(listing).await.map_err(|error| error.to_string())?;
     let Pipes { stdout, .. } = sandbox.take_pipes().ok_or("it has no pipes")?;

@@ -37,7 +37,8 @@ async fn carry_out(qmp: &mut Qmp, command: &'static str, file: OwnedFd, patience
     qmp.give(FILE, file).await?;
     qmp.command(command, json!({ "uri": format!("fd:{FILE}") })).await?;
     let late = QmpError::Refused { command, why: "it came to no end".into() };
-    timeout(patience, done(qmp, command)).await.unwrap_or(Err(late))
+    let over = timeout(patience, over(qmp, PACE)).await.map_err(|_| late)?;
+    over?.map_err(|why| QmpError::Refused { command, why })
 }
 
 /// Says whether memory that others have as well is left where it is.
@@ -46,17 +47,17 @@ async fn share_memory(qmp: &mut Qmp, state: bool) -> Result<(), QmpError> {
     qmp.command("migrate-set-capabilities", capabilities).await.map(drop)
 }
 
-/// Waits until a migration is over.
-async fn done(qmp: &mut Qmp, command: &'static str) -> Result<(), QmpError> {
+/// Waits until QEMU has sent, or taken in, a whole state, asking it every `pace`. The inner error is why it gave up, in its words.
+pub(super) async fn over(qmp: &mut Qmp, pace: Duration) -> Result<Result<(), String>, QmpError> {
     loop {
         let told = qmp.command("query-migrate", Value::Null).await?;
-        match told.get("status").and_then(Value::as_str).unwrap_or_default() {
-            "completed" => return Ok(()),
-            "failed" | "cancelled" => {
-                let why = told.get("error-desc").and_then(Value::as_str).unwrap_or("no reason given").to_owned();
-                return Err(QmpError::Refused { command, why });
+        match told.get("status").and_then(Value::as_str) {
+            Some("completed") => return Ok(Ok(())),
+            Some("failed" | "cancelled") => {
+                let why = told.get("error-desc").and_then(Value::as_str).unwrap_or("no reason given");
+                return Ok(Err(why.to_owned()));
             }
-            _ => sleep(PACE).await,
+            _ => sleep(pace).await,
         }
     }
 }

@@ -5,16 +5,22 @@ use super::error::PartError;
 use super::image;
 use super::parts::hex;
 use crate::{FileView, SandboxSpec};
+use rustix::fs::{Mode, OFlags};
+use sessile_erofs::{Content, Contents, Kind, Meta, Tree, WriteError};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata, Permissions};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 /// The most that is packed, in bytes and in files.
 const MAX_BYTES: u64 = 256 << 20;
 const MAX_FILES: usize = 50_000;
+
+/// The most that an image of them holds: each part may fill what is left, and has directories around it.
+const MAX_NODES: usize = 4 * MAX_FILES;
 
 /// What is the system's, and not packed as a whole.
 const SYSTEM: [&str; 9] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/usr/local"];
@@ -165,8 +171,8 @@ impl Packing {
         Ok(())
     }
 
-    /// What it is, as a digest: the same as long as no file has changed.
-    fn key(&self) -> String {
+    /// What it is: the same as long as no file has changed.
+    fn digest(&self) -> [u8; 32] {
         let mut state = Sha256::new();
         for (target, (source, known)) in &self.files {
             for path in [target, source] {
@@ -182,46 +188,73 @@ impl Packing {
         for target in self.directories.keys() {
             state.update([target.as_os_str().as_bytes(), b"\0/\0"].concat());
         }
-        format!("view-{}", hex(&state.finalize()))
+        state.finalize().into()
     }
 
     /// The image of it, in `images`; made if it is not there.
     pub(super) fn image(&self, images: &Path) -> Result<PathBuf, PartError> {
-        image::keep(&self.key(), images, |into| {
-            let mut staging = into.as_os_str().to_owned();
-            staging.push(".staging");
-            let staging = PathBuf::from(staging);
-            let made = self.stage(&staging).and_then(|()| image::make(&staging, image::Owners::Root, into));
-            let _ = fs::remove_dir_all(&staging);
-            made
+        let digest = self.digest();
+        image::keep(&format!("view-{}", hex(&digest)), images, |into| self.write(&digest, into))
+    }
+
+    fn write(&self, digest: &[u8; 32], into: &Path) -> Result<(), PartError> {
+        let (tree, sources) = self.tree_of_all()?;
+        let file = File::create_new(into).map_err(PartError::io("make", into))?;
+        let mut sources = Sources { sources, last: into };
+        let written = sessile_erofs::write(&tree, &mut sources, sessile_erofs::uuid(digest), &file);
+        written.map(drop).map_err(|error| match error {
+            WriteError::Content(error) => PartError::io("pack", sources.last)(error),
+            WriteError::Image(error) => PartError::io("write", into)(error),
+            error => PartError::io("write", into)(io::Error::other(error)),
         })
     }
 
-    /// Copies everything below `staging`. Links come last, so that none can lead what is written out of it.
-    fn stage(&self, staging: &Path) -> Result<(), PartError> {
-        let make = |directory: &Path| fs::create_dir_all(directory).map_err(PartError::io("make", directory));
-        make(staging)?;
+    /// Everything at its place, all of it root's, and where the contents of the files are.
+    fn tree_of_all(&self) -> Result<(Tree, Vec<&Path>), PartError> {
+        let mut tree = Tree::new(MAX_NODES);
         for target in self.directories.keys() {
-            make(&staging.join(target))?;
+            add(&mut tree, target, 0o755, 0, Kind::directory())?;
         }
+        let mut sources = Vec::new();
         for (target, (source, known)) in &self.files {
-            let place = staging.join(target);
-            make(place.parent().unwrap_or(staging))?;
-            fs::copy(source, &place).map_err(PartError::io("pack", source))?;
+            let content = Content { at: sources.len() as u64, length: known.size() };
             let mode = if known.mode() & 0o111 == 0 { 0o644 } else { 0o755 };
-            fs::set_permissions(&place, Permissions::from_mode(mode)).map_err(PartError::io("pack", source))?;
+            let mtime = u64::try_from(known.mtime()).unwrap_or_default();
+            add(&mut tree, target, mode, mtime, Kind::File(content))?;
+            sources.push(source.as_path());
         }
         for (target, to) in &self.links {
-            let place = staging.join(target);
-            make(place.parent().unwrap_or(staging))?;
-            match symlink(to, &place) {
-                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                    return Err(PartError::io("pack", target)(error));
-                }
-                _ => {} // a directory of the same name holds what is behind the link
+            // A directory of the same name holds what is behind the link.
+            if tree.find(target.as_os_str().as_bytes()).is_none() {
+                add(&mut tree, target, 0o777, 0, Kind::Symlink(to.as_os_str().as_bytes().into()))?;
             }
         }
-        Ok(())
+        Ok((tree, sources))
+    }
+}
+
+/// Adds what is root's.
+fn add(tree: &mut Tree, target: &Path, mode: u16, mtime: u64, kind: Kind) -> Result<(), PartError> {
+    let added = tree.add_plain(target.as_os_str().as_bytes(), Meta { mode, mtime, ..Meta::default() }, kind);
+    added.map_err(|error| PartError::io("pack", target)(io::Error::other(error)))
+}
+
+/// The files of the host that are packed, by their number.
+struct Sources<'a> {
+    sources: Vec<&'a Path>,
+    /// The one that was opened last, for errors.
+    last: &'a Path,
+}
+
+impl Contents for Sources<'_> {
+    fn open(&mut self, content: Content) -> io::Result<Box<dyn Read + '_>> {
+        let found = usize::try_from(content.at).ok().and_then(|number| self.sources.get(number).copied());
+        self.last = found.ok_or(io::ErrorKind::NotFound)?;
+        // What has become a pipe meanwhile is not waited for.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = File::from(rustix::fs::open(self.last, flags, Mode::empty())?);
+        // What has grown meanwhile, as logs do, is as long as it was.
+        Ok(Box::new(file.take(content.length)))
     }
 }
 
@@ -254,7 +287,7 @@ fn plain(target: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Limits, Network, SandboxId};
+    use crate::SandboxId;
     use std::time::Duration;
 
     #[test]
@@ -268,25 +301,14 @@ mod tests {
             fs::write(file, "x").unwrap();
         }
         let spec = SandboxSpec {
-            id: SandboxId::new("packed").unwrap(),
-            command: Vec::new(),
-            env: Vec::new(),
-            cwd: "/".into(),
             files: vec![
                 FileView::ReadOnly { source: project.clone(), target: project.clone() },
                 FileView::Private { target: state.clone() },
                 FileView::ReadOnly { source: package.clone(), target: package.clone() },
             ],
-            limits: Limits::default(),
-            network: Network::Loopback,
             hostname: "packed".into(),
-            orphan_grace: Duration::ZERO,
-            estate: None,
-            kept: None,
-            held: None,
-            given: Vec::new(),
-            note: None,
             start_timeout: Duration::ZERO,
+            ..SandboxSpec::new(SandboxId::new("packed").unwrap(), Vec::new())
         };
         let pack = || Packing::of(&spec, Path::new("/bin/true"), &[]).unwrap();
         let packing = pack();
@@ -294,8 +316,47 @@ mod tests {
         assert!(is_packed(&project.join("server.cfg")) && is_packed(&package.join("program")));
         assert!(packing.directories.contains_key(&plain(&state)) && !is_packed(&state.join("keys")));
         fs::write(state.join("ledger"), "x").unwrap();
-        assert_eq!(pack().key(), packing.key(), "what the runtime writes makes no other image");
+        assert_eq!(pack().digest(), packing.digest(), "what the runtime writes makes no other image");
         fs::write(project.join("other.cfg"), "x").unwrap();
-        assert_ne!(pack().key(), packing.key());
+        assert_ne!(pack().digest(), packing.digest());
+    }
+
+    #[test]
+    fn a_file_that_grows_meanwhile_is_as_long_as_it_was_and_one_that_shrinks_is_an_error() {
+        let host = tempfile::tempdir().unwrap();
+        let (log, image) = (host.path().join("log"), host.path().join("image"));
+        let line = b"served\n\n";
+        fs::write(&log, line.repeat(625)).unwrap();
+        let mut packing = Packing::default();
+        packing.add_view(&log, Path::new("/app/log")).unwrap();
+        let written = || {
+            let written = packing.write(&packing.digest(), &image);
+            let lines = fs::read(&image).unwrap().windows(line.len()).filter(|bytes| *bytes == line).count();
+            fs::remove_file(&image).unwrap();
+            written.map(|()| lines).map_err(|error| error.to_string())
+        };
+        assert_eq!(written(), Ok(625));
+        fs::write(&log, line.repeat(1125)).unwrap();
+        assert_eq!(written(), Ok(625));
+        fs::write(&log, b"x").unwrap();
+        assert!(written().unwrap_err().contains(&format!("cannot pack `{}`", log.display())));
+    }
+
+    #[test]
+    fn a_link_leads_nothing_out_of_the_image_and_gives_way_to_what_is_there() {
+        let host = tempfile::tempdir().unwrap();
+        let outside = host.path().join("outside");
+        let mut packing = Packing::default();
+        packing.links.insert("lib".into(), "/usr/lib".into());
+        packing.links.insert("out".into(), outside.clone());
+        packing.links.insert("out/further".into(), "/etc".into());
+        let file = host.path().join("file");
+        fs::write(&file, "x").unwrap();
+        packing.file("lib/libc.so".into(), file.clone(), fs::metadata(&file).unwrap()).map_err(|_| "unfit").unwrap();
+        let (tree, _) = packing.tree_of_all().unwrap();
+        let kind = |path: &str| tree.find(path.as_bytes()).and_then(|id| tree.node(id)).map(|node| node.kind.clone());
+        assert!(matches!(kind("lib"), Some(Kind::Directory(_))) && matches!(kind("lib/libc.so"), Some(Kind::File(_))));
+        packing.write(&packing.digest(), &host.path().join("image")).unwrap();
+        assert!(!outside.exists());
     }
 }

@@ -4,7 +4,6 @@
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::fmt;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
@@ -30,8 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// One line.
 #[derive(Debug, PartialEq)]
 pub(super) enum Line {
-    /// QEMU is there; its version.
-    Greeting(String),
+    /// QEMU is there.
+    Greeting,
     /// What the command of this number returned.
     Return(Option<u64>, Value),
     /// Why it did not.
@@ -59,34 +58,12 @@ pub(super) enum QmpError {
     },
 }
 
-/// QEMU's version, with that of whoever packed it.
-#[derive(Deserialize)]
-struct Version {
-    package: String,
-    qemu: Numbers,
-}
-
-#[derive(Deserialize)]
-struct Numbers {
-    major: u32,
-    minor: u32,
-    micro: u32,
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Numbers { major, minor, micro } = self.qemu;
-        write!(f, "{major}.{minor}.{micro}")?;
-        if self.package.is_empty() { Ok(()) } else { write!(f, " {}", self.package) }
-    }
-}
-
 /// Reads one line.
 pub(super) fn parse(line: &[u8]) -> Result<Line, QmpError> {
     #[derive(Deserialize)]
     struct Raw {
         #[serde(rename = "QMP")]
-        greeting: Option<Greeting>,
+        greeting: Option<Value>,
         #[serde(rename = "return")]
         returned: Option<Value>,
         error: Option<Described>,
@@ -94,16 +71,12 @@ pub(super) fn parse(line: &[u8]) -> Result<Line, QmpError> {
         id: Option<u64>,
     }
     #[derive(Deserialize)]
-    struct Greeting {
-        version: Version,
-    }
-    #[derive(Deserialize)]
     struct Described {
         desc: String,
     }
     let raw: Raw = serde_json::from_slice(line).map_err(|error| QmpError::Nonsense(error.to_string()))?;
     match raw {
-        Raw { greeting: Some(Greeting { version }), .. } => Ok(Line::Greeting(version.to_string())),
+        Raw { greeting: Some(_), .. } => Ok(Line::Greeting),
         Raw { error: Some(error), id, .. } => Ok(Line::Error(id, error.desc)),
         Raw { event: Some(event), .. } => Ok(Line::Event(event)),
         Raw { returned: Some(value), id, .. } => Ok(Line::Return(id, value)),
@@ -229,12 +202,6 @@ impl Qmp {
     async fn status(&mut self) -> Result<String, QmpError> {
         let status = self.command("query-status", Value::Null).await?;
         Ok(status.get("status").and_then(Value::as_str).unwrap_or_default().to_owned())
-    }
-
-    /// QEMU's version.
-    pub(super) async fn version(&mut self) -> Result<String, QmpError> {
-        let version: Result<Version, _> = serde_json::from_value(self.command("query-version", Value::Null).await?);
-        version.map(|version| version.to_string()).map_err(|error| QmpError::Nonsense(error.to_string()))
     }
 
     /// What the machine's console said last.

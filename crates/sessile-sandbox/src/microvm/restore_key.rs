@@ -16,24 +16,23 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// In words what an operator may have changed, and a digest of everything that must be the same: QEMU's build and its whole command line (accelerator, processor, memory, devices in order,
+/// In words what an operator may have changed, and a digest of everything that must be the same: QEMU and its whole command line (accelerator, processor, memory, devices in order,
 /// the kernel's arguments), kernel, initramfs, image, the version of the link, and with KVM the host's processor, which is the
 /// guest's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct RestoreKey(String);
 
 impl RestoreKey {
-    /// Of the machines of a kind, made of the parts that lie there now.
-    pub(super) fn of_kind(kind: &Kind, monitor: &str) -> Result<Self, PartError> {
-        let kind = Kind { machinery: kind.machinery.now()?, ..kind.clone() };
+    /// Of the machines of a kind, with the image that lies there now.
+    pub(super) fn of_kind(kind: &Kind) -> Result<Self, PartError> {
         // Names are no part of it.
         let id = SandboxId::new("kind")
             .map_err(|error| PartError::io("name", Path::new("kind"))(io::Error::other(error)))?;
-        Self::of(&kind.order(&id, Memory::Own), monitor)
+        Self::of(&kind.order(&id, Memory::Own))
     }
 
-    /// Of `order`'s machine, under a QEMU of the version `monitor`, as that says itself.
-    pub(super) fn of(order: &jail::Order<'_>, monitor: &str) -> Result<Self, PartError> {
+    /// Of `order`'s machine.
+    pub(super) fn of(order: &jail::Order<'_>) -> Result<Self, PartError> {
         let image = order.disk.map(image).transpose()?;
         let processor = match order.accelerator {
             Accelerator::Kvm => processor(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default()),
@@ -41,16 +40,16 @@ impl RestoreKey {
         };
         let line = jail::kind(order);
         let link = LINK_VERSION.to_string();
-        let words = [&order.machinery.build, monitor, &link, &processor, image.as_deref().unwrap_or_default()];
+        let build = order.machinery.build().to_string();
+        let words = [&build, &link, &processor, image.as_deref().unwrap_or_default()];
         let mut digest = Sha256::new();
         for word in words.into_iter().chain(line.iter().map(String::as_str)) {
             digest.update(word.len().to_le_bytes());
             digest.update(word);
         }
-        let jail::Order { accelerator, memory, processors, disk, .. } = order;
-        let disk = disk.map_or("none".into(), |disk| disk.display().to_string());
+        let jail::Order { accelerator, memory, processors, .. } = order;
         let digest = hex(&digest.finalize());
-        Ok(Self(format!("{accelerator}, {memory} MiB, {processors} processors, image {disk}, digest {digest}")))
+        Ok(Self(format!("{accelerator}, {memory} MiB, {processors} processors, {build}, digest {digest}")))
     }
 }
 
@@ -60,10 +59,10 @@ impl fmt::Display for RestoreKey {
     }
 }
 
-/// Which image it is. Images are written once, under a name of their own: whatever replaces one is another file, of another time.
+/// Which image it is, under whatever name. Images are written once: whatever replaces one is another file, of another time.
 fn image(path: &Path) -> Result<String, PartError> {
     let known = fs::metadata(path).map_err(PartError::read(path))?;
-    Ok(format!("{}\0{}\0{}.{}", path.display(), known.size(), known.mtime(), known.mtime_nsec()))
+    Ok(format!("{} {}.{}", known.size(), known.mtime(), known.mtime_nsec()))
 }
 
 /// What of the host's first processor a guest sees that is given the host's.

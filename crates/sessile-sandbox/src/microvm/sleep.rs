@@ -3,18 +3,20 @@
 //! here.
 
 use super::control::Control;
+use super::keeping::Made;
+use super::migration;
 use super::qmp::{Qmp, QmpError};
-use super::restore_key::RestoreKey;
-use crate::{StartError, StateSink, StateSource, WakeError};
+use crate::{StateSink, StateSource, WakeError};
+use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sessile_link::porter::Rest;
 use std::io;
 use std::os::unix::net::UnixStream as BlockingStream;
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::UnixStream;
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 /// The name by which QEMU knows the descriptor that its state goes through.
@@ -29,39 +31,14 @@ const TRIES: u32 = 200;
 /// What is passed on at once, in bytes.
 const PIECE: usize = 256 * 1024;
 
+/// How much of a state is read, in bytes, before its machine takes any. (Only so many machines are started at once.)
+const AHEAD: usize = 64 << 20;
+
 /// How long writing a machine down may take. Its memory is at most read once; what it is written to may be slow.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How fast a stopped machine is written down, in bytes per second: without a bound. (QEMU's own is for machines that run meanwhile.)
 const UNBOUNDED: u64 = 1 << 40;
-
-/// What a machine has. Only another one that has the same takes its state.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Made {
-    /// The [restore key](super::restore_key::RestoreKey).
-    pub(super) key: String,
-    /// In bytes.
-    pub(super) memory: u64,
-    pub(super) processors: u32,
-    /// The image that is its root.
-    pub(super) disk: PathBuf,
-}
-
-impl Made {
-    /// Checks that a machine of this can be started again, which would have the key `here`. (Its memory, processors and image are its own,
-    /// whatever its server has been given since.)
-    pub(super) fn check(&self, here: impl FnOnce() -> Result<RestoreKey, StartError>) -> Result<(), WakeError> {
-        if !self.disk.is_file() {
-            return Err(WakeError::Mismatch { what: format!("its image `{}` is gone", self.disk.display()) });
-        }
-        let here = here()?.to_string();
-        if here != self.key {
-            let what = format!("it was a machine of {}; here it would be one of {here}", self.key);
-            return Err(WakeError::Mismatch { what });
-        }
-        Ok(())
-    }
-}
 
 /// What a machine that was written down takes to be woken, beside its state.
 #[derive(Debug, Serialize, Deserialize)]
@@ -142,17 +119,7 @@ pub(super) async fn run_on(control: &mut Control) -> Result<(), String> {
 
 /// Waits until QEMU has sent, or taken in, a whole state.
 async fn until_done(qemu: &mut Qmp) -> Result<(), String> {
-    loop {
-        let answer = qemu.command("query-migrate", Value::Null).await.map_err(words)?;
-        match answer.get("status").and_then(Value::as_str) {
-            Some("completed") => return Ok(()),
-            Some("failed" | "cancelled") => {
-                let why = answer.get("error-desc").and_then(Value::as_str).unwrap_or("without a reason");
-                return Err(format!("QEMU gave up: {why}"));
-            }
-            _ => sleep(PACE).await,
-        }
-    }
+    migration::over(qemu, PACE).await.map_err(words)?.map_err(|why| format!("QEMU gave up: {why}"))
 }
 
 /// Why a machine did not take in a state. Nothing of it has run.
@@ -164,8 +131,34 @@ pub(super) enum LoadError {
     Host(String),
 }
 
+/// A state that is read while its machine is being started: most of it is there when QEMU can take it in.
+pub(super) struct Ahead {
+    pieces: mpsc::Receiver<io::Result<Bytes>>,
+}
+
+impl Ahead {
+    /// Begins to read. Ends with the last who wants it.
+    pub(super) fn of(mut state: StateSource) -> Self {
+        let (give, pieces) = mpsc::channel(AHEAD / PIECE);
+        tokio::spawn(async move {
+            loop {
+                let mut piece = BytesMut::with_capacity(PIECE);
+                let piece = match state.read_buf(&mut piece).await {
+                    Ok(0) => return,
+                    read => read.map(|_| piece.freeze()),
+                };
+                let is_last = piece.is_err();
+                if give.send(piece).await.is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        Self { pieces }
+    }
+}
+
 /// Lets a machine that was started for it take in a state. It stays stopped.
-pub(super) async fn load(control: &mut Control, mut state: StateSource) -> Result<(), LoadError> {
+pub(super) async fn load(control: &mut Control, mut state: Ahead) -> Result<(), LoadError> {
     let host = |error: QmpError| LoadError::Host(error.to_string());
     let qemu = control.monitor().await.map_err(host)?;
     let (mut ours, theirs) = channel().map_err(|error| LoadError::Host(error.to_string()))?;
@@ -177,19 +170,13 @@ pub(super) async fn load(control: &mut Control, mut state: StateSource) -> Resul
 }
 
 /// Passes a whole state on. That QEMU no longer listens is its own to explain.
-async fn pass(state: &mut StateSource, qemu: &mut UnixStream) -> Result<(), LoadError> {
-    let mut piece = vec![0; PIECE];
+async fn pass(state: &mut Ahead, qemu: &mut UnixStream) -> Result<(), LoadError> {
     let mut listens = true;
-    loop {
-        match state.read(&mut piece).await {
-            Ok(0) => return Ok(()),
-            Ok(count) if listens => {
-                listens = qemu.write_all(piece.get(..count).unwrap_or_default()).await.is_ok();
-            }
-            Ok(_) => {}
-            Err(error) => return Err(LoadError::State(error.to_string())),
-        }
+    while let Some(piece) = state.pieces.recv().await {
+        let piece = piece.map_err(|error| LoadError::State(error.to_string()))?;
+        listens = listens && qemu.write_all(&piece).await.is_ok();
     }
+    Ok(())
 }
 
 fn words(error: impl ToString) -> String {

@@ -3,16 +3,21 @@
 use super::boot::{self, Machine, Proofs};
 use super::control::Control as Monitor;
 use super::exec;
-use super::sleep::{self, Asleep, Made};
+use super::keeping::Made;
+use super::sleep::{self, Asleep};
 use super::wire::{self, Wire, WireError, Word, understood};
 use crate::sandbox::{Grip, Running};
-use crate::{BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, HibernateError, Sandbox, SandboxId, StateSink, Usage};
+use crate::{
+    BoxFuture, Ended, Exec, ExecError, ExecSpec, Exit, FreezeError, HibernateError, Sandbox, SandboxId, StateSink,
+    Usage,
+};
 use sessile_link::guest::FromGuest;
 use sessile_link::porter::{Errand, FromPorter, Rest};
 use sessile_link::streams::Opening;
 use sessile_link::{FromInit, Loopback, ServerEnd, ToInit};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -36,8 +41,9 @@ const ASKS: usize = 8;
 
 /// What is known of a machine.
 pub(super) struct About {
-    /// What it has.
+    /// What it has, and where the driver keeps what that was made of.
     pub(super) made: Made,
+    pub(super) stock: Arc<Path>,
     /// What is less than was asked for.
     pub(super) notes: Vec<String>,
     /// That no two are the same.
@@ -50,8 +56,8 @@ pub(super) struct About {
 enum Ask {
     /// End the server.
     Terminate,
-    /// Write the machine down.
-    Hibernate { into: StateSink, answer: oneshot::Sender<Result<String, HibernateError>> },
+    /// Write the machine down, with what it is to be woken with beside.
+    Hibernate { into: StateSink, beside: PathBuf, answer: oneshot::Sender<Result<String, HibernateError>> },
 }
 
 /// Why a machine was not written down, and what has ended it, if anything has.
@@ -98,17 +104,26 @@ impl Grip for Control {
         of_the_machine(self.monitor.usage())
     }
 
-    fn hibernate(&self, into: StateSink) -> BoxFuture<'static, Result<String, HibernateError>> {
+    fn hibernate(&self, into: StateSink, beside: PathBuf) -> BoxFuture<'static, Result<String, HibernateError>> {
         let (asks, monitor) = (self.asks.clone(), Arc::clone(&self.monitor));
         Box::pin(async move {
             let (answer, answered) = oneshot::channel();
-            let asked = asks.send(Ask::Hibernate { into, answer }).await;
+            let asked = asks.send(Ask::Hibernate { into, beside, answer }).await;
             match (asked, answered.await) {
                 (Ok(()), Ok(answer)) => answer,
                 // Nobody watches over it any more: it is about to be gone.
                 (Err(_), _) | (_, Err(_)) => Err(HibernateError::Ended(monitor.ended().await)),
             }
         })
+    }
+
+    fn freeze(&self) -> BoxFuture<'static, Result<(), FreezeError>> {
+        // The machine with its monitor; its clocks go on with the host's.
+        self.monitor.freeze()
+    }
+
+    fn thaw(&self) -> BoxFuture<'static, Result<(), FreezeError>> {
+        self.monitor.thaw()
     }
 
     fn connect(&self, to: Loopback, port: u16) -> BoxFuture<'static, io::Result<OwnedFd>> {
@@ -186,7 +201,7 @@ impl Watch {
                     Ask::Terminate => if let Err(error) = self.wire.say_to_init(&ToInit::Terminate).await {
                         break Over::Link(error);
                     },
-                    Ask::Hibernate { mut into, answer } => match self.write_down(&mut into).await {
+                    Ask::Hibernate { mut into, beside, answer } => match self.write_down(&mut into, &beside).await {
                         Ok(asleep) => break Over::Asleep { asleep, answer },
                         Err(Awake { why, over }) => {
                             // Whoever asked may have given up.
@@ -245,7 +260,7 @@ impl Watch {
     }
 
     /// Has the machine rest and writes it down.
-    async fn write_down(&mut self, into: &mut StateSink) -> Result<String, Awake> {
+    async fn write_down(&mut self, into: &mut StateSink, beside: &Path) -> Result<String, Awake> {
         let failed = |what: &dyn std::fmt::Display| HibernateError::Failed { what: what.to_string() };
         let rest = match timeout(REST, self.until_it_rests()).await {
             Ok(Ok(rest)) => rest,
@@ -263,7 +278,8 @@ impl Watch {
         };
         let asleep = Asleep { made: self.about.made.clone(), rest, notes: self.about.notes.clone() };
         let text = serde_json::to_string(&asleep).map_err(|error| error.to_string());
-        let written = match text {
+        let kept = text.and_then(|text| self.about.made.keep(&self.about.stock, beside).map(|()| text));
+        let written = match kept {
             Ok(text) => sleep::write_down(&mut self.qemu, into).await.map(|()| text),
             Err(why) => Err(why),
         };

@@ -2,10 +2,11 @@
 //! makes machines that never get anywhere.
 
 use super::boot::{self, Proofs};
-use super::command_line::{Beginning, Memory};
+use super::command_line::Memory;
 use super::error::{MicrovmError, PartError};
 use super::jail;
 use super::parts::{self, Machinery};
+use super::template::Kind;
 use crate::driver::Driver;
 use crate::{SandboxId, StartError};
 use rustix::fs::{FileType, stat};
@@ -57,8 +58,6 @@ pub(super) struct Trial {
     pub boot_ms: u64,
     /// Why a better accelerator was not taken.
     pub passed_over: Option<String>,
-    /// The monitor's version, as it says itself.
-    pub monitor: String,
     /// The version of Landlock in the guest's kernel; 0 for none.
     pub landlock: u32,
     /// What the guest's kernel did not do.
@@ -91,7 +90,7 @@ fn holds_for(machinery: &Machinery, choice: AcceleratorChoice, boot_id: &str) ->
     let kvm =
         stat("/dev/kvm").map_or_else(|_| "none".into(), |device| format!("{:o} {}", device.st_mode, device.st_uid));
     let user = rustix::process::geteuid().as_raw();
-    let text = format!("{}\0{}\0{kvm}\0{user}\0{choice:?}", machinery.build, boot_id.trim());
+    let text = format!("{}\0{}\0{kvm}\0{user}\0{choice:?}", machinery.build(), boot_id.trim());
     parts::hex(&Sha256::digest(text))
 }
 
@@ -137,12 +136,11 @@ pub(super) async fn find_out(
     };
     for (accelerator, patience) in candidates.iter().copied() {
         match attempt(walls, machinery, accelerator, patience).await {
-            Ok((boot, begun, monitor)) => {
+            Ok((boot, begun)) => {
                 let trial = Trial {
                     accelerator,
                     boot_ms: u64::try_from(boot.as_millis()).unwrap_or(u64::MAX),
                     passed_over: tried.pop(),
-                    monitor,
                     landlock: begun.landlock,
                     notes: begun.notes,
                 };
@@ -163,7 +161,7 @@ async fn attempt(
     machinery: &Machinery,
     accelerator: Accelerator,
     patience: Duration,
-) -> Result<(Duration, boot::Begun, String), String> {
+) -> Result<(Duration, boot::Begun), String> {
     if accelerator == Accelerator::Kvm {
         match stat("/dev/kvm") {
             Ok(device) if FileType::from_raw_mode(device.st_mode) == FileType::CharacterDevice => {}
@@ -173,36 +171,17 @@ async fn attempt(
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let name = format!("trial-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let id = SandboxId::new(name.clone()).map_err(|error| error.to_string())?;
-    let order = jail::Order {
-        id: &id,
-        machinery,
-        accelerator,
-        disk: None,
-        memory: MEMORY,
-        processors: 1,
-        place: Memory::Own,
-        beginning: Beginning::Boot,
-        cpu: None,
-        orphan_grace: Duration::ZERO,
-        held: None,
-        estate: None,
-        note: None,
-        rest: None,
-        leads_out: false,
-        start_timeout: patience,
-    };
+    let kind = Kind { machinery: machinery.clone(), accelerator, disk: None, memory: MEMORY, processors: 1 };
+    let order = jail::Order { start_timeout: patience, ..kind.order(&id, Memory::Own) };
     let started = Instant::now();
     let proofs = Proofs::default();
     let trial = async {
         let mut machine = boot::boot(walls, &order, &proofs).await?;
-        // Asked before: what is begun is over at once, and the monitor with it.
-        let version = async { machine.control.monitor().await?.version().await };
-        let version = version.await.map_err(|error| StartError::InitDied { why: error.to_string() })?;
         let begun = machine.begin(trial_order()).await?;
         let after = started.elapsed();
         machine.monitor.kill();
         machine.monitor.ended().await;
-        Ok::<_, StartError>((after, begun, version))
+        Ok::<_, StartError>((after, begun))
     };
     // Giving up drops the machine's handle, which kills it and everything of it.
     match timeout(patience, trial).await {
@@ -232,14 +211,8 @@ fn trial_order() -> StartOrder {
 mod tests {
     use super::*;
 
-    fn machinery(build: &str) -> Machinery {
-        Machinery {
-            qemu: "/q".into(),
-            kernel: "/k".into(),
-            initramfs: "/i".into(),
-            porter: "/p".into(),
-            build: build.into(),
-        }
+    fn machinery(kernel: &str) -> Machinery {
+        Machinery::of("qemu".into(), kernel.into(), "initramfs".into(), "porter".into())
     }
 
     fn trial() -> Trial {
@@ -247,7 +220,6 @@ mod tests {
             accelerator: Accelerator::Emulation,
             boot_ms: 2000,
             passed_over: Some("KVM: got nowhere".into()),
-            monitor: "7.2.22 Debian".into(),
             landlock: 2,
             notes: vec![Note::CgroupShown { errno: 1 }],
         }

@@ -56,7 +56,7 @@ async fn a_handle_that_is_dropped_takes_its_machine_along() {
     let sandbox = start(&driver, spec).await;
     assert!(!left_of(&id).is_empty());
     drop(sandbox);
-    assert!(eventually(Duration::from_secs(5), || left_of(&id).is_empty()), "{:?}", left_of(&id));
+    assert!(eventually(Duration::from_secs(20), || left_of(&id).is_empty()), "{:?}", left_of(&id));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +67,7 @@ async fn a_start_that_is_given_up_leaves_nothing() {
     let id = spec.id.to_string();
     let error = sessile_sandbox::Driver::start(&driver, spec).await.unwrap_err();
     assert!(error.to_string().contains("did not start within"), "{error}");
-    assert!(eventually(Duration::from_secs(5), || left_of(&id).is_empty()), "{:?}", left_of(&id));
+    assert!(eventually(Duration::from_secs(20), || left_of(&id).is_empty()), "{:?}", left_of(&id));
 }
 
 /// Whoever kills the monitor alone gets no silent session, but one that ended and says how.
@@ -99,7 +99,7 @@ async fn a_guest_that_panics_is_noticed_and_quoted() {
     spec.files.push(sessile_sandbox::FileView::CopyOnWrite { source: garbage, target: "/".into() });
     let error = sessile_sandbox::Driver::start(&driver, spec).await.unwrap_err().to_string();
     assert!(error.contains("the guest stopped") && error.contains("cannot leave the initial file system"), "{error}");
-    assert!(eventually(Duration::from_secs(5), || left_of(&id).is_empty()), "{:?}", left_of(&id));
+    assert!(eventually(Duration::from_secs(20), || left_of(&id).is_empty()), "{:?}", left_of(&id));
 }
 
 #[tokio::test(flavor = "multi_thread")]

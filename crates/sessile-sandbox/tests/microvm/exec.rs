@@ -1,7 +1,8 @@
 //! A further command in a machine: held exactly as the server is, with streams or a terminal as on the host, and gone with whoever
 //! wanted it.
 
-use crate::support::{blocking, driver, machine, read_all, read_line, start};
+use crate::support::commands::{Said, bytes_go_both_ways, ends_and_refusals_are_told_apart, pipes, run_within, shell};
+use crate::support::{blocking, driver, machine, read_line, start};
 use sessile_sandbox::{Exec, ExecError, ExecSpec, Exit, FileView, Pipes, Sandbox, SandboxSpec, Streams, WindowSize};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -11,8 +12,9 @@ use std::time::Duration;
 /// How long anything may take, on a busy machine that is emulated.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a command goes on at most that nobody wants any more: the two seconds of a session's end, and the time to look.
-const GONE: Duration = Duration::from_secs(5);
+/// How long a command goes on at most that nobody wants any more: the two seconds of a session's end, and the time to look, which on a busy
+/// machine that is emulated is most of it.
+const GONE: Duration = Duration::from_secs(15);
 
 /// Whatever a shell can tell of how it is held, with one program beside it.
 const SITUATION: &str = "umask; pwd; echo $OF_THE_SERVER
@@ -48,19 +50,8 @@ async fn waiting(spec: SandboxSpec) -> (Sandbox, Pipes, Vec<String>) {
     (sandbox, pipes, said.await.unwrap())
 }
 
-fn shell(text: &str) -> ExecSpec {
-    ExecSpec { command: ["/bin/sh", "-c", text].map(str::to_owned).into(), ..ExecSpec::default() }
-}
-
 fn at_terminal(text: &str) -> ExecSpec {
     ExecSpec { terminal: Some(WindowSize { rows: 31, columns: 97 }), ..shell(text) }
-}
-
-fn pipes(exec: &mut Exec) -> Pipes {
-    match exec.take_streams().unwrap() {
-        Streams::Pipes(pipes) => pipes,
-        Streams::Terminal(_) => panic!("a terminal that nobody asked for"),
-    }
 }
 
 fn terminal(exec: &mut Exec) -> File {
@@ -74,22 +65,9 @@ async fn end(exec: &Exec) -> Exit {
     tokio::time::timeout(PATIENCE, exec.ended()).await.expect("it ends")
 }
 
-/// What a finished command said.
-#[derive(Debug)]
-struct Said {
-    stdout: String,
-    stderr: String,
-    exit: Exit,
-}
-
+/// Runs a command to its end, within [`PATIENCE`].
 async fn exec(sandbox: &Sandbox, spec: ExecSpec) -> Said {
-    let mut exec = sandbox.exec(spec).await.unwrap_or_else(|error| panic!("{error}"));
-    let Pipes { stdin, stdout, stderr } = pipes(&mut exec);
-    drop(stdin);
-    let reading = tokio::task::spawn_blocking(move || (read_all(stdout), read_all(stderr)));
-    let exit = end(&exec).await;
-    let (stdout, stderr) = reading.await.unwrap();
-    Said { stdout, stderr, exit }
+    run_within(PATIENCE, sandbox, spec).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,22 +111,8 @@ async fn it_gets_no_further_than_the_server_and_nobody_reaches_what_runs_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn codes_signals_and_what_cannot_be_run_are_told_apart() {
-    let text = "echo x > /workspace/text; echo '#!/no/such' > /tmp/script";
-    let (sandbox, _pipes, _) = waiting(spec(text)).await;
-    for (text, exit_as) in [("exit 0", Exit::Code(0)), ("exit 42", Exit::Code(42)), ("kill -9 $$", Exit::Signal(9))] {
-        assert_eq!(exec(&sandbox, shell(text)).await.exit, exit_as, "{text}");
-    }
-    let run = async |program: &str| {
-        let spec = ExecSpec { command: vec![program.into()], ..ExecSpec::default() };
-        sandbox.exec(spec).await.map(drop).unwrap_err()
-    };
-    let error = run("no-such-program").await;
-    assert!(
-        matches!(&error, ExecError::CommandNotFound { command, searched } if command == "no-such-program" && searched == "/tools:/usr/bin:/bin"),
-        "{error}"
-    );
-    assert!(matches!(run("/workspace/text").await, ExecError::NotExecutable { .. }));
-    assert!(matches!(run("").await, ExecError::Invalid { .. }));
+    let (sandbox, _pipes, _) = waiting(spec("echo x > /workspace/text")).await;
+    ends_and_refusals_are_told_apart(PATIENCE, &sandbox, "/tools:/usr/bin:/bin").await;
     let mut spec = shell("pwd; echo $PATH:$EXTRA");
     spec.cwd = Some("/tmp".into());
     spec.env = vec![("EXTRA".into(), "one".into()), ("PATH".into(), "/bin".into())];
@@ -169,20 +133,7 @@ async fn bytes_go_both_ways_and_nobody_waits_for_who_does_not_read() {
     // What nobody reads, and what never reads, hold up nobody else.
     let mut unread = sandbox.exec(shell("yes unread")).await.unwrap();
     let _unread = pipes(&mut unread);
-    let mut exec = sandbox.exec(shell("cat; echo done >&2; exit 3")).await.unwrap();
-    let Pipes { stdin, stdout, stderr } = pipes(&mut exec);
-    let bytes: Vec<u8> = (0..1 << 20).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    let sent = bytes.clone();
-    let writing = tokio::task::spawn_blocking(move || blocking(stdin).write_all(&sent).unwrap());
-    let reading = tokio::task::spawn_blocking(move || {
-        let mut got = Vec::new();
-        blocking(stdout).read_to_end(&mut got).unwrap();
-        (got, read_all(stderr))
-    });
-    writing.await.unwrap();
-    let (got, stderr) = reading.await.unwrap();
-    assert!(got == bytes, "{} bytes came back", got.len());
-    assert_eq!((stderr.as_str(), end(&exec).await), ("done\n", Exit::Code(3)));
+    bytes_go_both_ways(PATIENCE, &sandbox).await;
     // A reader that has enough ends the command, as a closed pipe does.
     let mut enough = sandbox.exec(shell("yes; echo $? > /workspace/status")).await.unwrap();
     let Pipes { stdout, stdin: _stdin, stderr: _stderr } = pipes(&mut enough);
@@ -256,6 +207,17 @@ async fn dropping_the_handle_kills_its_whole_terminal_session() {
         assert!(how == Exit::Signal(9) || terminal.is_some() && how == Exit::Signal(1), "{how:?}");
         assert!(falls_silent(&sandbox, "/workspace/beat").await);
     }
+    // Hanging up alone says the same.
+    let mut hung = sandbox
+        .exec(at_terminal(
+            "set -m; (trap '' HUP; while :; do echo x >> /workspace/beat; sleep 0.05; done) & sleep 1000",
+        ))
+        .await;
+    let hung = hung.as_mut().unwrap();
+    assert!(!falls_silent_at_once(&sandbox).await, "it beats");
+    drop(terminal(hung));
+    assert_eq!(end(hung).await, Exit::Signal(1));
+    assert!(falls_silent(&sandbox, "/workspace/beat").await);
     // A start that is given up leaves nothing either.
     let start = sandbox.exec(shell("while :; do echo x >> /workspace/given-up; sleep 0.05; done"));
     let _ = tokio::time::timeout(Duration::from_millis(5), start).await.map(drop);

@@ -1,6 +1,6 @@
-//! An image is the root of its machine: made once of a directory, shared, and changed by nobody.
+//! An image is the root of its machine, and changed by nobody.
 
-use crate::support::{driver, machine, run};
+use crate::support::{driver, image_of, machine, run};
 use sessile_sandbox::{Driver, Exit, FileView, SandboxSpec};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -34,7 +34,7 @@ fn directory() -> (tempfile::TempDir, PathBuf) {
 fn on_image(root: &Path, text: &str) -> SandboxSpec {
     let mut spec = machine(text);
     spec.files = vec![
-        FileView::CopyOnWrite { source: root.to_owned(), target: "/".into() },
+        FileView::CopyOnWrite { source: image_of(root), target: "/".into() },
         FileView::Private { target: "/workspace".into() },
     ];
     spec

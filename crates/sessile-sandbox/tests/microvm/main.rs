@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod attacks;
+mod booting;
 mod echo;
 mod ending;
 mod exec;
@@ -11,6 +12,7 @@ mod inside;
 mod limits;
 mod refusals;
 mod sleep;
+mod spoiled;
 mod support;
 mod templates;
 mod trial;

@@ -1,10 +1,12 @@
 //! A machine is written down, and another one made of the same goes on from there.
 
-use crate::support::{blocking, driver, eventually, machine, monitors, read_all, read_line, start, write_line};
-use sessile_sandbox::{Driver, Exit, HibernateError, Pipes, Sandbox, SandboxSpec, WakeError};
+use crate::support::{blocking, driver, eventually, machine, monitors, read_all, read_line, start, tools, write_line};
+use sessile_sandbox::{Driver, Exit, HibernateError, Pipes, Sandbox, SandboxSpec, WakeError, WrittenDown};
 use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
@@ -14,7 +16,26 @@ use tokio::io::AsyncWrite;
 #[derive(Clone, Default)]
 struct Kept {
     bytes: Arc<Mutex<Vec<u8>>>,
+    beside: Arc<Beside>,
     full_at: Option<usize>,
+}
+
+/// Where a directory may be made for what is kept beside a state, on the driver's own file system. Goes with what is in it.
+struct Beside(PathBuf);
+
+impl Default for Beside {
+    fn default() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        std::fs::create_dir_all(tools()).unwrap();
+        Self(tools().canonicalize().unwrap().join(format!("asleep-{}-{number}", std::process::id())))
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl AsyncWrite for Kept {
@@ -37,8 +58,23 @@ impl AsyncWrite for Kept {
 }
 
 impl Kept {
-    fn state(&self) -> Box<io::Cursor<Vec<u8>>> {
-        Box::new(io::Cursor::new(self.bytes.lock().unwrap().clone()))
+    /// Has a sandbox written down here.
+    async fn write_down(&self, sandbox: &Sandbox) -> Result<String, HibernateError> {
+        sandbox.hibernate(self.clone(), self.beside.0.clone()).await
+    }
+
+    fn state(&self) -> Vec<u8> {
+        self.bytes.lock().unwrap().clone()
+    }
+
+    /// For a driver that is to wake it.
+    fn written(&self, asleep: &str) -> WrittenDown {
+        self.with_state(asleep, self.state())
+    }
+
+    fn with_state(&self, asleep: &str, state: Vec<u8>) -> WrittenDown {
+        let state = Box::new(io::Cursor::new(state));
+        WrittenDown { asleep: asleep.to_owned(), state, beside: self.beside.0.clone() }
     }
 }
 
@@ -94,7 +130,7 @@ pub(crate) async fn goes_on(driver: &impl Driver) {
         // What was said before, and is not read yet, is not lost.
         write_line(&mut talk.stdin, "last");
         let kept = Kept::default();
-        let asleep = talk.sandbox.hibernate(kept.clone()).await.unwrap();
+        let asleep = kept.write_down(&talk.sandbox).await.unwrap();
         assert_eq!(monitors(&id), [0; 0], "nothing of it runs");
         assert_eq!(talk.sandbox.ended().await.exit, Exit::Killed);
         let mut rest = String::new();
@@ -103,7 +139,7 @@ pub(crate) async fn goes_on(driver: &impl Driver) {
         assert!(heard_before || rest.is_empty(), "{rest}");
         let asleep_since = SystemTime::now();
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let woken = driver.wake(spec.clone(), asleep, kept.state()).await.unwrap_or_else(|error| panic!("{error}"));
+        let woken = driver.wake(spec.clone(), kept.written(&asleep)).await.unwrap_or_else(|error| panic!("{error}"));
         drop(std::mem::replace(&mut talk, self::talk(woken)));
         if !heard_before {
             assert_eq!(read_line(&mut talk.stdout), format!("said last {}", round * 3));
@@ -127,10 +163,10 @@ async fn two_that_are_woken_from_one_state_are_not_the_same() {
     let mut first = talk(start(&driver, spec.clone()).await);
     assert_eq!(first.ask("one"), "one 1");
     let kept = Kept::default();
-    let asleep = first.sandbox.hibernate(kept.clone()).await.unwrap();
+    let asleep = kept.write_down(&first.sandbox).await.unwrap();
     let mut randoms = Vec::new();
     for _ in 0..3 {
-        let mut woken = talk(driver.wake(spec.clone(), asleep.clone(), kept.state()).await.unwrap());
+        let mut woken = talk(driver.wake(spec.clone(), kept.written(&asleep)).await.unwrap());
         randoms.push(woken.ask("random"));
     }
     randoms.sort();
@@ -145,13 +181,12 @@ async fn a_machine_that_cannot_be_kept_goes_on() {
     assert_eq!(talk.ask("one"), "one 1");
     for full_at in [0, 1 << 20, 8 << 20] {
         let kept = Kept { full_at: Some(full_at), ..Kept::default() };
-        let error = talk.sandbox.hibernate(kept).await.unwrap_err();
+        let error = kept.write_down(&talk.sandbox).await.unwrap_err();
         assert!(matches!(error, HibernateError::Failed { .. }), "{error}");
         assert!(error.to_string().contains("cannot be kept"), "{error}");
         assert!(talk.ask("still here").starts_with("still here "));
     }
-    let kept = Kept::default();
-    assert!(talk.sandbox.hibernate(kept).await.is_ok(), "and can be written down later");
+    assert!(Kept::default().write_down(&talk.sandbox).await.is_ok(), "and can be written down later");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,29 +197,34 @@ async fn what_is_not_whole_or_of_another_kind_is_not_woken() {
     let mut talk = talk(start(&driver, spec.clone()).await);
     assert_eq!(talk.ask("one"), "one 1");
     let kept = Kept::default();
-    let asleep = talk.sandbox.hibernate(kept.clone()).await.unwrap();
+    let asleep = kept.write_down(&talk.sandbox).await.unwrap();
 
     // It keeps the memory that it had; but neither another QEMU nor another image will do.
     let mut larger = spec.clone();
     larger.limits.memory = Some(1 << 30);
-    drop(driver.wake(larger, asleep.clone(), kept.state()).await.unwrap());
-    for (of, to, expected) in [("digest ", "digest of ", "it was a machine of "), (".erofs", ".gone", "is gone")] {
+    drop(driver.wake(larger, kept.written(&asleep)).await.unwrap());
+    for (of, to, expected) in
+        [("digest ", "digest of ", "it was a machine of "), ("\"qemu-", "\"qemu-of-", "which it was made of, is gone")]
+    {
         let asleep = asleep.replace(of, to);
-        let error = driver.wake(spec.clone(), asleep, kept.state()).await.unwrap_err();
+        let mut written = kept.written(&asleep);
+        // What was kept of it is not there any more either.
+        written.beside.push("gone");
+        let error = driver.wake(spec.clone(), written).await.unwrap_err();
         assert!(matches!(error, WakeError::Mismatch { .. }), "{error}");
         assert!(error.to_string().contains(expected), "{error}");
     }
 
     for cut in [0, 100, 30_000, 1 << 20] {
         let mut state = kept.state();
-        state.get_mut().truncate(cut);
-        let error = driver.wake(spec.clone(), asleep.clone(), state).await.unwrap_err();
+        state.truncate(cut);
+        let error = driver.wake(spec.clone(), kept.with_state(&asleep, state)).await.unwrap_err();
         assert!(matches!(error, WakeError::Damaged { .. }), "{cut}: {error}");
     }
-    let error = driver.wake(spec.clone(), "{}".into(), kept.state()).await.unwrap_err();
+    let error = driver.wake(spec.clone(), kept.written("{}")).await.unwrap_err();
     assert!(matches!(error, WakeError::Damaged { .. }), "{error}");
-    assert!(eventually(Duration::from_secs(5), || monitors(&id).is_empty()), "nothing is left of them");
-    assert!(driver.wake(spec, asleep, kept.state()).await.is_ok(), "it has not been used by any of that");
+    assert!(eventually(Duration::from_secs(20), || monitors(&id).is_empty()), "nothing is left of them");
+    assert!(driver.wake(spec, kept.written(&asleep)).await.is_ok(), "it has not been used by any of that");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,6 +232,6 @@ async fn a_server_that_ends_meanwhile_has_ended() {
     let driver = driver().await;
     let talk = talk(start(&driver, machine("exit 3")).await);
     talk.sandbox.ended().await;
-    let error = talk.sandbox.hibernate(Kept::default()).await.unwrap_err();
+    let error = Kept::default().write_down(&talk.sandbox).await.unwrap_err();
     assert!(matches!(error, HibernateError::Ended(ended) if ended.exit == Exit::Code(3)));
 }

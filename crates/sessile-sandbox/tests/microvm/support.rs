@@ -4,9 +4,10 @@
 #[allow(dead_code, unreachable_pub)]
 mod process;
 
-pub(crate) use process::leaks;
 pub(crate) use process::{Said, blocking, eventually, read_all, read_line, run, script, write_line};
+pub(crate) use process::{commands, leaks};
 
+use sessile_images::{ImageRef, Store};
 use sessile_sandbox::{
     AcceleratorChoice, Driver, Limits, MicrovmConfig, ProcessConfig, Sandbox, SandboxSpec, TellTemplates,
     microvm_driver, process_driver,
@@ -37,6 +38,25 @@ pub(crate) async fn driver() -> impl Driver {
     let walls = Arc::new(process_driver(ProcessConfig::default()).expect("this host can isolate processes"));
     let made = microvm_driver(config(), walls).await;
     made.unwrap_or_else(|error| panic!("{error} (for the tests: scripts/microvm-kernel)"))
+}
+
+/// The image of a directory, as the product makes it: by path, as no driver knows more of it.
+pub(crate) fn image_of(directory: &Path) -> PathBuf {
+    let reference = ImageRef::Directory(directory.to_owned());
+    let build = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let store = Store::open(tools().join("microvm-state")).unwrap();
+        let built = runtime.block_on(store.build(&reference, Arc::new(())));
+        built.unwrap_or_else(|error| panic!("{error}")).path().to_owned()
+    };
+    // Whoever asks may be a task.
+    std::thread::scope(|scope| scope.spawn(build).join().unwrap())
+}
+
+/// One of the images that `tests/images/install` makes directories for.
+pub(crate) fn installed_image(name: &str) -> PathBuf {
+    let directory = tools().join("images").join(name);
+    image_of(&directory.canonicalize().unwrap_or_else(|error| panic!("{error}; run tests/images/install")))
 }
 
 /// A specification for a shell script in a machine of 192 MiB.

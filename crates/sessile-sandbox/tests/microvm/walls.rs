@@ -37,7 +37,7 @@ async fn the_monitor_is_nobody_and_sees_nothing() {
         };
         let top: Vec<_> = names("").into_iter().filter(|name| !matches!(name.as_str(), "lib" | "lib64")).collect();
         assert_eq!(top, ["dev", "etc", "proc", "usr", "vmm"]);
-        assert_eq!(names("/vmm"), ["disk", "initramfs", "kernel", "sessile-porter"].map(str::to_owned).into());
+        assert_eq!(names("/vmm"), ["disk", "initramfs", "kernel", "qemu", "sessile-porter"].map(str::to_owned).into());
         let opened = fs::OpenOptions::new().write(true).open(format!("/proc/{monitor}/root/vmm/disk"));
         assert!(opened.is_err(), "the image is read-only");
     }

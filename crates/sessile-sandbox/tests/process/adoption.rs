@@ -95,8 +95,8 @@ async fn the_next_runtime_goes_on_where_the_killed_one_stopped() {
     assert_eq!(sandbox.ended().await.exit, Exit::Code(7));
     drop(sandbox);
     drop(driver);
-    assert!(eventually(Duration::from_secs(2), || cgroups_of(killed).is_empty()), "{:?}", cgroups_of(killed));
-    assert!(eventually(Duration::from_secs(2), || !home.path().exists()), "nothing is left of the rendezvous");
+    assert!(eventually(Duration::from_secs(10), || cgroups_of(killed).is_empty()), "{:?}", cgroups_of(killed));
+    assert!(eventually(Duration::from_secs(10), || !home.path().exists()), "nothing is left of the rendezvous");
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn a_handle_that_goes_takes_an_adopted_tree_with_it() {
     assert!(eventually(GRACE / 2, || !processes_with(&marker).is_empty()));
     let driver = driver(home.path());
     drop(adopt_one(&driver).await);
-    assert!(eventually(Duration::from_secs(2), || processes_with(&marker).is_empty()));
+    assert!(eventually(Duration::from_secs(10), || processes_with(&marker).is_empty()));
 }
 
 #[tokio::test]

@@ -38,6 +38,6 @@ fn fifty() {
     assert_eq!(mounts(), mounts_before);
     drop(Arc::into_inner(driver).unwrap());
     drop(tokio);
-    assert!(eventually(Duration::from_secs(2), || cgroups_of(own).is_empty()), "{:?}", cgroups_of(own));
+    assert!(eventually(Duration::from_secs(10), || cgroups_of(own).is_empty()), "{:?}", cgroups_of(own));
     assert_eq!(descriptors(), descriptors_before);
 }

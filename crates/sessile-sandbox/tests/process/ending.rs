@@ -28,7 +28,7 @@ async fn a_server_that_ends_at_the_end_of_its_input_is_not_signalled() {
     let sandbox = driver.start(script("cat; exit 5")).await.unwrap();
     let from = Instant::now();
     assert_eq!(sandbox.stop(Duration::from_secs(10)).await.exit, Exit::Code(5));
-    assert!(from.elapsed() < Duration::from_secs(1));
+    assert!(from.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test(flavor = "multi_thread")]

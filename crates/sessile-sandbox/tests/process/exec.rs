@@ -1,13 +1,12 @@
 //! A further command in a sandbox: it is held exactly as the server is, ends with whoever wants it and with the sandbox, and leaves
 //! nothing.
 
+use crate::support::commands::{
+    Said, bytes_go_both_ways, ends_and_refusals_are_told_apart, pipes, refused, run_within, shell,
+};
 use crate::support::leaks::{children, processes_with, sandbox_cgroups_of};
-use crate::support::{
-    alone_in_background, blocking, driver, eventually, is_root, read_all, read_line, script, waiting,
-};
-use sessile_sandbox::{
-    Driver, Exec, ExecError, ExecSpec, Exit, Pipes, Sandbox, Streams, WindowSize, unsandboxed_driver,
-};
+use crate::support::{alone_in_background, blocking, driver, eventually, is_root, read_line, script, waiting};
+use sessile_sandbox::{Driver, ExecError, ExecSpec, Exit, Sandbox, Streams, WindowSize, unsandboxed_driver};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::time::Duration;
@@ -26,33 +25,9 @@ const SITUATION: &str = "id; umask; pwd; env | sort | grep -v '^_='
     for fd in /proc/self/fd/*; do readlink $fd; done | grep -v '^/proc/' | cut -d: -f1
     ls -A / /dev /proc/self/fd | grep -v '^[0-9]*$'; stat -c %i / /proc /tmp";
 
-fn shell(text: &str) -> ExecSpec {
-    ExecSpec { command: ["/bin/sh", "-c", text].map(str::to_owned).into(), ..ExecSpec::default() }
-}
-
-fn pipes(exec: &mut Exec) -> Pipes {
-    match exec.take_streams().unwrap() {
-        Streams::Pipes(pipes) => pipes,
-        Streams::Terminal(_) => panic!("a terminal that nobody asked for"),
-    }
-}
-
-/// What a finished command said.
-#[derive(Debug)]
-struct Said {
-    stdout: String,
-    stderr: String,
-    exit: Exit,
-}
-
+/// Runs a command to its end, within [`PATIENCE`].
 async fn exec(sandbox: &Sandbox, spec: ExecSpec) -> Said {
-    let mut exec = sandbox.exec(spec).await.unwrap_or_else(|error| panic!("{error}"));
-    let Pipes { stdin, stdout, stderr } = pipes(&mut exec);
-    drop(stdin);
-    let reading = tokio::task::spawn_blocking(move || (read_all(stdout), read_all(stderr)));
-    let exit = tokio::time::timeout(PATIENCE, exec.ended()).await.expect("it ends");
-    let (stdout, stderr) = reading.await.unwrap();
-    Said { stdout, stderr, exit }
+    run_within(PATIENCE, sandbox, spec).await
 }
 
 async fn line(file: &mut File) -> String {
@@ -131,41 +106,15 @@ async fn codes_and_signals_are_told_apart_and_a_missing_program_is_named() {
     let driver = driver();
     let (sandbox, _pipes) =
         waiting(&driver, "echo x > /workspace/text; printf '#!/no/such\n' > /tmp/script; chmod +x /tmp/script").await;
-    for (text, exit_as) in [("exit 0", Exit::Code(0)), ("exit 42", Exit::Code(42)), ("kill -9 $$", Exit::Signal(9))] {
-        assert_eq!(exec(&sandbox, shell(text)).await.exit, exit_as, "{text}");
-    }
-    let run = async |program: &str| {
-        let spec = ExecSpec { command: vec![program.into()], ..ExecSpec::default() };
-        sandbox.exec(spec).await.map(drop).unwrap_err()
-    };
-    let error = run("no-such-program").await;
-    assert!(
-        matches!(&error, ExecError::CommandNotFound { command, searched } if command == "no-such-program" && searched == "/usr/bin:/bin"),
-        "{error}"
-    );
-    assert!(matches!(run("/workspace/text").await, ExecError::NotExecutable { .. }));
-    assert!(matches!(run("/tmp/script").await, ExecError::MissingInterpreter { .. }));
-    assert!(matches!(run("").await, ExecError::Invalid { .. }));
+    ends_and_refusals_are_told_apart(PATIENCE, &sandbox, "/usr/bin:/bin").await;
+    assert!(matches!(refused(&sandbox, "/tmp/script").await, ExecError::MissingInterpreter { .. }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_go_both_ways_and_the_end_of_input_is_passed_on() {
     let driver = driver();
     let (sandbox, _pipes) = waiting(&driver, "").await;
-    let mut exec = sandbox.exec(shell("cat; echo done >&2; exit 3")).await.unwrap();
-    let Pipes { stdin, stdout, stderr } = pipes(&mut exec);
-    let bytes: Vec<u8> = (0..1 << 20).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    let sent = bytes.clone();
-    let writing = tokio::task::spawn_blocking(move || blocking(stdin).write_all(&sent).unwrap());
-    let reading = tokio::task::spawn_blocking(move || {
-        let mut got = Vec::new();
-        blocking(stdout).read_to_end(&mut got).unwrap();
-        (got, read_all(stderr))
-    });
-    writing.await.unwrap();
-    let (got, stderr) = reading.await.unwrap();
-    assert!(got == bytes, "{} bytes came back", got.len());
-    assert_eq!((stderr.as_str(), exec.ended().await), ("done\n", Exit::Code(3)));
+    bytes_go_both_ways(PATIENCE, &sandbox).await;
 }
 
 /// What a hostile program could do with what a joining process brings along, if it could get at it.

@@ -47,7 +47,7 @@ async fn what_is_frozen_answers_when_it_is_thawed() {
     sandbox.freeze().await.unwrap();
     sandbox.freeze().await.unwrap();
     sandbox.kill();
-    assert!(matches!(timeout(Duration::from_secs(2), sandbox.ended()).await.unwrap().exit, Exit::Killed));
+    assert!(matches!(timeout(Duration::from_secs(20), sandbox.ended()).await.unwrap().exit, Exit::Killed));
     assert!(matches!(sandbox.freeze().await, Err(FreezeError::Ended)));
 }
 
@@ -78,18 +78,18 @@ async fn what_is_frozen_can_be_killed_and_leaves_nothing() {
         let spec = script(&format!("setsid sh -c '{busy}' {marker} & sh -c '{busy}' {marker} & wait"));
         let id = spec.id.clone();
         let sandbox = driver.start(spec).await.unwrap();
-        assert!(eventually(Duration::from_secs(5), || !processes_with(&marker).is_empty()));
+        assert!(eventually(Duration::from_secs(20), || !processes_with(&marker).is_empty()));
         sandbox.freeze().await.unwrap();
         let ended = sandbox.ended();
         match way {
             0 => sandbox.kill(),
             1 => {
-                timeout(Duration::from_secs(3), sandbox.stop(Duration::from_millis(200))).await.unwrap();
+                timeout(Duration::from_secs(20), sandbox.stop(Duration::from_millis(200))).await.unwrap();
             }
             _ => {}
         }
         drop(sandbox);
-        timeout(Duration::from_secs(2), ended).await.expect("it ends");
+        timeout(Duration::from_secs(20), ended).await.expect("it ends");
         assert!(processes_with(&marker).is_empty(), "way {way}");
         let left = |node: &std::path::PathBuf| node.join(id.as_str()).exists();
         assert!(!cgroups_of(std::process::id()).iter().any(left), "way {way}");
@@ -107,7 +107,7 @@ async fn killing_and_freezing_at_once_leaves_nothing() {
         let freezing = tokio::spawn(sandbox.freeze());
         tokio::task::yield_now().await;
         sandbox.kill();
-        timeout(Duration::from_secs(4), sandbox.ended()).await.expect("it ends");
+        timeout(Duration::from_secs(20), sandbox.ended()).await.expect("it ends");
         let _ = freezing.await.unwrap();
     }
 }
@@ -121,7 +121,7 @@ fn holder() {
     let mut spec = script(&format!("sh -c \"trap '' TERM PIPE; while :; do sleep 1000; done\" {marker} & wait"));
     spec.orphan_grace = Duration::from_secs(1);
     let sandbox = tokio.block_on(driver.start(spec)).unwrap();
-    assert!(eventually(Duration::from_secs(5), || !processes_with(&marker).is_empty()));
+    assert!(eventually(Duration::from_secs(20), || !processes_with(&marker).is_empty()));
     tokio.block_on(sandbox.freeze()).unwrap();
     std::io::stdout().write_all(b"holding\n").unwrap();
     std::thread::park();

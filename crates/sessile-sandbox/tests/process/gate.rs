@@ -54,7 +54,7 @@ async fn nobody_inside_holds_the_socket() {
     // Init lets go of its copy once it has handed it over.
     let init = format!("/proc/{}/net/tcp", sandbox.pid());
     let is_listed = || std::fs::read_to_string(&init).unwrap().contains(&format!(":{GATE_PORT:04X} "));
-    assert!(crate::support::eventually(Duration::from_secs(2), || !is_listed()), "somebody holds it");
+    assert!(crate::support::eventually(Duration::from_secs(10), || !is_listed()), "somebody holds it");
     pipes.stdin = {
         let mut stdin = crate::support::blocking(pipes.stdin);
         crate::support::write_line(&mut stdin, "now");

@@ -142,7 +142,7 @@ async fn init_takes_little_memory() {
         resident.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
     };
     // Init tidies up after it has reported the start.
-    let little = crate::support::eventually(std::time::Duration::from_secs(2), || kib() <= 400);
+    let little = crate::support::eventually(std::time::Duration::from_secs(20), || kib() <= 400);
     assert!(little, "{} KiB are more than the design allows", kib());
 }
 

@@ -55,7 +55,7 @@ fn kill_a_holder(test: &str) -> Orphans {
     let mut holder = alone_in_background(test, &[("SESSILE_TEST_MARKER", &marker)]);
     let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.is_ok_and(|line| line.contains("holding"))), "the holder came up");
-    assert!(eventually(Duration::from_secs(2), || processes_with(&marker).len() >= 3));
+    assert!(eventually(Duration::from_secs(10), || processes_with(&marker).len() >= 3));
     // Asked before: afterwards it is an orphan like those of every other runtime on this machine.
     let children = children(holder.id());
     let keepers = processes_with("sessile-keeper").into_iter().filter(|keeper| children.contains(keeper)).collect();
@@ -96,6 +96,6 @@ fn the_next_runtime_sweeps_what_a_keeper_could_not() {
     }
     assert!(eventually(GRACE * 2, || processes_with(&marker).is_empty()), "init ends without any keeper");
     let driver = driver();
-    assert!(eventually(Duration::from_secs(2), || cgroups_of(pid).is_empty()), "{:?}", cgroups_of(pid));
+    assert!(eventually(Duration::from_secs(10), || cgroups_of(pid).is_empty()), "{:?}", cgroups_of(pid));
     drop(driver);
 }

@@ -77,7 +77,7 @@ async fn two_sandboxes_have_two_ports_of_one_number() {
     one.ended().await;
     assert_eq!(greeting(port_of_two.connect().await.unwrap()).await, "HELLO");
     two.kill();
-    assert!(eventually(Duration::from_secs(5), || !std::path::Path::new(&format!("/proc/{}", two.pid())).exists()));
+    assert!(eventually(Duration::from_secs(20), || !std::path::Path::new(&format!("/proc/{}", two.pid())).exists()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

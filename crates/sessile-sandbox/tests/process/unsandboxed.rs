@@ -38,8 +38,12 @@ async fn the_tree_goes_as_far_as_it_can_be_found() {
     let marker = format!("plain-{}", std::process::id());
     let child = format!("sh -c \"trap '' TERM; while :; do sleep 1000; done\" {marker}");
     let sandbox = driver.start(plain(&format!("{child} & {child} & wait"))).await.unwrap();
-    assert!(eventually(Duration::from_secs(2), || processes_with(&marker).len() >= 2));
+    assert!(eventually(Duration::from_secs(10), || processes_with(&marker).len() >= 2));
     let ended = sandbox.stop(Duration::from_millis(100)).await;
     assert!(matches!(ended.exit, Exit::Killed | Exit::Signal(libc::SIGTERM)), "{ended:?}");
-    assert!(eventually(Duration::from_secs(2), || processes_with(&marker).is_empty()), "{:?}", processes_with(&marker));
+    assert!(
+        eventually(Duration::from_secs(10), || processes_with(&marker).is_empty()),
+        "{:?}",
+        processes_with(&marker)
+    );
 }

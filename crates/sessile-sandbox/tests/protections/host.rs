@@ -6,7 +6,7 @@ use crate::support::{is_root, read_all, run, spec};
 use sessile_sandbox::{Driver, ExecSpec, Exit, FileView, SandboxSpec, Streams};
 use std::fs;
 use std::net::TcpListener;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
@@ -27,7 +27,7 @@ pub(crate) struct Host {
     _tcp: TcpListener,
     _abstract: UnixListener,
     shared_memory: i32,
-    _leaked: fs::File,
+    _leaked: OwnedFd,
     facts: Vec<(String, String)>,
 }
 
@@ -47,8 +47,7 @@ impl Host {
         let abstract_name = place.path().to_str().unwrap().to_owned();
         let address = SocketAddr::from_abstract_name(&abstract_name).unwrap();
         let listener = UnixListener::bind_addr(&address).unwrap();
-        let leaked = fs::File::create(place.path().join("leaked")).unwrap();
-        rustix::io::fcntl_setfd(&leaked, rustix::io::FdFlags::empty()).unwrap();
+        let leaked = leak(&fs::File::create(place.path().join("leaked")).unwrap());
         let key = new_key();
         // SAFETY: makes a small segment of its own, which is removed when the host goes.
         let shared_memory = unsafe { libc::shmget(key, 4096, libc::IPC_CREAT | 0o666) };
@@ -131,6 +130,14 @@ impl Drop for Host {
         // SAFETY: removes the segment that `new` made.
         unsafe { libc::shmctl(self.shared_memory, libc::IPC_RMID, std::ptr::null_mut()) };
     }
+}
+
+/// `file` once more, where every program that this process starts has it, unless somebody sees to it. Its number is none of the low
+/// ones that init is given descriptors at: there, it would be replaced, and held by that.
+fn leak(file: &fs::File) -> OwnedFd {
+    let leaked = rustix::io::fcntl_dupfd_cloexec(file, 100).unwrap();
+    rustix::io::fcntl_setfd(&leaked, rustix::io::FdFlags::empty()).unwrap();
+    leaked
 }
 
 /// A key that no other test uses at the same time.

@@ -16,13 +16,16 @@ const ROOM: u64 = 256 * 1024;
 struct Place {
     path: PathBuf,
     becomes: PathBuf,
+    beside: PathBuf,
     directory: PathBuf,
+    is_whole: bool,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // It has another name if it is whole.
-        let _ = fs::remove_file(&self.path);
+        if !self.is_whole {
+            let _ = (fs::remove_file(&self.path), fs::remove_dir_all(&self.beside));
+        }
     }
 }
 
@@ -34,8 +37,20 @@ pub struct Draft {
 }
 
 impl Draft {
-    pub(super) fn new(writer: Writer<File>, path: PathBuf, becomes: PathBuf, directory: PathBuf) -> Self {
-        Self { writer, place: Place { path, becomes, directory } }
+    pub(super) fn new(
+        writer: Writer<File>,
+        path: PathBuf,
+        becomes: PathBuf,
+        beside: PathBuf,
+        directory: PathBuf,
+    ) -> Self {
+        Self { writer, place: Place { path, becomes, beside, directory, is_whole: false } }
+    }
+
+    /// Where a directory may be made for what the sandbox needs beside its state. It is kept as long as the file is.
+    #[must_use]
+    pub fn beside(&self) -> &Path {
+        &self.place.beside
     }
 
     /// Takes more of the state of the sandbox.
@@ -80,7 +95,7 @@ impl Settled {
     /// # Errors
     /// When it cannot be written. Nothing is left of it then.
     pub fn commit(self, head: &[u8]) -> Result<u64, HibernationError> {
-        let Self { file, place } = self;
+        let Self { file, mut place } = self;
         let (file, size) = file.finish(head)?;
         // Gives back what was kept free.
         file.set_len(size).map_err(HibernationError::io("cut", &place.path))?;
@@ -89,6 +104,7 @@ impl Settled {
         sync_directory(&place.directory).inspect_err(|_| {
             let _ = fs::remove_file(&place.becomes);
         })?;
+        place.is_whole = true;
         Ok(size)
     }
 }

@@ -4,7 +4,7 @@
 use super::error::HibernationError;
 use super::format::{Beginning, CHUNK, Label, Layout, MOST_HEAD, PREAMBLE, TAG, most_sealed};
 use chacha20poly1305::XChaCha20Poly1305;
-use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::aead::{Aead, AeadInOut, Payload};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,10 @@ pub(super) struct Reader<F> {
     beginning: Beginning,
     layout: Layout,
     head: Vec<u8>,
+    /// A part, sealed and then open, and expanded.
+    sealed: Vec<u8>,
+    plain: Vec<u8>,
+    expander: zstd::bulk::Decompressor<'static>,
     /// Where the next chunk begins, in the file, which it is, and how much of the state came before it.
     at: u64,
     number: u32,
@@ -54,7 +58,9 @@ impl<F: Read + Seek> Reader<F> {
         let at = PREAMBLE as u64;
         drop(failed);
         file.seek(SeekFrom::Start(at)).map_err(HibernationError::io("read", path))?;
-        Ok(Self { file, path: path.to_owned(), cipher, beginning, layout, head, at, number: 0, given: 0 })
+        let expander = zstd::bulk::Decompressor::new().map_err(HibernationError::io("expand", path))?;
+        let (path, sealed, plain) = (path.to_owned(), Vec::new(), Vec::new());
+        Ok(Self { file, path, cipher, beginning, layout, head, sealed, plain, expander, at, number: 0, given: 0 })
     }
 
     /// What the runtime said of the session; once.
@@ -63,7 +69,7 @@ impl<F: Read + Seek> Reader<F> {
     }
 
     /// The next part of the state, [`CHUNK`] bytes at the most; `None` when all was given out, and was all there was.
-    pub(super) fn next_chunk(&mut self) -> Result<Option<Vec<u8>>, HibernationError> {
+    pub(super) fn next_chunk(&mut self) -> Result<Option<&[u8]>, HibernationError> {
         let number = self.number;
         let damaged = |what: &str| HibernationError::damaged(&self.path, format!("part {number} of its state {what}"));
         if number == self.layout.chunks {
@@ -82,24 +88,37 @@ impl<F: Read + Seek> Reader<F> {
         if u64::from(length) > left - 4 || !(TAG..=most_sealed()).contains(&bytes) {
             return Err(damaged("has a length that it cannot have"));
         }
-        let mut sealed = vec![0; bytes];
-        self.file.read_exact(&mut sealed).map_err(&failed)?;
+        // The same room for all parts: to have it made anew takes as long as to fill it.
+        self.sealed.resize(bytes, 0);
+        self.file.read_exact(&mut self.sealed).map_err(&failed)?;
         let is_last = number + 1 == self.layout.chunks;
         let (nonce, aad) = (self.beginning.nonce(number, is_last), self.beginning.fixed());
-        let opened = self.cipher.decrypt(&nonce, Payload { msg: &sealed, aad: &aad });
-        let opened = opened.map_err(|_| damaged("was changed"))?;
-        let plain = expand(&opened, CHUNK).ok_or_else(|| damaged("cannot be expanded"))?;
+        let opened = self.cipher.decrypt_in_place(&nonce, &aad, &mut self.sealed);
+        opened.map_err(|_| damaged("was changed"))?;
+        self.plain.clear();
+        let expanded = length_of(&self.sealed, CHUNK).is_some_and(|length| {
+            self.plain.reserve(CHUNK);
+            self.expander.decompress_to_buffer(&self.sealed, &mut self.plain).is_ok_and(|given| given == length)
+        });
+        if !expanded {
+            return Err(damaged("cannot be expanded"));
+        }
         self.at += 4 + u64::from(length);
         self.number += 1;
-        self.given += plain.len() as u64;
-        Ok(Some(plain))
+        self.given += self.plain.len() as u64;
+        Ok(Some(&self.plain))
     }
+}
+
+/// How long what was compressed by this node is when it is expanded, if that is no more than `most` bytes.
+fn length_of(bytes: &[u8], most: usize) -> Option<usize> {
+    let length = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten()?;
+    usize::try_from(length).ok().filter(|length| *length <= most)
 }
 
 /// Expands what was sealed by this node, to `most` bytes at the most.
 fn expand(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
-    let length = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten()?;
-    let length = usize::try_from(length).ok().filter(|length| *length <= most)?;
+    let length = length_of(bytes, most)?;
     zstd::bulk::decompress(bytes, length).ok().filter(|plain| plain.len() == length)
 }
 

@@ -18,6 +18,8 @@ const NAME: &str = "hibernated";
 const NEW: &str = "new";
 const ASLEEP: &str = "asleep";
 const WAKING: &str = "waking";
+/// A directory.
+const BESIDE: &str = "beside";
 
 /// The hibernated sessions of a state directory.
 #[derive(Clone, Debug)]
@@ -55,7 +57,8 @@ impl Hibernation {
         let writer = writer.inspect_err(|_| {
             let _ = fs::remove_file(&path);
         })?;
-        Ok(Draft::new(writer, path, self.path(label, ASLEEP), self.directory.clone()))
+        let (becomes, beside) = (self.path(label, ASLEEP), self.path(label, BESIDE));
+        Ok(Draft::new(writer, path, becomes, beside, self.directory.clone()))
     }
 
     /// Takes the session `label` to wake it. Of several who try, one gets it; and it is known on the disk that it was taken when this
@@ -69,7 +72,8 @@ impl Hibernation {
         let file = private::open(&path)?.ok_or_else(|| HibernationError::Missing { path: path.clone() })?;
         let reader = Reader::open(file, self.key.cipher(), label, &path)?;
         fs::rename(&path, &taken).map_err(HibernationError::io("take", &path))?;
-        let claimed = Claimed { reader, path, taken, directory: self.directory.clone() };
+        let (beside, directory) = (self.path(label, BESIDE), self.directory.clone());
+        let claimed = Claimed { reader, path, taken, beside, directory };
         match sync_directory(&self.directory) {
             Ok(()) => Ok(claimed),
             Err(error) => {
@@ -90,7 +94,7 @@ impl Hibernation {
     /// # Errors
     /// When it cannot be removed.
     pub fn remove(&self, label: &Label) -> Result<(), HibernationError> {
-        for stage in [NEW, ASLEEP, WAKING] {
+        for stage in [NEW, ASLEEP, WAKING, BESIDE] {
             removed(&self.path(label, stage))?;
         }
         sync_directory(&self.directory)
@@ -140,7 +144,8 @@ impl Hibernation {
 }
 
 fn removed(path: &Path) -> Result<(), HibernationError> {
-    match fs::remove_file(path) {
+    let is_directory = path.extension().is_some_and(|stage| stage == BESIDE);
+    match if is_directory { fs::remove_dir_all(path) } else { fs::remove_file(path) } {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(HibernationError::io("remove", path)(error)),
         _ => Ok(()),
     }
@@ -152,10 +157,17 @@ pub struct Claimed {
     reader: Reader<File>,
     path: PathBuf,
     taken: PathBuf,
+    beside: PathBuf,
     directory: PathBuf,
 }
 
 impl Claimed {
+    /// What was [kept](Draft::beside) beside its state.
+    #[must_use]
+    pub fn beside(&self) -> &Path {
+        &self.beside
+    }
+
     /// What was said of the session; once.
     pub fn take_head(&mut self) -> Vec<u8> {
         self.reader.take_head()
@@ -165,7 +177,7 @@ impl Claimed {
     ///
     /// # Errors
     /// When it cannot be read, or is not what was written.
-    pub fn next_chunk(&mut self) -> Result<Option<Vec<u8>>, HibernationError> {
+    pub fn next_chunk(&mut self) -> Result<Option<&[u8]>, HibernationError> {
         self.reader.next_chunk()
     }
 

@@ -44,7 +44,7 @@ fn read(place: &Hibernation, label: &Label) -> (Vec<u8>, Result<Vec<u8>, Hiberna
     let head = claimed.take_head();
     loop {
         match claimed.next_chunk() {
-            Ok(Some(chunk)) => state.extend_from_slice(&chunk),
+            Ok(Some(chunk)) => state.extend_from_slice(chunk),
             Ok(None) => return (state, Ok(head)),
             Err(error) => return (state, Err(error)),
         }
@@ -238,6 +238,33 @@ fn files_that_no_row_knows_are_swept() {
     let found = place.files().unwrap();
     assert_eq!(place.sweep(&found, &[label("s-1", 1), label("s-3", 2)]).unwrap(), 3);
     assert_eq!(names(&place), ["s-1-1.asleep"]);
+}
+
+#[test]
+fn what_is_kept_beside_a_file_comes_and_goes_with_it() {
+    let (_home, place) = place();
+    let begin = |number| {
+        let draft = place.begin(&label("s-1", number), u64::MAX).unwrap();
+        fs::create_dir(draft.beside()).unwrap();
+        fs::write(draft.beside().join("part"), "of the host").unwrap();
+        draft
+    };
+    drop(begin(1));
+    drop(begin(2).settle().unwrap());
+    assert_eq!(names(&place), [""; 0]);
+    for number in [3, 4] {
+        begin(number).settle().unwrap().commit(b"head").unwrap();
+    }
+    let kept = ["s-1-3.asleep", "s-1-3.beside", "s-1-4.asleep", "s-1-4.beside"];
+    assert_eq!(names(&place), kept);
+    let claimed = place.claim(&label("s-1", 3)).unwrap();
+    assert_eq!(fs::read(claimed.beside().join("part")).unwrap(), b"of the host");
+    claimed.give_back().unwrap();
+    assert_eq!(names(&place), kept);
+    place.remove(&label("s-1", 3)).unwrap();
+    assert_eq!(names(&place), kept[2..]);
+    assert_eq!(place.sweep(&place.files().unwrap(), &[]).unwrap(), 2);
+    assert_eq!(names(&place), [""; 0]);
 }
 
 #[test]

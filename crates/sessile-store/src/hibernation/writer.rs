@@ -1,9 +1,9 @@
 //! Writing the [format](super::format), from the first byte of the state to the head.
 
 use super::error::HibernationError;
-use super::format::{Beginning, CHUNK, LEVEL, Label, Layout, MOST_HEAD, PREAMBLE, TAG};
+use super::format::{Beginning, CHUNK, LEVEL, Label, Layout, MOST_HEAD, PREAMBLE, TAG, most_sealed};
 use chacha20poly1305::XChaCha20Poly1305;
-use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::aead::{Aead, AeadInOut, Payload};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,9 @@ pub(super) struct Writer<F> {
     beginning: Beginning,
     /// What is not in a chunk yet.
     waiting: Vec<u8>,
+    /// A chunk, compressed and then sealed: the same room for all.
+    sealed: Vec<u8>,
+    squeezer: zstd::bulk::Compressor<'static>,
     layout: Layout,
     limit: u64,
 }
@@ -32,7 +35,9 @@ impl<F: Write + Seek> Writer<F> {
         file.write_all(&[0; PREAMBLE]).map_err(HibernationError::io("write", path))?;
         let layout = Layout { head_at: PREAMBLE as u64, head_bytes: 0, state_bytes: 0, chunks: 0 };
         let beginning = Beginning::new(label)?;
-        Ok(Self { file, path: path.to_owned(), cipher, beginning, waiting: Vec::new(), layout, limit })
+        let squeezer = zstd::bulk::Compressor::new(LEVEL).map_err(HibernationError::io("compress", path))?;
+        let (path, waiting, sealed) = (path.to_owned(), Vec::new(), Vec::new());
+        Ok(Self { file, path, cipher, beginning, waiting, sealed, squeezer, layout, limit })
     }
 
     /// Takes more of the state.
@@ -76,17 +81,19 @@ impl<F: Write + Seek> Writer<F> {
 
     fn chunk(&mut self, is_last: bool) -> Result<(), HibernationError> {
         let failed = HibernationError::io("write", &self.path);
-        let plain = zstd::bulk::compress(&self.waiting, LEVEL).map_err(&failed)?;
+        self.sealed.clear();
+        self.sealed.reserve(most_sealed());
+        self.squeezer.compress_to_buffer(&self.waiting, &mut self.sealed).map_err(&failed)?;
         let aad = self.beginning.fixed();
         let nonce = self.beginning.nonce(self.layout.chunks, is_last);
-        let sealed = self.cipher.encrypt(&nonce, Payload { msg: &plain, aad: &aad });
-        let (Ok(sealed), Some(chunks)) = (sealed, self.layout.chunks.checked_add(1)) else {
+        let sealed = self.cipher.encrypt_in_place(&nonce, &aad, &mut self.sealed);
+        let (Ok(()), Some(chunks)) = (sealed, self.layout.chunks.checked_add(1)) else {
             return Err(HibernationError::TooLarge { limit: self.limit });
         };
-        let length = u32::try_from(sealed.len()).unwrap_or(u32::MAX).to_le_bytes();
-        let size = self.layout.head_at + (length.len() + sealed.len()) as u64;
+        let length = u32::try_from(self.sealed.len()).unwrap_or(u32::MAX).to_le_bytes();
+        let size = self.layout.head_at + (length.len() + self.sealed.len()) as u64;
         self.check(size)?;
-        self.file.write_all(&length).and_then(|()| self.file.write_all(&sealed)).map_err(failed)?;
+        self.file.write_all(&length).and_then(|()| self.file.write_all(&self.sealed)).map_err(failed)?;
         self.layout.head_at = size;
         self.layout.state_bytes += self.waiting.len() as u64;
         self.layout.chunks = chunks;

@@ -105,8 +105,8 @@ fn check_rest(server: &Server, driver: &dyn Driver) -> Result<(), Failure> {
         return Ok(());
     }
     let what = match server.isolation {
-        Isolation::Microvm if driver.hibernates() => "a server that speaks HTTP inside its machine (`port`) cannot be written to the disk; remove \
-            it, or set it to \"0s\" here"
+        Isolation::Microvm if driver.hibernates() => "a server that speaks HTTP inside its machine (`port`) cannot be written to the disk, \
+            and this host has no cgroup that freezes; remove it, or set it to \"0s\" here"
             .to_owned(),
         Isolation::None => "`isolation = \"none\"` can neither write sessions to the disk nor freeze them; remove it".to_owned(),
         Isolation::Process => "this host has no cgroup that freezes (the freezer of version 1, or version 2 since Linux 5.2, delegated to this \

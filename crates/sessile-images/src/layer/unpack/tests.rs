@@ -3,7 +3,7 @@ use tar::{Builder, EntryType, Header};
 
 use super::Unpacker;
 use crate::layer::{LayerError, Limits};
-use crate::tree::{Kind, Tree};
+use sessile_erofs::{Kind, Tree};
 
 fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     let mut header = Header::new_gnu();

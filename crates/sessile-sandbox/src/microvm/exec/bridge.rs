@@ -156,14 +156,17 @@ impl Bridge {
             }
         };
         tokio::select! {
-            _ = connection.ready(Interest::READABLE), if is_open => Ready::Read,
+            // A handle that is gone takes its streams with it: their ends are no hanging up that the command may outlive. Of the rest,
+            // what makes room comes before what fills it, which windows bound.
+            biased;
+            () = control.dismissed.notified(), if is_wanted => Ready::Dismissed,
+            () = late => Ready::Late,
             _ = connection.ready(Interest::WRITABLE), if is_open && *is_heard && !outbox.is_empty() => Ready::Write,
-            () = ends.input_is_there(), if may_send => Ready::Input,
             () = ends.takes(0), if !out.queue.is_empty() => Ready::Output(0),
             () = ends.takes(1), if !err.queue.is_empty() => Ready::Output(1),
             Ok(()) = sizes.changed(), if is_open && is_wanted => Ready::Resize,
-            () = control.dismissed.notified(), if is_wanted => Ready::Dismissed,
-            () = late => Ready::Late,
+            () = ends.input_is_there(), if may_send => Ready::Input,
+            _ = connection.ready(Interest::READABLE), if is_open => Ready::Read,
         }
     }
 

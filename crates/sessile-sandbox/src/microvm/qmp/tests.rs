@@ -6,7 +6,7 @@ const GREETING: &[u8] =
 
 #[test]
 fn lines_are_told_apart() {
-    assert_eq!(parse(GREETING).unwrap(), Line::Greeting("7.2.22 Debian 1:7.2".into()));
+    assert_eq!(parse(GREETING).unwrap(), Line::Greeting);
     assert_eq!(parse(br#"{"return": {}, "id": 7}"#).unwrap(), Line::Return(Some(7), json!({})));
     assert_eq!(parse(br#"{"error": {"class": "X", "desc": "no"}}"#).unwrap(), Line::Error(None, "no".into()));
     let event = br#"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": true}}"#;
@@ -15,7 +15,7 @@ fn lines_are_told_apart() {
 
 #[test]
 fn nonsense_is_an_error() {
-    for line in [&b"{}"[..], b"[]", b"\xff", b"", br#"{"event": 3}"#, br#"{"QMP": {}}"#] {
+    for line in [&b"{}"[..], b"[]", b"\xff", b"", br#"{"event": 3}"#, br#"{"QMP": null}"#] {
         assert!(parse(line).is_err(), "{:?}", String::from_utf8_lossy(line));
     }
 }
@@ -112,10 +112,4 @@ async fn a_descriptor_travels_with_its_command() {
     let (command, arrived) = qemu.join().unwrap();
     assert_eq!((&command["execute"], &command["arguments"]), (&json!("getfd"), &json!({ "fdname": "state" })));
     assert_eq!(rustix::fs::fstat(&arrived).unwrap().st_ino, rustix::fs::fstat(&file).unwrap().st_ino);
-}
-
-#[tokio::test]
-async fn a_version_is_told_as_in_the_greeting() {
-    let version = r#"{"return": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": "Debian 1:7.2"}, "id": ID}"#;
-    assert_eq!(qemu(&[version]).await.version().await.unwrap(), "7.2.22 Debian 1:7.2");
 }

@@ -6,13 +6,14 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// What the tests vary.
 struct Case {
     id: &'static str,
-    build: &'static str,
-    monitor: &'static str,
+    qemu: &'static str,
+    kernel: &'static str,
+    initramfs: &'static str,
     accelerator: Accelerator,
     disk: Option<PathBuf>,
     memory: u64,
@@ -24,8 +25,9 @@ struct Case {
 fn case(disk: &Path) -> Case {
     Case {
         id: "one",
-        build: "build",
-        monitor: "7.2.22 Debian",
+        qemu: "qemu-1",
+        kernel: "kernel-1",
+        initramfs: "initramfs-1",
         accelerator: Accelerator::Emulation,
         disk: Some(disk.to_owned()),
         memory: 256,
@@ -36,47 +38,27 @@ fn case(disk: &Path) -> Case {
 }
 
 fn key(case: Case) -> RestoreKey {
-    let machinery = Machinery {
-        qemu: "/q".into(),
-        kernel: "/k".into(),
-        initramfs: "/i".into(),
-        porter: "/p".into(),
-        build: case.build.into(),
-    };
+    let [qemu, kernel, initramfs] = [case.qemu, case.kernel, case.initramfs].map(PathBuf::from);
+    let machinery = Machinery::of(qemu, kernel, initramfs, "porter".into());
     let id = SandboxId::new(case.id).unwrap();
-    let order = jail::Order {
-        id: &id,
-        machinery: &machinery,
-        accelerator: case.accelerator,
-        disk: case.disk.as_deref(),
-        memory: case.memory,
-        processors: case.processors,
-        place: case.place,
-        beginning: case.beginning,
-        cpu: None,
-        orphan_grace: Duration::ZERO,
-        held: None,
-        estate: None,
-        note: None,
-        rest: None,
-        leads_out: false,
-        start_timeout: Duration::ZERO,
-    };
-    RestoreKey::of(&order, case.monitor).unwrap()
+    let Case { accelerator, disk, memory, processors, .. } = case;
+    let kind = Kind { machinery, accelerator, disk, memory, processors };
+    let order = jail::Order { beginning: case.beginning, ..kind.order(&id, case.place) };
+    RestoreKey::of(&order).unwrap()
 }
 
 #[test]
 fn whatever_makes_a_machine_another_kind_makes_another_key() {
     let directory = tempfile::tempdir().unwrap();
     let [disk, other] = ["one", "other"].map(|name| directory.path().join(name));
-    for path in [&disk, &other] {
-        std::fs::write(path, "image").unwrap();
-    }
+    std::fs::write(&disk, "image").unwrap();
+    std::fs::write(&other, "another image").unwrap();
     let first = key(case(&disk));
     type Change<'a> = &'a dyn Fn(&mut Case);
-    let changes: [Change<'_>; 7] = [
-        &|case| case.build = "another",
-        &|case| case.monitor = "7.2.23 Debian",
+    let changes: [Change<'_>; 8] = [
+        &|case| case.qemu = "qemu-2",
+        &|case| case.kernel = "kernel-2",
+        &|case| case.initramfs = "initramfs-2",
         &|case| case.accelerator = Accelerator::Kvm,
         &|case| case.disk = None,
         &|case| case.disk = Some(other.clone()),
@@ -108,8 +90,16 @@ fn machines_of_one_kind_have_one_key_whatever_their_names_and_places() {
     let clone =
         Case { id: "other", place: Memory::CopyOf(memory), beginning: Beginning::Restored, ..case(disk.path()) };
     assert_eq!(key(clone), first);
+    // Its image and its parts have other names once they are kept for one that sleeps.
+    let link = disk.path().with_extension("link");
+    std::fs::hard_link(disk.path(), &link).unwrap();
+    assert_eq!(key(Case { qemu: "/elsewhere/qemu-1", ..case(&link) }), first);
+    std::fs::remove_file(&link).unwrap();
     let words = first.to_string();
-    assert!(words.starts_with("emulation, 256 MiB, 1 processors, image ") && words.len() > 64, "{words}");
+    assert!(
+        words.starts_with("emulation, 256 MiB, 1 processors, qemu-1 kernel-1 initramfs-1, digest ") && words.len() > 64,
+        "{words}"
+    );
 }
 
 #[test]

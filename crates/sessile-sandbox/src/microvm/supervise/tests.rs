@@ -1,9 +1,10 @@
 //! A machine is played here: its monitor is a program that sleeps until its standard input ends, its porter and its control socket are this
 //! test.
 
+use super::super::parts::Build;
 use super::super::wire::Wire;
 use super::*;
-use crate::{Driver, Limits, Network, SandboxSpec};
+use crate::{Driver, SandboxSpec};
 use rustix::fs::{OFlags, fcntl_setfl};
 use sessile_link::frame::{self, FrameDecoder};
 use sessile_link::porter::PORTER;
@@ -25,21 +26,10 @@ const GREETING: &str =
 async fn played(console: &'static str) -> Played {
     let id = SandboxId::new("played").unwrap();
     let monitor = SandboxSpec {
-        id: id.clone(),
-        command: vec!["sh".into(), "-c".into(), "read line; echo \"$line\" >&2".into()],
         env: vec![("PATH".into(), "/usr/bin:/bin".into())],
-        cwd: "/".into(),
-        files: Vec::new(),
-        limits: Limits::default(),
-        network: Network::Loopback,
         hostname: "vmm".into(),
-        orphan_grace: Duration::ZERO,
-        estate: None,
-        kept: None,
-        note: None,
-        held: None,
-        given: Vec::new(),
         start_timeout: Duration::from_secs(10),
+        ..SandboxSpec::new(id.clone(), vec!["sh".into(), "-c".into(), "read line; echo \"$line\" >&2".into()])
     };
     let monitor = crate::unsandboxed_driver().start(monitor).await.unwrap();
     let (control, qemu) = UnixStream::pair().unwrap();
@@ -57,8 +47,10 @@ async fn played(console: &'static str) -> Played {
             let _ = writeln!(answers, "{{\"return\": {answer}, \"id\": {id}}}");
         }
     });
-    let made = Made { key: String::new(), memory: 64 << 20, processors: 1, disk: "/".into() };
-    let sandbox = watch_over(machine, id, About { made, notes: Vec::new(), proofs: Arc::default(), owed: 0 });
+    let build = Build { qemu: String::new(), kernel: String::new(), initramfs: String::new() };
+    let made = Made { key: String::new(), memory: 64 << 20, processors: 1, disk: "/".into(), build };
+    let stock = Path::new("/").into();
+    let sandbox = watch_over(machine, id, About { made, stock, notes: Vec::new(), proofs: Arc::default(), owed: 0 });
     Played { sandbox, porter, qemu }
 }
 

@@ -89,7 +89,7 @@ impl Workshop {
     }
 
     /// Has the template of a kind made, unless it is there, has failed too often or finds no room. `still` gives the kind's key as it is
-    /// once it was made: what was built of other parts than its key says is thrown away.
+    /// once it was made: what was built of another image than its key says is thrown away.
     pub(in crate::microvm) fn make(
         &self,
         key: &RestoreKey,
@@ -109,7 +109,7 @@ impl Workshop {
             let made = Template::make(&*walls, &kind).await.map_err(boot::reason);
             let made = made.and_then(|template| match still(&kind) {
                 Ok(now) if now == key => Ok(template),
-                Ok(_) => Err("QEMU, the kernel or the image was exchanged meanwhile".to_owned()),
+                Ok(_) => Err("its image was exchanged meanwhile".to_owned()),
                 Err(error) => Err(error.to_string()),
             });
             let news = match &made {

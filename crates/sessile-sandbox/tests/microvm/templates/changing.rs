@@ -6,10 +6,11 @@ use sessile_sandbox::{
     process_driver,
 };
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 type Told = Arc<Mutex<Vec<(TemplateNews, TemplateStock)>>>;
 
@@ -44,11 +45,11 @@ fn kind() -> SandboxSpec {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kernel_that_is_exchanged_has_a_template_of_its_own() {
+async fn a_kernel_that_is_exchanged_is_the_next_nodes() {
     let directory = tempfile::tempdir().unwrap();
-    let (driver, told) = driver(directory.path(), 1 << 30).await;
+    let (first, told) = driver(directory.path(), 1 << 30).await;
     // It is made for sessions to come, before the first.
-    driver.prepare(kind()).await;
+    first.prepare(kind()).await;
     let made = |count: usize| {
         let told = told.lock().unwrap();
         told.iter().filter(|(news, _)| matches!(news, TemplateNews::Made { .. })).count() == count
@@ -56,13 +57,16 @@ async fn a_kernel_that_is_exchanged_has_a_template_of_its_own() {
     assert!(eventually(Duration::from_secs(60), || made(1)), "{told:?}");
     let stock = TemplateStock { kept: 1, bytes: 192 << 20, limit: 1 << 30 };
     assert_eq!(told.lock().unwrap().last().unwrap().1, stock);
-    assert!(start(&driver, kind()).await.is_copy());
+    assert!(start(&first, kind()).await.is_copy());
 
     let boot = fs::read_dir(directory.path().join("kernel/boot")).unwrap().flatten().next().unwrap();
-    File::options().write(true).open(boot.path()).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
-    assert!(!start(&driver, kind()).await.is_copy(), "another kernel, for all that anybody knows");
-    assert!(eventually(Duration::from_secs(60), || made(2)), "{told:?}");
-    assert!(start(&driver, kind()).await.is_copy());
+    File::options().append(true).open(boot.path()).unwrap().write_all(b"another version").unwrap();
+    assert!(start(&first, kind()).await.is_copy(), "a node runs the kernel that it began with");
+    let (second, news) = driver(directory.path(), 1 << 30).await;
+    assert!(!start(&second, kind()).await.is_copy(), "another kernel is another kind");
+    let has_its_own = || news.lock().unwrap().iter().any(|(news, _)| matches!(news, TemplateNews::Made { .. }));
+    assert!(eventually(Duration::from_secs(60), has_its_own), "{news:?}");
+    assert!(start(&second, kind()).await.is_copy() && made(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

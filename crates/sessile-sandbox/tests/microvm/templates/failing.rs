@@ -1,10 +1,9 @@
 //! A template that cannot be made or copied costs nobody a session.
 
+use crate::spoiled::{self, without};
 use crate::support::{config, eventually, leaks, machine};
 use rustix::process::{Pid, Signal, kill_process};
-use sessile_sandbox::{
-    BoxFuture, Capabilities, Driver, ProcessConfig, Sandbox, SandboxSpec, StartError, microvm_driver, process_driver,
-};
+use sessile_sandbox::Driver;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,32 +11,9 @@ use std::time::Duration;
 /// What is done to the command of a copy's monitor.
 type Damage = fn(&mut Vec<String>);
 
-/// The process driver, but that copies' monitors are damaged. Counts them.
-struct Spoiled {
-    walls: Box<dyn Driver>,
-    damage: Damage,
-    copies: Arc<AtomicUsize>,
-}
-
-impl Driver for Spoiled {
-    fn start(&self, mut spec: SandboxSpec) -> BoxFuture<'_, Result<Sandbox, StartError>> {
-        if spec.command.iter().any(|word| word == "-incoming") {
-            self.copies.fetch_add(1, Ordering::Relaxed);
-            (self.damage)(&mut spec.command);
-        }
-        self.walls.start(spec)
-    }
-
-    fn capabilities(&self) -> &Capabilities {
-        self.walls.capabilities()
-    }
-}
-
 async fn spoiled(damage: Damage) -> (impl Driver, Arc<AtomicUsize>) {
-    let walls = Box::new(process_driver(ProcessConfig::default()).unwrap());
-    let copies = Arc::new(AtomicUsize::new(0));
-    let walls = Arc::new(Spoiled { walls, damage, copies: Arc::clone(&copies) });
-    (microvm_driver(config(), walls).await.unwrap(), copies)
+    let is_copy = |command: &[String]| command.iter().any(|word| word == "-incoming");
+    spoiled::driver(config(), is_copy, move |_, command| damage(command)).await
 }
 
 /// Starts a machine and ends it; gives what was noted.
@@ -48,11 +24,6 @@ async fn notes_of_a_start(driver: &impl Driver) -> Vec<String> {
     sandbox.kill();
     sandbox.ended().await;
     notes
-}
-
-fn without(option: &str, command: &mut Vec<String>) {
-    let at = command.iter().position(|word| word == option).unwrap();
-    command.drain(at..at + 2);
 }
 
 /// Starts machines until three copies have failed, each of which became a machine that boots.

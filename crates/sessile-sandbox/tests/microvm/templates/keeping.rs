@@ -38,7 +38,7 @@ async fn there_is_one_of_a_kind_and_none_without_its_driver() {
     }
     assert_eq!(held(216), 1);
     drop(copies);
-    assert!(eventually(Duration::from_secs(5), || held(216) == 0), "{} templates are left", held(216));
+    assert!(eventually(Duration::from_secs(20), || held(216) == 0), "{} templates are left", held(216));
     assert!(leaks::processes_with("size=216M,mem-path").is_empty());
 }
 

@@ -7,7 +7,7 @@ mod failing;
 mod keeping;
 mod randoms;
 
-use sessile_sandbox::{BoxFuture, Capabilities, Driver, Sandbox, SandboxSpec, StartError, StateSource, WakeError};
+use sessile_sandbox::{BoxFuture, Capabilities, Driver, Sandbox, SandboxSpec, StartError, WakeError, WrittenDown};
 use std::time::Duration;
 
 /// A driver that gives out copies only: of each kind that is asked for it has a template made first.
@@ -35,8 +35,8 @@ impl<D: Driver> Driver for Copies<D> {
         self.0.hibernates()
     }
 
-    fn wake(&self, spec: SandboxSpec, asleep: String, state: StateSource) -> BoxFuture<'_, Result<Sandbox, WakeError>> {
-        self.0.wake(spec, asleep, state)
+    fn wake(&self, spec: SandboxSpec, written: WrittenDown) -> BoxFuture<'_, Result<Sandbox, WakeError>> {
+        self.0.wake(spec, written)
     }
 
     fn capabilities(&self) -> &Capabilities {

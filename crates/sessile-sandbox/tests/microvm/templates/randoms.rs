@@ -1,7 +1,7 @@
 //! Copies of one machine have nothing in common that is to be random.
 
 use super::Copies;
-use crate::support::{driver, machine, run, tools};
+use crate::support::{driver, installed_image, machine, run};
 use sessile_sandbox::{Exit, FileView, SandboxSpec};
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
@@ -102,13 +102,11 @@ async fn fifty_copies_of_a_machine_have_no_random_in_common() {
 
 /// A specification for a program in an image that `tests/images/install` made.
 fn in_image(image: &str, memory: u64, command: &[&str]) -> SandboxSpec {
-    let source = tools().join("images").join(image);
-    let source = source.canonicalize().unwrap_or_else(|error| panic!("{error}; run tests/images/install"));
     let mut spec = machine("");
     spec.command = command.iter().map(|word| (*word).to_owned()).collect();
     spec.limits.memory = Some(memory);
     spec.files = vec![
-        FileView::CopyOnWrite { source, target: "/".into() },
+        FileView::CopyOnWrite { source: installed_image(image), target: "/".into() },
         FileView::Private { target: "/tmp".into() },
         FileView::Private { target: "/workspace".into() },
     ];

@@ -1,5 +1,5 @@
 //! What the tests share: a specification that shows the system, and a way to run a script to its end.
-use sessile_sandbox::{Driver, Ended, FileView, Limits, Network, Pipes, Sandbox, SandboxId, SandboxSpec};
+use sessile_sandbox::{Driver, Ended, FileView, Limits, Pipes, Sandbox, SandboxId, SandboxSpec};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+pub(crate) mod commands;
 pub(crate) mod leaks;
 
 /// The driver under test, in a tokio runtime.
@@ -37,21 +38,17 @@ pub(crate) fn spec(command: &[&str]) -> SandboxSpec {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     SandboxSpec {
         // Of this process: others may be testing as well.
-        id: SandboxId::new(format!("test-{}-{number}", std::process::id())).unwrap(),
-        command: command.iter().map(|word| (*word).to_owned()).collect(),
         env: vec![("PATH".into(), "/usr/bin:/bin".into())],
         cwd: "/workspace".into(),
         files: system(),
         limits: Limits { memory: Some(256 << 20), pids: Some(64), disk: Some(16 << 20), ..Limits::default() },
-        network: Network::Loopback,
         hostname: "tester".into(),
         orphan_grace: Duration::from_secs(1),
-        estate: None,
-        kept: None,
-        held: None,
-        given: Vec::new(),
-        note: None,
         start_timeout: Duration::from_secs(20),
+        ..SandboxSpec::new(
+            SandboxId::new(format!("test-{}-{number}", std::process::id())).unwrap(),
+            command.iter().map(|word| (*word).to_owned()).collect(),
+        )
     }
 }
 

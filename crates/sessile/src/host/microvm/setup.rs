@@ -104,12 +104,9 @@ fn exchange(unpacked: &Path, place: &Path) -> std::io::Result<()> {
 
 /// What is still to be installed, if anything is.
 fn missing_programs() -> Option<String> {
-    let programs = [("qemu-system-x86_64", "qemu-system-x86"), ("mkfs.erofs", "erofs-utils")];
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_there = |name: &str| std::env::split_paths(&path).any(|place| place.join(name).is_file());
-    let missing: Vec<_> = programs.iter().filter(|(name, _)| !is_there(name)).map(|(_, package)| *package).collect();
-    (!missing.is_empty())
-        .then(|| format!("still missing: apt-get install --no-install-recommends {}", missing.join(" ")))
+    let is_there = std::env::split_paths(&path).any(|place| place.join("qemu-system-x86_64").is_file());
+    (!is_there).then(|| "still missing: apt-get install --no-install-recommends qemu-system-x86".to_owned())
 }
 
 /// Runs a program of the host in `work`, to its end. Gives what it said.

@@ -39,7 +39,7 @@ impl Tree {
     ///
     /// # Errors
     /// [`TreeError`] when the path is unfit, or a bound is reached.
-    pub(crate) fn add_plain(&mut self, path: &[u8], meta: Meta, kind: Kind) -> Result<(), TreeError> {
+    pub fn add_plain(&mut self, path: &[u8], meta: Meta, kind: Kind) -> Result<(), TreeError> {
         let names = components(path)?;
         let Some((name, parents)) = names.split_last() else { return self.add(path, meta, kind, 0) };
         let parent = self.directory(parents, 0)?;

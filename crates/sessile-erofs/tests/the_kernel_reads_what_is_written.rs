@@ -15,8 +15,7 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use mounted::{extract, in_mounted, is_root, listing};
-use sessile_images::erofs::{self, Contents};
-use sessile_images::tree::{Content, Kind, Meta, Tree};
+use sessile_erofs::{Content, Contents, Kind, Meta, Tree};
 
 /// Contents that differ at every byte and between files.
 struct Made;
@@ -69,7 +68,7 @@ fn tree() -> Tree {
 fn written(tree: &Tree) -> (tempfile::TempDir, std::path::PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("image.erofs");
-    let size = erofs::write(tree, &mut Made, [7; 16], &File::create_new(&path).unwrap()).unwrap();
+    let size = sessile_erofs::write(tree, &mut Made, [7; 16], &File::create_new(&path).unwrap()).unwrap();
     assert_eq!((std::fs::metadata(&path).unwrap().len(), size % 4096), (size, 0));
     (directory, path)
 }
@@ -173,7 +172,7 @@ fn a_content_that_is_shorter_or_longer_than_it_was_is_an_error() {
     }
     let mut tree = Tree::new(10);
     tree.add(b"f", Meta::default(), Kind::File(Content { at: 0, length: 5000 }), 1).unwrap();
-    let write = |length| erofs::write(&tree, &mut Other(length), [0; 16], &tempfile::tempfile().unwrap());
+    let write = |length| sessile_erofs::write(&tree, &mut Other(length), [0; 16], &tempfile::tempfile().unwrap());
     assert!(write(5000).is_ok());
     for length in [0, 4096, 4999, 5001, 10_000] {
         assert!(write(length).is_err(), "{length}");

@@ -1,4 +1,4 @@
-//! Read-only images: a [`Tree`] and its contents as an erofs file system.
+//! A [`Tree`] and its contents as an erofs file system.
 //!
 //! Written here and not by `mkfs.erofs`, because that reads a directory: owners would need root, hostile names would reach
 //! the disk of the host, and the bytes would depend on the version that is installed. What is written is the smallest
@@ -27,7 +27,7 @@ use inode::Layout;
 use plan::{Place, Plan};
 
 /// Bytes of a block.
-pub(crate) const BLOCK: u64 = 4096;
+const BLOCK: u64 = 4096;
 /// Read at once from a content: a whole number of blocks.
 const CHUNK: usize = 256 << 10;
 
@@ -112,4 +112,14 @@ fn copy(source: &mut dyn Read, place: &Place, buffer: &mut [u8], image: &File) -
         0 => Ok(()),
         _ => Err(WriteError::Content(io::Error::other("it is longer than it was"))),
     }
+}
+
+/// A name for a file system that the digest of what it was made from always gives (RFC 9562, version 8).
+pub fn uuid(digest: &[u8; 32]) -> [u8; 16] {
+    let mut uuid = [0; 16];
+    uuid.iter_mut().zip(digest).for_each(|(to, from)| *to = *from);
+    let [_, _, _, _, _, _, version, _, variant, ..] = &mut uuid;
+    *version = *version & 0x0f | 0x80;
+    *variant = *variant & 0x3f | 0x80;
+    uuid
 }

@@ -44,7 +44,7 @@ pub struct Meta {
 
 impl Meta {
     /// What an image gives of a mode: permissions, and the sticky bit of directories.
-    pub(crate) fn permissions(mode: u32) -> u16 {
+    pub fn permissions(mode: u32) -> u16 {
         // The mask leaves 10 bits.
         u16::try_from(mode & 0o1777).unwrap_or_default()
     }
@@ -141,7 +141,7 @@ impl Tree {
     }
 
     /// Bytes of all files that are in the tree, or were.
-    pub(crate) fn content_bytes(&self) -> u64 {
+    pub fn content_bytes(&self) -> u64 {
         let bytes = |node: &Node| if let Kind::File(content) = node.kind { content.length } else { 0 };
         self.nodes.iter().map(bytes).fold(0, u64::saturating_add)
     }

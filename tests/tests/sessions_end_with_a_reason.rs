@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sessile_tests::client::{last_message, text_of};
 use sessile_tests::wait::{PATIENCE, until};
 use sessile_tests::{Ask, Client, Node, Script};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// The session is gone, and says why.
@@ -146,6 +147,21 @@ async fn a_server_that_starts_too_slowly_is_given_up() {
     assert_eq!(answer["error"]["data"]["reason"], "start_timeout");
     assert!(began.elapsed() < Duration::from_secs(10));
     assert_eq!(node.admin().end_of_only_session().await["reason"], "start_timeout");
+}
+
+#[tokio::test]
+async fn a_session_that_ends_is_listed_once_all_the_while() {
+    let node = Node::limited("counter", &[], "sessions_per_principal = 20\nmax_lifetime = \"500ms\"\ndrain = \"10ms\"");
+    for _ in 0..20 {
+        Client::open(node.endpoint()).await;
+    }
+    until("all have ended", PATIENCE, async || {
+        let sessions = node.admin().sessions().await;
+        let names: HashSet<_> = sessions.iter().map(|session| session["name"].to_string()).collect();
+        assert_eq!((names.len(), sessions.len()), (20, 20), "{sessions:?}");
+        sessions.iter().all(|session| session["state"] == "stopped").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! The record is an event when a command runs, when it was refused and when it has ended, whoever went away in between.
 
 use crate::node::Node;
+use crate::registry::Standing;
 use crate::session::Session;
 use crate::stop::StopReason;
 use sessile_sandbox::{Exec, ExecError, ExecSpec, Exit};
@@ -105,13 +106,11 @@ impl Node {
     /// # Errors
     /// When there is none: [`ExecFault`] says what there is instead.
     pub fn session_to_enter(&self, name: &str) -> Result<Arc<Session>, ExecFault> {
-        let live = self.registry.live().into_iter().find(|session| session.name().as_str() == name);
-        if let Some(session) = live {
-            return Ok(session);
-        }
         let name = name.to_owned();
-        if self.sleeper(&name).is_some() {
-            return Err(ExecFault::Asleep { name });
+        match self.registry.called(&name) {
+            Some(Standing::Live(session)) => return Ok(session),
+            Some(Standing::Asleep(_)) => return Err(ExecFault::Asleep { name }),
+            Some(Standing::Ended(_)) | None => {}
         }
         let Some(view) = self.session_view(&name) else {
             return Err(ExecFault::Unknown { name });

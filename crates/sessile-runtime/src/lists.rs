@@ -5,7 +5,7 @@ use crate::egress::{Egress, EgressView};
 use crate::hosted::Hosted;
 use crate::node::Node;
 use crate::pool::Member;
-use crate::registry::EndedSession;
+use crate::registry::{EndedSession, Everyone, Standing};
 use crate::session::{Session, State};
 use crate::sleep::Asleep;
 use crate::states::unix_millis;
@@ -244,15 +244,17 @@ impl Node {
     /// Live sessions, oldest first, then those that sleep on the disk, then those that are kept warm, then the ended ones that are remembered, newest first.
     #[must_use]
     pub fn session_views(&self) -> Vec<SessionView> {
-        let mut live = self.registry.live();
+        // Before the others: one that is taken meanwhile is a session there already.
+        let mut warm = self.warm_views();
+        let Everyone { mut live, mut asleep, ended } = self.registry.everyone();
         live.sort_by_key(|session| session.opened);
-        let live = live.iter().map(|session| SessionView::live(session));
-        let mut asleep = self.registry.asleep();
         asleep.sort_by_key(|asleep| asleep.opened_ms);
+        warm.retain(|view| live.iter().all(|session| session.name.as_str() != view.name));
+        let live = live.iter().map(|session| SessionView::live(session));
         let asleep = asleep.iter().map(|asleep| SessionView::asleep(asleep));
-        let mut views: Vec<_> = live.chain(asleep).chain(self.warm_views()).collect();
+        let mut views: Vec<_> = live.chain(asleep).chain(warm).collect();
         let (room, live) = (self.registry.ended_kept(), views.len());
-        views.extend(self.registry.ended().into_iter().map(SessionView::ended));
+        views.extend(ended.into_iter().map(SessionView::ended));
         // Of nodes before this one.
         let known: HashSet<_> = views.iter().map(|view| view.name.clone()).collect();
         let told = self.chronicle.as_ref().map(|chronicle| chronicle.ends(room)).unwrap_or_default();
@@ -265,14 +267,13 @@ impl Node {
     /// The session with this public name, live, asleep, warm or ended.
     #[must_use]
     pub fn session_view(&self, name: &str) -> Option<SessionView> {
-        let live = self.registry.live().into_iter().find(|session| session.name.as_str() == name);
-        let warm = || self.warm_views().into_iter().find(|view| view.name == name);
-        let asleep = || self.sleeper(name).map(|asleep| SessionView::asleep(&asleep));
-        live.map(|session| SessionView::live(&session)).or_else(asleep).or_else(warm).or_else(|| {
-            let ended = self.registry.ended().into_iter().find(|ended| ended.name.as_str() == name);
-            let told = || SessionView::told(self.chronicle.as_ref()?.session(name)?);
-            ended.map(SessionView::ended).or_else(told)
-        })
+        let warm = self.warm_views().into_iter().find(|view| view.name == name);
+        match self.registry.called(name) {
+            Some(Standing::Live(session)) => Some(SessionView::live(&session)),
+            Some(Standing::Asleep(asleep)) => Some(SessionView::asleep(&asleep)),
+            Some(Standing::Ended(ended)) => Some(SessionView::ended(*ended)),
+            None => warm.or_else(|| SessionView::told(self.chronicle.as_ref()?.session(name)?)),
+        }
     }
 
     fn warm_views(&self) -> Vec<SessionView> {
@@ -283,12 +284,17 @@ impl Node {
 
     /// Ends the live, sleeping or warm session with this public name; `false` when there is none.
     pub async fn stop_session(&self, name: &str, reason: StopReason) -> bool {
-        let session = self.registry.live().into_iter().find(|session| session.name.as_str() == name);
-        if let Some(session) = session {
-            session.stop(reason);
-            return true;
+        match self.registry.called(name) {
+            Some(Standing::Live(session)) => {
+                session.stop(reason);
+                true
+            }
+            Some(Standing::Asleep(asleep)) => {
+                self.end_asleep(&asleep, reason, None).await;
+                true
+            }
+            Some(Standing::Ended(_)) | None => self.pools.stop_member(name),
         }
-        self.stop_sleeper(name, reason).await || self.pools.stop_member(name)
     }
 
     /// What is hosted.

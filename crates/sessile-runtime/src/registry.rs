@@ -73,6 +73,26 @@ pub(crate) enum Found {
     Nothing,
 }
 
+/// Where a session is, by its public name.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    /// It lives.
+    Live(Arc<Session>),
+    /// It sleeps on the disk.
+    Asleep(Arc<Asleep>),
+    /// It is over.
+    Ended(Box<EndedSession>),
+}
+
+/// All sessions at one moment: each is in one of these.
+#[derive(Debug)]
+pub(crate) struct Everyone {
+    pub(crate) live: Vec<Arc<Session>>,
+    pub(crate) asleep: Vec<Arc<Asleep>>,
+    /// Newest first.
+    pub(crate) ended: Vec<EndedSession>,
+}
+
 impl Registry {
     /// `ended_kept` bounds how many ended sessions are remembered.
     pub(crate) fn new(ended_kept: usize) -> Self {
@@ -160,10 +180,25 @@ impl Registry {
         self.read().live.values().cloned().collect()
     }
 
-    /// Ended sessions, newest first.
-    pub(crate) fn ended(&self) -> Vec<EndedSession> {
+    /// All that live, sleep and are over.
+    pub(crate) fn everyone(&self) -> Everyone {
         let inner = self.read();
-        inner.order.iter().rev().filter_map(|id| inner.ended.get(id).cloned()).collect()
+        Everyone {
+            live: inner.live.values().cloned().collect(),
+            asleep: inner.asleep.values().cloned().collect(),
+            ended: inner.order.iter().rev().filter_map(|id| inner.ended.get(id).cloned()).collect(),
+        }
+    }
+
+    /// The session with this public name.
+    pub(crate) fn called(&self, name: &str) -> Option<Standing> {
+        let inner = self.read();
+        let live = inner.live.values().find(|session| session.name.as_str() == name);
+        let asleep = || inner.asleep.values().find(|asleep| asleep.name.as_str() == name);
+        let ended = || inner.ended.values().find(|ended| ended.name.as_str() == name);
+        let live = live.map(|session| Standing::Live(Arc::clone(session)));
+        live.or_else(|| asleep().map(|asleep| Standing::Asleep(Arc::clone(asleep))))
+            .or_else(|| ended().map(|ended| Standing::Ended(Box::new(ended.clone()))))
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Inner> {

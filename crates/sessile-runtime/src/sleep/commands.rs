@@ -4,7 +4,8 @@ use super::asleep::Woken;
 use super::{Asleep, Bed};
 use crate::error::OpenError;
 use crate::node::Node;
-use crate::session::{RestKind, Session};
+use crate::registry::Standing;
+use crate::session::RestKind;
 use crate::session_id::{SessionId, SessionName};
 use crate::states::unix_millis;
 use crate::stop::StopReason;
@@ -55,14 +56,6 @@ pub enum RestFault {
 }
 
 impl Node {
-    fn live_session(&self, name: &str) -> Option<Arc<Session>> {
-        self.registry.live().into_iter().find(|session| session.name.as_str() == name)
-    }
-
-    pub(crate) fn sleeper(&self, name: &str) -> Option<Arc<Asleep>> {
-        self.registry.asleep().into_iter().find(|asleep| asleep.name.as_str() == name)
-    }
-
     /// Lets the session with this public name rest now: it is written to the disk, or frozen. Tells which; one that rests already
     /// rests on.
     ///
@@ -74,10 +67,12 @@ impl Node {
             RestKind::Freeze => "frozen",
         };
         let name = name.to_owned();
-        match self.live_session(&name) {
-            Some(session) => session.ask_to_rest().await.map(word).map_err(|why| RestFault::Awake { name, why }),
-            None if self.sleeper(&name).is_some() => Ok(word(RestKind::Disk)),
-            None => Err(RestFault::Unknown { name }),
+        match self.registry.called(&name) {
+            Some(Standing::Live(session)) => {
+                session.ask_to_rest().await.map(word).map_err(|why| RestFault::Awake { name, why })
+            }
+            Some(Standing::Asleep(_)) => Ok(word(RestKind::Disk)),
+            Some(Standing::Ended(_)) | None => Err(RestFault::Unknown { name }),
         }
     }
 
@@ -88,26 +83,18 @@ impl Node {
     pub async fn resume_session(&self, name: &str) -> Result<(), RestFault> {
         let name = name.to_owned();
         loop {
-            if let Some(session) = self.live_session(&name) {
-                if session.visit().await.is_some() {
-                    return Ok(());
-                }
-                continue;
-            }
-            let Some(asleep) = self.sleeper(&name) else { return Err(RestFault::Unknown { name }) };
+            let asleep = match self.registry.called(&name) {
+                Some(Standing::Live(session)) if session.visit().await.is_some() => return Ok(()),
+                Some(Standing::Live(_)) => continue,
+                Some(Standing::Asleep(asleep)) => asleep,
+                Some(Standing::Ended(_)) | None => return Err(RestFault::Unknown { name }),
+            };
             match self.wake(&asleep).await {
                 Woken::Up(_) => return Ok(()),
                 Woken::NotNow(error) => return Err(RestFault::Asleep { name, error }),
                 Woken::Over(reason) => return Err(RestFault::Ended { name, reason }),
             }
         }
-    }
-
-    /// Ends the session with this public name if it sleeps on the disk; `false` if none does.
-    pub(crate) async fn stop_sleeper(&self, name: &str, reason: StopReason) -> bool {
-        let Some(asleep) = self.sleeper(name) else { return false };
-        self.end_asleep(&asleep, reason, None).await;
-        true
     }
 
     /// Writes every session to the disk that can be, until some time after `until`: this node ends.
@@ -181,7 +168,7 @@ impl Node {
         };
         let mut found = 0;
         for row in rows.iter().filter(|row| row.lineage == dormitory.lineage() && is_left(row)) {
-            if self.live_session(&row.label.session).is_some() {
+            if matches!(self.registry.called(&row.label.session), Some(Standing::Live(_))) {
                 dormitory.forget(&row.label).await;
                 continue;
             }

@@ -11,8 +11,9 @@ fn played(status: &'static str) -> (Qmp, JoinHandle<Vec<String>>) {
     let qemu = std::thread::spawn(move || {
         let mut out = theirs.try_clone().unwrap();
         let mut commands: Vec<String> = Vec::new();
-        for line in BufReader::new(theirs).lines() {
-            let command: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        // Who gave up a command does not wait for its answer, and may be gone before it is said.
+        for line in BufReader::new(theirs).lines().map_while(Result::ok) {
+            let command: Value = serde_json::from_str(&line).unwrap();
             let name = command["execute"].as_str().unwrap().to_owned();
             let polls = commands.iter().filter(|known| **known == name).count();
             let returned = match name.as_str() {
@@ -21,7 +22,6 @@ fn played(status: &'static str) -> (Qmp, JoinHandle<Vec<String>>) {
                 _ => "{}",
             };
             commands.push(name);
-            // Who gave up a command does not wait for its answer.
             if writeln!(out, "{{\"return\": {returned}, \"id\": {}}}", command["id"]).is_err() {
                 break;
             }

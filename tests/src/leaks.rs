@@ -2,9 +2,11 @@
 
 use crate::procfs::{self, Process};
 use crate::wait;
-use std::collections::HashSet;
-use std::fs;
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything by which what belongs to a node can be known once the node is gone.
@@ -13,10 +15,13 @@ pub struct Footprint {
     /// A part of the path of its home: in the command lines of its servers, and of its mounts.
     mark: String,
     processes: HashSet<Process>,
-    pid_namespaces: HashSet<u64>,
-    network_namespaces: HashSet<u64>,
+    pid_namespaces: Namespaces,
+    network_namespaces: Namespaces,
     cgroups: HashSet<PathBuf>,
 }
+
+/// Namespaces by their numbers. They are held open: the kernel gives the number of one that is gone to the next, which may be another test's.
+type Namespaces = HashMap<u64, Arc<File>>;
 
 impl Footprint {
     /// Of a node whose home has `mark` in its path, as it is now.
@@ -24,8 +29,8 @@ impl Footprint {
         let mut footprint = Self {
             mark: mark.to_owned(),
             processes: HashSet::new(),
-            pid_namespaces: HashSet::new(),
-            network_namespaces: HashSet::new(),
+            pid_namespaces: Namespaces::new(),
+            network_namespaces: Namespaces::new(),
             cgroups: HashSet::new(),
         };
         footprint.look(node);
@@ -37,7 +42,9 @@ impl Footprint {
         let this = std::process::id();
         let foreign = |pid: u32, kind: &str| {
             let own = procfs::namespace(this, kind);
-            procfs::namespace(pid, kind).filter(|found| Some(*found) != own)
+            let held = File::open(format!("/proc/{pid}/ns/{kind}")).ok()?;
+            let number = held.metadata().ok()?.ino();
+            (Some(number) != own).then(|| (number, Arc::new(held)))
         };
         let mut family = procfs::descendants(node);
         family.extend(procfs::process(node));
@@ -59,8 +66,8 @@ impl Footprint {
                 continue;
             }
             let known = self.processes.iter().any(|p| (p.pid, p.started) == (process.pid, process.started));
-            let inside = |kind: &str, set: &HashSet<u64>| {
-                !set.is_empty() && procfs::namespace(process.pid, kind).is_some_and(|number| set.contains(&number))
+            let inside = |kind: &str, set: &Namespaces| {
+                !set.is_empty() && procfs::namespace(process.pid, kind).is_some_and(|number| set.contains_key(&number))
             };
             let line = procfs::command_line(process.pid);
             if known

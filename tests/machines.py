@@ -13,23 +13,24 @@ ISOLATIONS = ["process", "microvm"]
 # writing all of them down in the end would take minutes.
 LIMITS = """
 [servers.{name}.limits]
-memory = "192MiB"
+memory = "{memory}"
 start_timeout = "2m"
-idle_timeout = "10s"
+idle_timeout = "{idle}"
 
 [node]
 hibernation_disk = "0GiB"
 """
 
 
-def keys(name, isolation):
+def keys(name, isolation, memory="192MiB", idle="10s"):
     """What the manifest says of the server `name` behind everything else."""
-    return f'isolation = "microvm"\n{LIMITS.format(name=name)}' if isolation == "microvm" else ""
+    limits = LIMITS.format(name=name, memory=memory, idle=idle)
+    return f'isolation = "microvm"\n{limits}' if isolation == "microvm" else ""
 
 
 def say_part(suite, part, why):
     """Says that a suite runs a part of itself, and how all of it is run."""
-    say(f"{suite}: in machines: {part} alone, {why}; under emulation all takes ten minutes and more: make microvm")
+    say(f"{suite}: in machines: {part} alone, {why}; under emulation all takes half an hour: make microvm")
 
 
 def environment(isolation):

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import hosted
-from drivers import HERE, TOOLS, pinned_package, pinned_requirement
+import images
+from drivers import TOOLS, pinned_package, pinned_requirement
+from images import FASTMCP, Imaged
 
 REFERENCE = "@modelcontextprotocol/server-everything"
-FASTMCP = HERE / "servers" / "fastmcp_server.py"
 
 
 @dataclass(frozen=True)
@@ -23,25 +24,26 @@ class Server:
     command: tuple[str, ...]
     options: tuple[str, ...] = ()
     """What else `sessile run` is told; a server with such options is of no interest without Sessile."""
+    imaged: Imaged | None = None
+    """How it starts in a virtual machine, where its program alone would not."""
 
 
 def servers(binaries):
     """All servers of the matrix, by name."""
     fixture = str(binaries / "fixture-everything")
     fastmcp = ("uvx", f"fastmcp@{pinned_requirement('fastmcp')}", "run", str(FASTMCP), "--no-banner")
+    reference = ("npx", "-y", f"{REFERENCE}@{pinned_package(REFERENCE)}")
     legacy, both = ("legacy",), ("legacy", "modern")
     known = [
         Server("everything", "everything", both, (fixture, "--page", "10")),
         Server("everything-legacy", "everything", legacy, (fixture, "--era", "legacy", "--page", "10")),
         Server("everything-modern", "everything", ("modern",), (fixture, "--era", "modern", "--page", "10")),
-        Server(
-            "server-everything", "server-everything", legacy, ("npx", "-y", f"{REFERENCE}@{pinned_package(REFERENCE)}")
-        ),
-        Server("fastmcp", "fastmcp", both, fastmcp),
-        Server("fastmcp-legacy", "fastmcp", (), fastmcp, ("--era", "legacy")),
+        Server("server-everything", "server-everything", legacy, reference, imaged=images.node(REFERENCE)),
+        Server("fastmcp", "fastmcp", both, fastmcp, imaged=images.python()),
+        Server("fastmcp-legacy", "fastmcp", (), fastmcp, ("--era", "legacy"), images.python()),
     ]
     # The same programs, unmodified, over HTTP inside their sandbox.
-    reference_http = ("npx", "-y", f"{REFERENCE}@{pinned_package(REFERENCE)}", "streamableHttp")
+    reference_http = (*reference, "streamableHttp")
     fastmcp_http = (*fastmcp, "--transport", "http", "--host", "0.0.0.0", "--port", "8000")
     fixture_http = ("--http", "127.0.0.1:8000")
     http = ("--port", "8000")
@@ -50,10 +52,12 @@ def servers(binaries):
         for server in known
         if server.name in ("everything-legacy", "everything-modern")
     ]
+    reference_imaged, fastmcp_imaged = images.node(REFERENCE, "streamableHttp"), images.python("--http", "8000")
+    reference_options = (*http, "--env", "PORT=8000")
     known += [
-        Server("server-everything-http", "server-everything", (), reference_http, (*http, "--env", "PORT=8000")),
-        Server("fastmcp-http", "fastmcp", (), fastmcp_http, http),
-        Server("fastmcp-legacy-http", "fastmcp", (), fastmcp_http, (*http, "--era", "legacy")),
+        Server("server-everything-http", "server-everything", (), reference_http, reference_options, reference_imaged),
+        Server("fastmcp-http", "fastmcp", (), fastmcp_http, http, fastmcp_imaged),
+        Server("fastmcp-legacy-http", "fastmcp", (), fastmcp_http, (*http, "--era", "legacy"), fastmcp_imaged),
     ]
     return {server.name: server for server in known}
 

@@ -372,6 +372,26 @@ async fn a_client_that_breaks_the_rules_is_cut_and_its_command_killed() {
 }
 
 #[tokio::test]
+async fn a_client_that_reads_late_and_still_types_is_told_all() {
+    let node = Node::of("everything", &[]);
+    let (_client, session) = session_on(&node).await;
+    let (mut stream, _) = raw(&node, &session, UPGRADE);
+    let start = br#"{"start":{"command":["sh","-c","head -c 300000 /dev/zero; exit 9"]}}"#;
+    stream.write_all(&frame(0, start)).unwrap();
+    logged(&node, &["exec ended", "exit code 9"]);
+    for _ in 0..5 {
+        // While the node says its last, and after it.
+        std::thread::sleep(Duration::from_millis(50));
+        stream.write_all(&frame(0, br#"{"resize":{"rows":24,"columns":80}}"#)).unwrap();
+    }
+    let mut told = Vec::new();
+    stream.read_to_end(&mut told).unwrap();
+    let zeros = told.iter().filter(|byte| **byte == 0).count();
+    let end = String::from_utf8_lossy(&told[told.len() - 100..]).into_owned();
+    assert!(zeros >= 300_000 && end.contains(r#""code":9"#), "{zeros} bytes, and in the end {end:?}");
+}
+
+#[tokio::test]
 async fn so_many_commands_run_in_a_session_and_no_more() {
     let node = Node::of("everything", &[]);
     let (_client, session) = session_on(&node).await;

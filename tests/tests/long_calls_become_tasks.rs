@@ -329,7 +329,7 @@ async fn a_servers_own_tasks_are_its_own() {
 #[tokio::test]
 async fn a_task_goes_on_in_the_next_node() {
     let node = node();
-    let task = begin(&client(&node), lingering(2_000)).await;
+    let task = begin(&client(&node), lingering(6_000)).await;
     let node = node.restart(Signal::KILL);
     assert_eq!(get(&client(&node), &task).await["status"], "working");
     let done = settled(&client(&node), &task).await;

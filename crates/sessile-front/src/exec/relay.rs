@@ -23,6 +23,9 @@ const FIRST_WORD: Duration = Duration::from_secs(10);
 /// How long a refusal may take on its way.
 const LAST_WORD: Duration = Duration::from_secs(10);
 
+/// How long a client that was told all may take to read it: what it says meanwhile is heard.
+const LAST_READ: Duration = Duration::from_secs(60);
+
 /// How long output is waited for once the command has ended: what it left behind may hold its pipes open, and say nothing.
 const QUIET: Duration = Duration::from_millis(200);
 
@@ -58,7 +61,13 @@ pub(super) async fn serve(io: impl AsyncRead + AsyncWrite, node: &Node, session:
         _ = frames.next() => return,
     };
     match begun {
-        Ok((exec, streams)) => converse(frames, writer, &exec, streams).await,
+        Ok((exec, streams)) => {
+            let all_is_said = converse(&mut frames, &mut writer, &exec, streams).await;
+            drop(exec);
+            if all_is_said {
+                hear_out(frames).await;
+            }
+        }
         Err((by, message)) => refuse(&mut writer, by, &message).await,
     }
 }
@@ -85,8 +94,15 @@ async fn refuse(writer: &mut (impl AsyncWrite + Unpin), by: Fault, message: &str
     }
 }
 
-/// Passes everything on until the command has ended and all is said, or the client leaves.
-async fn converse<R, W>(frames: Frames<R>, writer: W, exec: &SessionExec, streams: Streams)
+/// Takes in what a client still says that has been told all, until it leaves. A connection that is closed before would be reset by what
+/// comes then, and what the client has not read by that time would be lost.
+async fn hear_out<R: AsyncRead + Unpin>(mut frames: Frames<R>) {
+    let until_it_leaves = async { while let Ok(Some(_)) = frames.next().await {} };
+    let _ = tokio::time::timeout(LAST_READ, until_it_leaves).await;
+}
+
+/// Passes everything on until the command has ended and all is said, or the client leaves. Tells whether all is said.
+async fn converse<R, W>(frames: &mut Frames<R>, writer: &mut W, exec: &SessionExec, streams: Streams) -> bool
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -105,14 +121,14 @@ where
     };
     tokio::select! {
         // Its errors end the conversation like its end, and say no more to anybody.
-        _ = hear(frames, exec, typed, &room) => {}
-        _ = async { tokio::join!(work, write(said, writer)) } => {}
+        _ = hear(frames, exec, typed, &room) => false,
+        ((), all_is_said) = async { tokio::join!(work, write(said, writer)) } => all_is_said,
     }
 }
 
 /// Takes in what the client says, to its end. It never waits for the command.
 async fn hear<R: AsyncRead + Unpin>(
-    mut frames: Frames<R>,
+    frames: &mut Frames<R>,
     exec: &SessionExec,
     typed: DuplexStream,
     room: &AtomicUsize,
@@ -221,12 +237,12 @@ async fn tell(say: &Sender<Vec<u8>>, message: &FromNode) {
     }
 }
 
-/// Writes frames to the connection until no more come, then ends it.
-async fn write(mut said: Receiver<Vec<u8>>, mut writer: impl AsyncWrite + Unpin) {
+/// Writes frames to the connection until no more come, then ends it. Tells whether that went well.
+async fn write(mut said: Receiver<Vec<u8>>, writer: &mut (impl AsyncWrite + Unpin)) -> bool {
     while let Some(bytes) = said.recv().await {
         if writer.write_all(&bytes).await.is_err() {
-            return;
+            return false;
         }
     }
-    let _ = writer.shutdown().await;
+    writer.shutdown().await.is_ok()
 }

@@ -174,10 +174,11 @@ impl Talk {
                     let count = read.unwrap_or(0);
                     is_open = count > 0;
                     room = room.saturating_sub(count);
-                    self.send(data(STDIN, piece.get(..count).unwrap_or_default())).await?;
+                    // A node that takes no more has said how the command ended, or how the connection did.
+                    is_open &= self.send(data(STDIN, piece.get(..count).unwrap_or_default())).await.is_ok();
                 }
                 came = self.signals.next() => match came {
-                    Came::Resized => self.say(&ToNode::Resize(window_size())).await?,
+                    Came::Resized => drop(self.say(&ToNode::Resize(window_size())).await),
                     Came::Ending(signal) => return Ok(Over::Here(signal)),
                 },
             }

@@ -15,10 +15,10 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How long a machine may take to boot under emulation, while others do.
 const BOOT: Duration = Duration::from_secs(60);
 
-/// A node whose server is in a machine, with further keys of `[node]` and of the server.
-fn node(settings: &str, keys: &str) -> Node {
+/// A node whose server is in a machine, with further keys of `[node]`, of the server and of its limits.
+fn node(settings: &str, keys: &str, limits: &str) -> Node {
     let home = Home::new();
-    let limits = "[servers.it.limits]\nmemory = \"256MiB\"\nstart_timeout = \"2m\"\nadopt_grace = \"1s\"";
+    let limits = format!("[servers.it.limits]\nmemory = \"256MiB\"\nstart_timeout = \"2m\"\n{limits}");
     // Of its own: what other tests do to a file that they share with this one makes it another one.
     let program = home.path().join("counter").display().to_string();
     std::fs::copy(binaries::fixture("counter"), &program).expect("a program can be copied");
@@ -28,8 +28,8 @@ fn node(settings: &str, keys: &str) -> Node {
 }
 
 /// A node that has made its template.
-async fn ready(keys: &str) -> Node {
-    let node = node("", keys);
+async fn ready() -> Node {
+    let node = node("", "", "");
     made(&node, 1.0).await;
     node
 }
@@ -51,7 +51,7 @@ fn copies(node: &Node) -> usize {
 
 #[tokio::test]
 async fn the_first_session_is_a_copy_and_what_templates_take_is_counted() {
-    let node = ready("").await;
+    let node = ready().await;
     let (mut one, mut other) = tokio::join!(Client::open(node.endpoint()), Client::open(node.endpoint()));
     for count in ["1", "2"] {
         assert_eq!(one.call("increment", json!({})).await, count);
@@ -72,7 +72,7 @@ async fn the_first_session_is_a_copy_and_what_templates_take_is_counted() {
 
 #[tokio::test]
 async fn a_copy_goes_on_after_a_kill() {
-    let node = ready("").await;
+    let node = ready().await;
     let mut client = Client::open(node.endpoint()).await;
     assert_eq!(client.call("increment", json!({})).await, "1");
     assert_eq!(copies(&node), 1);
@@ -102,7 +102,7 @@ fn holders() -> Vec<u32> {
 async fn a_node_that_is_killed_leaves_nothing_of_its_templates() {
     // While one is being made; then with copies.
     for has_copies in [false, true] {
-        let mut node = node("", "");
+        let mut node = node("", "", &format!("adopt_grace = \"{}s\"", GRACE.as_secs()));
         let mut client = None;
         if has_copies {
             made(&node, 1.0).await;
@@ -130,7 +130,7 @@ async fn a_node_that_is_killed_leaves_nothing_of_its_templates() {
 
 #[tokio::test]
 async fn what_is_warm_is_copied_as_well() {
-    let node = node("", "pool = { warm = 1 }");
+    let node = node("", "pool = { warm = 1 }", "");
     made(&node, 1.0).await;
     let warm = async || {
         until("a machine is warm", BOOT, async || {
@@ -154,7 +154,7 @@ async fn what_is_warm_is_copied_as_well() {
 
 #[tokio::test]
 async fn without_memory_for_templates_every_machine_boots() {
-    let node = node("template_memory = \"0B\"", "");
+    let node = node("template_memory = \"0B\"", "", "");
     for _ in 0..2 {
         let mut client = Client::open(node.endpoint()).await;
         assert_eq!(client.call("increment", json!({})).await, "1");

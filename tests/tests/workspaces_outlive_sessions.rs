@@ -169,7 +169,7 @@ async fn who_waits_too_long_is_told_which_session_to_end() {
 /// The sandbox lives on for its grace. Whoever comes to the next node meanwhile does not get in beside it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_killed_lets_no_second_sandbox_in() {
-    let (start, [ada, _]) = start(&["beat"], "adopt_grace = \"3s\"");
+    let (start, [ada, _]) = start(&["beat"], "adopt_grace = \"30s\"");
     let node = start.start();
     let mut first = open(&node, &ada).await;
     let files = files_of(node.home(), "ada");

@@ -17,7 +17,7 @@ help:
 	@echo '  make conformance  the official conformance suite, directly and through Sessile'
 	@echo '  make clients      official TypeScript, Python and Rust clients of both eras against servers of both eras'
 	@echo 'make microvm      the conformance suite and the client matrix with each session in a virtual machine, all of it'
-	@echo '                  (make test runs a part: under emulation all takes half an hour)'
+	@echo '                  (make test runs a part: under emulation all takes twenty minutes)'
 	@echo 'make bench        the load generator against Sessile, floors and peers; writes docs/benchmarks.md'
 	@echo 'make fuzz         fuzz targets, a minute each (needs a nightly toolchain)'
 

@@ -30,7 +30,7 @@ def keys(name, isolation, memory="192MiB", idle="10s"):
 
 def say_part(suite, part, why):
     """Says that a suite runs a part of itself, and how all of it is run."""
-    say(f"{suite}: in machines: {part} alone, {why}; under emulation all takes half an hour: make microvm")
+    say(f"{suite}: in machines: {part} alone, {why}; under emulation all takes twenty minutes: make microvm")
 
 
 def environment(isolation):

@@ -75,15 +75,24 @@ def install():
 
 
 def install_once(client, pins, how):
-    pinned = hashlib.sha256(b"".join((HERE / client / pin).read_bytes() for pin in pins)).hexdigest()
-    folder, stamp = TOOLS / client, TOOLS / client / "installed"
+    def install(folder):
+        for pin in pins:
+            shutil.copy(HERE / client / pin, folder / pin)
+        how(folder)
+
+    contents = [(HERE / client / pin).read_bytes() for pin in pins]
+    made_once(TOOLS / client, contents, f"installing the official clients of {client}", install)
+
+
+def made_once(folder, pins, what, how):
+    """Makes a folder, and makes it anew when what it is pinned to changes: `pins`, the bytes of that."""
+    pinned = hashlib.sha256(b"".join(pins)).hexdigest()
+    stamp = folder / "installed"
     if stamp.exists() and stamp.read_text() == pinned:
         return
-    say(f"clients: installing the official clients of {client}, once")
+    say(f"clients: {what}, once")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for pin in pins:
-        shutil.copy(HERE / client / pin, folder / pin)
     how(folder)
     stamp.write_text(pinned)
 

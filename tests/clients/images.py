@@ -2,8 +2,8 @@
 
 They are put together of what tests/images/install leaves, in target/tools/clients/images:
 
-    node/     Node.js and @modelcontextprotocol/server-everything
-    python/   Python, FastMCP as the clients have it, and fastmcp_server.py
+    node/root/     Node.js and @modelcontextprotocol/server-everything
+    python/root/   Python, FastMCP as the clients have it, and fastmcp_server.py
 """
 
 import os
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import drivers
-from hosted import Unusable, say
+from hosted import Unusable
 
 PARTS = drivers.TARGET / "tools" / "images"
 FOLDER = drivers.TOOLS / "images"
@@ -48,16 +48,12 @@ def directory(image):
     """The directory that `image` is made of, on this host; made if it is not there, or not the newest."""
     if subprocess.run([INSTALL], stdout=sys.stderr).returncode != 0:
         raise Unusable("there is nothing to make images of; what tests/images/install said is above")
-    made, stamp = FOLDER / image, FOLDER / f"{image}.stamp"
-    pins = [drivers.HERE / "py" / "requirements.txt", FASTMCP, Path(__file__)]
-    now = (PARTS / "stamp").read_text() + "".join(pin.read_text() for pin in pins)
-    if not (stamp.exists() and stamp.read_text() == now):
-        say(f"clients: making the directory of the {image} image, once")
-        shutil.rmtree(made, ignore_errors=True)
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        {"node": make_node, "python": make_python}[image](made)
-        stamp.write_text(now)
-    return made
+    pins = [PARTS / "stamp", drivers.HERE / "py" / "requirements.txt", FASTMCP, Path(__file__)]
+    make = {"node": make_node, "python": make_python}[image]
+    what = f"making the directory of the {image} image"
+    folder = FOLDER / image
+    drivers.made_once(folder, [pin.read_bytes() for pin in pins], what, lambda folder: make(folder / "root"))
+    return folder / "root"
 
 
 def make_node(made):

@@ -224,22 +224,24 @@ impl MicrovmDriver {
         let around =
             jail::Order { rest: Some(&rest), beginning: Beginning::Restored, note: Some(badge.into_note()?), ..around };
         let deadline = Instant::now() + spec.start_timeout;
-        let late = |_| StartError::Timeout { after: spec.start_timeout };
+        let late = || StartError::Timeout { after: spec.start_timeout };
         let state = Ahead::of(state);
-        // Nothing of it runs yet: whatever came into being is dropped, and gone.
-        let loaded = timeout_at(deadline, async {
-            let mut machine = boot::launch(&*self.walls, &around).await?;
-            match sleep::load(&mut machine.control, state).await {
-                Ok(()) => Ok(machine),
-                Err(LoadError::State(what)) => {
-                    // Who tries again finds nothing of it.
-                    machine.end().await;
-                    Err(WakeError::Damaged { what })
-                }
-                Err(LoadError::Host(why)) => Err(machine.died(&why).await.into()),
+        let launched = timeout_at(deadline, boot::launch(&*self.walls, &around)).await;
+        let mut machine = launched.map_err(|_| late())??;
+        let loaded = timeout_at(deadline, sleep::load(&mut machine.control, state)).await;
+        // Nothing of it has run yet, and who tries again finds nothing of it.
+        match loaded {
+            Ok(Ok(())) => {}
+            Ok(Err(LoadError::State(what))) => {
+                machine.end().await;
+                return Err(WakeError::Damaged { what });
             }
-        });
-        let mut machine = loaded.await.map_err(late)??;
+            Ok(Err(LoadError::Host(why))) => return Err(machine.died(&why).await.into()),
+            Err(_) => {
+                machine.end().await;
+                return Err(late().into());
+            }
+        }
         let awake = timeout_at(deadline, async {
             machine.control.monitor().await?.command("cont", Value::Null).await?;
             tokio::select! {

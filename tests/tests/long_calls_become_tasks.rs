@@ -302,10 +302,10 @@ async fn tasks_are_offered_where_the_manifest_says_so() {
 /// A task keeps its session from being idle, and its session's end does not wait for it for ever.
 #[tokio::test]
 async fn a_task_is_not_idle() {
-    let keys = format!("{KEYS}\nlimits.idle_timeout = \"250ms\"");
+    let keys = format!("{KEYS}\nlimits.idle_timeout = \"1s\"");
     let node = Node::configured("asker", &["--era", "legacy"], &keys);
     let client = client(&node);
-    let task = begin(&client, lingering(1500)).await;
+    let task = begin(&client, lingering(3000)).await;
     assert_eq!(settled(&client, &task).await["status"], "completed");
     assert_eq!(node.admin().end_of_only_session().await["reason"], "idle_timeout");
 }

@@ -93,7 +93,7 @@ async fn a_frozen_session_outlives_its_node() {
 
 #[tokio::test]
 async fn its_idle_clock_ends_it_all_the_same() {
-    let node = Node::limited("counter", &[], "hibernate_after = \"50ms\"\nidle_timeout = \"600ms\"");
+    let node = Node::limited("counter", &[], "hibernate_after = \"50ms\"\nidle_timeout = \"3s\"");
     let _client = Client::open(node.endpoint()).await;
     frozen(&node).await;
     assert_eq!(node.admin().end_of_only_session().await["reason"], "idle_timeout");

@@ -24,17 +24,17 @@ async fn client_end(client: &Client) -> String {
 
 #[tokio::test]
 async fn idle_timeout_counts_only_while_nothing_runs() {
-    let node = Node::limited("slow", &["--delay", "1500ms"], "idle_timeout = \"500ms\"");
+    let node = Node::limited("slow", &["--delay", "4500ms"], "idle_timeout = \"1500ms\"");
     let mut client = Client::open(node.endpoint()).await;
     // An open stream alone does not keep a session alive; a call does.
     let mut listening = client.listen().await;
     let result = last_message(client.begin("wait", json!({})).await).await;
-    assert_eq!(text_of(&result["result"]), "waited 1s 500ms", "a call three times as long as the idle timeout");
+    assert_eq!(text_of(&result["result"]), "waited 4s 500ms", "a call three times as long as the idle timeout");
     assert_eq!(listening.rest().await, [], "the stream ends with the session");
     expect_ended(&mut client, "idle_timeout").await;
     let end = node.admin().end_of_only_session().await;
     assert_eq!(end["reason"], "idle_timeout");
-    assert!(end["lived_ms"].as_u64().unwrap() >= 2000, "{end}");
+    assert!(end["lived_ms"].as_u64().unwrap() >= 6000, "{end}");
     assert!(end["cpu_ms"].is_u64() && end["ended_at"].as_u64().unwrap() > 0, "{end}");
 }
 

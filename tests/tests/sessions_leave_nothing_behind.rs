@@ -62,7 +62,7 @@ fn start(node_keys: &str) -> Node {
     };
     let servers = [
         ("counter", &counter[..], limits("")),
-        ("idle", &counter[..], limits("idle_timeout = \"1s\"")),
+        ("idle", &counter[..], limits("idle_timeout = \"3s\"")),
         ("crash", &crash[..], limits("")),
         ("killed", &killed[..], limits("")),
         ("slow", &slow[..], limits("")),

@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 TOOLS := target/tools
-DOUBTED := target/held-at-second
+export DOUBTED := target/held-at-second
 export CARGO
 export CARGO_TERM_COLOR ?= auto
 

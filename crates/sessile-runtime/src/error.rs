@@ -157,7 +157,7 @@ pub enum SessionError {
     /// The bridge refused the message.
     #[error("{0}")]
     Refused(#[from] sessile_bridge::Refusal),
-    /// It sleeps, and could not be woken for now.
+    /// It sleeps on: it could not be woken this time, and the next request tries again.
     #[error("this session is hibernated: {0}")]
     NotWoken(Box<OpenError>),
     /// More waits for the server's stdin than may be held.

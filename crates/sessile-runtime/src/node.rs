@@ -206,7 +206,7 @@ impl Node {
     ///
     /// # Errors
     /// [`SessionError::NotFound`] for unknown and ended sessions, and for those of somebody else; [`SessionError::NotWoken`] if it
-    /// sleeps on for now.
+    /// sleeps on, to be woken by a later request.
     pub async fn find(
         &self,
         server: &Arc<Hosted>,

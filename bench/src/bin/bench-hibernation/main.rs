@@ -41,6 +41,9 @@ struct Args {
     /// Memory of a machine, in MiB
     #[arg(long, default_value_t = 128)]
     memory: u64,
+    /// A variable of the node's environment; the bare QEMU does not have it
+    #[arg(long, value_name = "NAME=VALUE")]
+    node_env: Vec<String>,
 }
 
 /// A session that the run has opened: its number is the key that names it.
@@ -55,7 +58,7 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     ensure!(args.one_by_one.max(args.at_once) <= args.sessions, "there are fewer sessions than are to be woken");
     let scratch = tempfile::tempdir()?;
-    let node = Node::start(&args.programs, scratch.path(), args.memory).await?;
+    let node = Node::start(&args.programs, scratch.path(), args.memory, &args.node_env).await?;
     let outcome = measure(&args, &node, scratch.path()).await;
     node.end().await;
     std::io::stdout().write_all(outcome?.to_string().as_bytes())?;

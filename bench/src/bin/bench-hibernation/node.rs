@@ -31,8 +31,13 @@ struct Session {
 }
 
 impl Node {
-    /// Starts it, with a state of its own in `scratch`.
-    pub(super) async fn start(programs: &Path, scratch: &Path, memory: u64) -> anyhow::Result<Self> {
+    /// Starts it, with a state of its own in `scratch`, and `environment` beside what this program has.
+    pub(super) async fn start(
+        programs: &Path,
+        scratch: &Path,
+        memory: u64,
+        environment: &[String],
+    ) -> anyhow::Result<Self> {
         let folder = scratch.join("node");
         std::fs::create_dir_all(&folder)?;
         let programs = programs.canonicalize().context("there are no programs")?;
@@ -51,8 +56,9 @@ impl Node {
         );
         let file = folder.join("manifest/sessile.toml");
         std::fs::write(&file, manifest)?;
-        let command = [programs.join("sessile").display().to_string(), "serve".into(), "-c".into()];
-        let command: Vec<_> = command.into_iter().chain([file.display().to_string()]).collect();
+        let program = programs.join("sessile").display().to_string();
+        let serve = [program, "serve".into(), "-c".into(), file.display().to_string()];
+        let command: Vec<_> = ["env".to_owned()].into_iter().chain(environment.iter().cloned()).chain(serve).collect();
         let running = Running::printing(&command, &folder.with_file_name("log")).await?;
         let public = running.url.strip_prefix("http://").and_then(|url| url.split('/').next()).unwrap_or_default();
         Ok(Self { public: public.to_owned(), running: Arc::new(running), admin, folder })

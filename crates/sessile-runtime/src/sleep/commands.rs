@@ -37,7 +37,7 @@ pub enum RestFault {
         /// Why.
         why: String,
     },
-    /// It sleeps on for now.
+    /// It sleeps on, to be woken by a later request.
     #[error("session {name} sleeps on: {error}")]
     Asleep {
         /// The name asked for.

@@ -47,7 +47,7 @@ impl Node {
     /// What an id leads to for a caller. A session that sleeps is woken, or thawed, and stays awake as long as the result lives.
     ///
     /// # Errors
-    /// [`SessionError::NotWoken`] if it sleeps on for now.
+    /// [`SessionError::NotWoken`] if it sleeps on, to be woken by a later request.
     pub(crate) async fn awake(&self, server: &str, owner: &Principal, id: &SessionId) -> Result<Awake, SessionError> {
         loop {
             match self.registry.find(server, owner, id) {

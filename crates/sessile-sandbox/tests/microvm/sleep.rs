@@ -114,12 +114,6 @@ fn spec() -> SandboxSpec {
     machine(SERVER)
 }
 
-/// Ends a machine. Nothing of it is in the way of the next one of its name.
-async fn end(sandbox: Sandbox) {
-    sandbox.kill();
-    sandbox.ended().await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_goes_on_where_it_was_written_down() {
     goes_on(&driver().await).await;
@@ -174,7 +168,8 @@ async fn two_that_are_woken_from_one_state_are_not_the_same() {
     for _ in 0..3 {
         let mut woken = talk(driver.wake(spec.clone(), kept.written(&asleep)).await.unwrap());
         randoms.push(woken.ask("random"));
-        end(woken.sandbox).await;
+        // It is not to be in the way of the next one of its name.
+        woken.sandbox.stop(Duration::ZERO).await;
     }
     randoms.sort();
     randoms.dedup();
@@ -209,7 +204,7 @@ async fn what_is_not_whole_or_of_another_kind_is_not_woken() {
     // It keeps the memory that it had; but neither another QEMU nor another image will do.
     let mut larger = spec.clone();
     larger.limits.memory = Some(1 << 30);
-    end(driver.wake(larger, kept.written(&asleep)).await.unwrap()).await;
+    driver.wake(larger, kept.written(&asleep)).await.unwrap().stop(Duration::ZERO).await;
     for (of, to, expected) in
         [("digest ", "digest of ", "it was a machine of "), ("\"qemu-", "\"qemu-of-", "which it was made of, is gone")]
     {

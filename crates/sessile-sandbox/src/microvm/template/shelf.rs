@@ -173,7 +173,7 @@ impl<T> Place<T> {
         if self.is_being_made || self.template.is_some() { self.size } else { 0 }
     }
 
-    /// Whether it has failed so often that it is left alone for now.
+    /// Whether it has failed so often that it is left alone until [`REST`] is over.
     fn rests(&self, now: Instant) -> bool {
         self.failures >= FAILURES && now.duration_since(self.used) < REST
     }
